@@ -1,0 +1,1 @@
+//! google.api.http path templates, and the table that matches them.

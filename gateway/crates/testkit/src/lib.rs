@@ -1,0 +1,1 @@
+//! Scripted backends and a gateway on port 0, for tests.

@@ -1,0 +1,1 @@
+//! JSON to protobuf wire and back, by plans compiled from descriptors.

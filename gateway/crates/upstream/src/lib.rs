@@ -1,0 +1,1 @@
+//! Named groups of gRPC servers: discovery, balancing, connections, retries, breakers, health.

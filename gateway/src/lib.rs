@@ -1,0 +1,1 @@
+//! A declarative gateway between REST clients and gRPC services.

@@ -1,0 +1,1 @@
+//! What the sample services share: settings, telemetry, health, TLS, shutdown.

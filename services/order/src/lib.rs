@@ -1,0 +1,1 @@
+//! The sample order service.

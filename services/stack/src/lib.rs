@@ -1,0 +1,1 @@
+//! Starts the whole sample with one command.
