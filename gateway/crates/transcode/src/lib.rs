@@ -1,1 +1,20 @@
 //! JSON to protobuf wire and back, by plans compiled from descriptors.
+//!
+//! A [`Schema`] is loaded from descriptor sets; it hands out [`Message`]s. A message *encodes* JSON
+//! into its protobuf wire form and *decodes* the wire form into JSON, in one streaming pass each,
+//! driven by a [`plan::MessagePlan`] that is compiled once, on first use, and shared.
+//!
+//! The crate does no I/O, spawns nothing, reads no clock and knows nothing of HTTP.
+
+#![deny(unsafe_code)]
+
+mod error;
+mod options;
+pub mod plan;
+mod schema;
+
+pub use error::{
+    DecodeError, DecodeErrorKind, EncodeError, Encoded, LoadError, LoadErrorKind, Reason, Violation,
+};
+pub use options::{DecodeOptions, EncodeOptions, Enums, Names, Unknown, Unset};
+pub use schema::{Message, Schema, SchemaBuilder};
