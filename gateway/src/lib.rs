@@ -1,1 +1,5 @@
 //! A declarative gateway between REST clients and gRPC services.
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod edge;

@@ -1,0 +1,143 @@
+//! The texts that a configuration was read from, and places in them.
+
+use std::sync::Arc;
+
+/// One of the [`Sources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u32);
+
+/// A range of bytes in a source. A place with an empty range is between two characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The source.
+    pub file: FileId,
+    /// The first byte.
+    pub start: u32,
+    /// The byte after the last.
+    pub end: u32,
+}
+
+/// A place as people name it. Lines and columns count from 1; columns count characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position<'s> {
+    /// The file, as it was named when it was read.
+    pub file: &'s str,
+    /// The line.
+    pub line: u32,
+    /// The column, in characters.
+    pub column: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Source {
+    name: Arc<str>,
+    text: Arc<str>,
+    /// The byte at which each line begins: positions are asked for by the ten thousand.
+    lines: Arc<[u32]>,
+}
+
+/// The texts that were read, by the order of reading.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    files: Vec<Source>,
+}
+
+impl Sources {
+    /// Adds a text under the name that findings call it by. Of a text beyond 4 GiB only the beginning has places.
+    pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
+        let text = text.into();
+        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        let starts = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
+        let lines = std::iter::once(0).chain(starts).map_while(|at| u32::try_from(at).ok()).collect();
+        self.files.push(Source { name: name.into(), text, lines });
+        id
+    }
+
+    /// The name of a source.
+    pub fn name(&self, file: FileId) -> &str {
+        self.get(file).map_or("", |source| &source.name)
+    }
+
+    /// The name of a source, to keep.
+    pub fn shared_name(&self, file: FileId) -> Arc<str> {
+        self.get(file).map_or_else(|| Arc::from(""), |source| Arc::clone(&source.name))
+    }
+
+    /// The whole text of a source.
+    pub fn text(&self, file: FileId) -> &str {
+        self.get(file).map_or("", |source| &source.text)
+    }
+
+    /// The text at a place; empty when the place is not inside the source.
+    pub fn slice(&self, place: Place) -> &str {
+        let range = place.start as usize..place.end as usize;
+        self.text(place.file).get(range).unwrap_or("")
+    }
+
+    /// File, line and column of the beginning of a place.
+    pub fn position(&self, place: Place) -> Option<Position<'_>> {
+        let source = self.get(place.file)?;
+        let line = source.lines.partition_point(|start| *start <= place.start);
+        let start = *source.lines.get(line.checked_sub(1)?)?;
+        let before = source.text.get(start as usize..place.start as usize)?;
+        Some(Position {
+            file: &source.name,
+            line: u32::try_from(line).ok()?,
+            column: u32::try_from(before.chars().count()).ok()? + 1,
+        })
+    }
+
+    /// The place of a line and column, both from 1, in characters; as near as there is one.
+    pub fn place_of(&self, file: FileId, line: u64, column: u64) -> Place {
+        let text = self.text(file);
+        let start = self.get(file).and_then(|source| {
+            let line = usize::try_from(line.max(1)).ok()?;
+            source.lines.get(line - 1).copied()
+        });
+        let start = start.map_or(text.len(), |start| start as usize);
+        let column = usize::try_from(column.max(1)).map_or(0, |column| column - 1);
+        let rest = text.get(start..).unwrap_or("");
+        let line_text = rest.split('\n').next().unwrap_or("");
+        let offset = line_text.char_indices().nth(column).map_or(line_text.len(), |(at, _)| at);
+        let at = start + offset;
+        let len = line_text.get(offset..).and_then(|s| s.chars().next()).map_or(0, char::len_utf8);
+        Place {
+            file,
+            start: u32::try_from(at).unwrap_or(u32::MAX),
+            end: u32::try_from(at + len).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn get(&self, file: FileId) -> Option<&Source> {
+        self.files.get(file.0 as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_named_by_line_and_character() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", "x: 1\nä: é y\n\nlast");
+        for (start, line, column) in
+            [(0, 1, 1), (3, 1, 4), (5, 2, 1), (9, 2, 4), (12, 2, 6), (14, 3, 1), (15, 4, 1)]
+        {
+            let place = Place { file, start, end: start };
+            let position = sources.position(place).unwrap();
+            assert_eq!((position.line, position.column), (line, column), "at byte {start}");
+            assert_eq!(sources.place_of(file, line.into(), column.into()).start, start);
+        }
+    }
+
+    #[test]
+    fn places_outside_the_text_are_harmless() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", "é");
+        let place = Place { file, start: 1, end: 90 };
+        assert_eq!(sources.slice(place), "");
+        assert_eq!(sources.position(place), None);
+        assert_eq!(sources.place_of(file, 7, 9).start, 2);
+    }
+}

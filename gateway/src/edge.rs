@@ -1,0 +1,5 @@
+//! The client side: listeners and their connections.
+
+mod spec;
+
+pub use spec::{LimitsSpec, ListenerSpec, ListenerTls};
