@@ -1,6 +1,2 @@
-//! The program `user-service`.
-#![forbid(unsafe_code)]
-
-fn main() -> std::process::ExitCode {
-    user_service::run()
-}
+//! The program.
+fn main() {}

@@ -172,6 +172,12 @@ pub enum DecodeErrorKind {
     /// Nested deeper than the limit.
     #[error("nested deeper than {0} levels")]
     Depth(u32),
+    /// Longer JSON than the limit.
+    #[error("longer than {0} bytes as JSON")]
+    TooLarge(usize),
+    /// A required field (proto2) that is missing.
+    #[error("required field is missing")]
+    Required,
     /// A value that the JSON mapping cannot express.
     #[error("{0}")]
     Unprintable(String),

@@ -8,11 +8,13 @@
 
 #![deny(unsafe_code)]
 
+mod decode;
 mod error;
 mod options;
 pub mod plan;
 mod schema;
 
+pub use decode::Status;
 pub use error::{
     DecodeError, DecodeErrorKind, EncodeError, Encoded, LoadError, LoadErrorKind, Reason, Violation,
 };

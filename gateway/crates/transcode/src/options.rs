@@ -72,10 +72,18 @@ pub struct DecodeOptions {
     pub enums: Enums,
     /// How deep messages may nest on the wire. Protobuf's own readers stop at 100.
     pub max_depth: u32,
+    /// How long the JSON may grow, in bytes (checked once a message): a few wire bytes can ask for much text.
+    pub max_size: usize,
 }
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { unset: Unset::Omit, names: Names::Camel, enums: Enums::Name, max_depth: 100 }
+        Self {
+            unset: Unset::Omit,
+            names: Names::Camel,
+            enums: Enums::Name,
+            max_depth: 100,
+            max_size: i32::MAX as usize,
+        }
     }
 }

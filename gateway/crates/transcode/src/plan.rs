@@ -80,9 +80,9 @@ pub struct FieldPlan {
     pub name: Box<str>,
     /// The JSON name; `[full.name]` for an extension.
     pub json_name: Box<str>,
-    /// `"jsonName":`, escaped, ready to be copied.
+    /// `,"jsonName":`, escaped, ready to be copied; the first comma of an object becomes its brace.
     pub json_key: Box<[u8]>,
-    /// `"proto_name":`, escaped, ready to be copied.
+    /// `,"proto_name":`, likewise.
     pub proto_key: Box<[u8]>,
     /// Whether this is an extension rather than a field of the message itself.
     pub is_extension: bool,

@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(value.plan().oneofs, 1);
         let list = value.plan().field_by_key(b"listValue").unwrap();
         assert_eq!(list.name.as_ref(), "list_value");
-        assert_eq!(list.json_key.as_ref(), b"\"listValue\":");
+        assert_eq!(list.json_key.as_ref(), b",\"listValue\":");
         let Kind::Message(index) = list.kind else { panic!("{list:?}") };
         assert_eq!(schema.plan(index).well_known, WellKnown::ListValue);
         assert!(schema.message("google.protobuf.Nothing").is_none());

@@ -163,16 +163,17 @@ fn build(parts: FieldParts<'_>) -> FieldPlan {
         end_tag: Tag::new(parts.number, WireType::EndGroup),
         name: parts.name.into(),
         json_name: parts.json_name.into(),
-        json_key: quoted(parts.json_name, b":"),
-        proto_key: quoted(proto_key, b":"),
+        json_key: quoted(b",", parts.json_name, b":"),
+        proto_key: quoted(b",", proto_key, b":"),
         is_extension: parts.is_extension,
         debug_redact: parts.debug_redact,
     }
 }
 
-/// A JSON string, and what follows it.
-fn quoted(text: &str, after: &[u8]) -> Box<[u8]> {
-    let mut out = vec![b'"'];
+/// A JSON string between what stands before and after it.
+fn quoted(before: &[u8], text: &str, after: &[u8]) -> Box<[u8]> {
+    let mut out = before.to_vec();
+    out.push(b'"');
     for byte in text.bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
@@ -212,12 +213,15 @@ fn kind(kind: &Type, is_group: bool, indices: &dyn Indices) -> Kind {
 /// Compiles an enum.
 pub(crate) fn compile_enum(descriptor: &EnumDescriptor, overrides: &Overrides) -> EnumPlan {
     let proto2 = descriptor.parent_file().syntax() == prost_reflect::Syntax::Proto2;
+    // As declared: the pool has them sorted by number, and aliases in an order of its own.
     let mut values: Vec<EnumValue> = descriptor
-        .values()
+        .enum_descriptor_proto()
+        .value
+        .iter()
         .map(|value| EnumValue {
             number: value.number(),
             name: value.name().into(),
-            json: quoted(value.name(), b""),
+            json: quoted(b"", value.name(), b""),
         })
         .collect();
     let default = values.first().map_or(0, |value| value.number);
