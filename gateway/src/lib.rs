@@ -3,3 +3,4 @@
 
 pub mod config;
 pub mod edge;
+pub mod telemetry;

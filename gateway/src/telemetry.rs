@@ -1,0 +1,8 @@
+//! What the gateway says about itself: logs, the access record of each request, counters.
+//!
+//! It imports no other module: whoever has something to report brings it here.
+
+pub mod access;
+pub mod logging;
+pub mod metrics;
+pub mod request_id;

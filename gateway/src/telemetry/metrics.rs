@@ -1,0 +1,164 @@
+//! Counters and histograms, and their text for Prometheus.
+//!
+//! Each component holds its instruments itself; a record is one relaxed addition, and never looks up a label.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// The upper bounds of the duration buckets, in microseconds.
+const BOUNDS: [u64; 14] = [
+    500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+    5_000_000, 10_000_000,
+];
+
+/// How long things took.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [AtomicU64; BOUNDS.len() + 1],
+    sum: AtomicU64,
+}
+
+impl Histogram {
+    /// Counts one duration.
+    pub fn record(&self, duration: Duration) {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS.partition_point(|bound| *bound < micros);
+        if let Some(bucket) = self.buckets.get(bucket) {
+            bucket.fetch_add(1, Relaxed);
+        }
+        self.sum.fetch_add(micros, Relaxed);
+    }
+
+    fn write(&self, out: &mut String, name: &str, labels: &str) {
+        let mut count = 0;
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            count += bucket.load(Relaxed);
+            // Formatting to a string can't fail, here and below.
+            let _ = match BOUNDS.get(index) {
+                Some(bound) => writeln!(out, "{name}_bucket{{{labels},le=\"{}\"}} {count}", seconds(*bound)),
+                None => writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}"),
+            };
+        }
+        let _ = writeln!(out, "{name}_sum{{{labels}}} {}", seconds(self.sum.load(Relaxed)));
+        let _ = writeln!(out, "{name}_count{{{labels}}} {count}");
+    }
+}
+
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// gRPC codes that a counter tells apart.
+const CODES: usize = 17;
+
+/// What one route counts.
+#[derive(Debug, Default)]
+pub struct RouteMetrics {
+    codes: [AtomicU64; CODES],
+    took: Histogram,
+}
+
+impl RouteMetrics {
+    /// Counts an answered request: its gRPC code, and how long it took in all.
+    pub fn record(&self, code: u8, took: Duration) {
+        if let Some(counter) = self.codes.get(usize::from(code)) {
+            counter.fetch_add(1, Relaxed);
+        }
+        self.took.record(took);
+    }
+
+    /// Requests answered so far.
+    pub fn requests(&self) -> u64 {
+        self.codes.iter().map(|counter| counter.load(Relaxed)).sum()
+    }
+}
+
+/// The text that Prometheus reads (exposition format 0.0.4).
+#[derive(Debug, Default)]
+pub struct Exposition {
+    text: String,
+}
+
+impl Exposition {
+    /// Starts a metric: its help and type.
+    pub fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    /// One value; `labels` as [`labels`] makes them, or empty.
+    pub fn value(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        let _ = match labels {
+            "" => writeln!(self.text, "{name} {value}"),
+            labels => writeln!(self.text, "{name}{{{labels}}} {value}"),
+        };
+    }
+
+    /// A route's requests by gRPC code; codes that never came are left out.
+    pub fn route_requests(
+        &mut self,
+        labels: &str,
+        metrics: &RouteMetrics,
+        code_name: impl Fn(usize) -> &'static str,
+    ) {
+        for (code, counter) in metrics.codes.iter().enumerate() {
+            let count = counter.load(Relaxed);
+            if count > 0 {
+                let labels = format!("{labels},code=\"{}\"", code_name(code));
+                self.value("gateway_requests_total", &labels, count);
+            }
+        }
+    }
+
+    /// A route's durations.
+    pub fn route_durations(&mut self, labels: &str, metrics: &RouteMetrics) {
+        if metrics.requests() > 0 {
+            metrics.took.write(&mut self.text, "gateway_request_duration_seconds", labels);
+        }
+    }
+
+    /// The whole text.
+    pub fn finish(self) -> String {
+        self.text
+    }
+}
+
+/// Labels as `name="value"` pairs, their values escaped.
+pub fn labels(pairs: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for (name, value) in pairs {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let _ = write!(text, "{name}=\"{value}\"");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_counts_up_to_each_bound() {
+        let histogram = Histogram::default();
+        for micros in [1, 500, 501, 1_000_000, 60_000_000] {
+            histogram.record(Duration::from_micros(micros));
+        }
+        let mut out = String::new();
+        histogram.write(&mut out, "took", "route=\"r\"");
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines.first(), Some(&"took_bucket{route=\"r\",le=\"0.0005\"} 2"));
+        assert!(lines.contains(&"took_bucket{route=\"r\",le=\"0.001\"} 3"));
+        assert!(lines.contains(&"took_bucket{route=\"r\",le=\"1\"} 4"));
+        assert!(lines.contains(&"took_bucket{route=\"r\",le=\"+Inf\"} 5"));
+        assert!(lines.contains(&"took_sum{route=\"r\"} 61.001002"));
+        assert!(lines.contains(&"took_count{route=\"r\"} 5"));
+    }
+
+    #[test]
+    fn label_values_are_escaped() {
+        assert_eq!(labels(&[("a", "x\"y\\z\n"), ("b", "1")]), "a=\"x\\\"y\\\\z\\n\",b=\"1\"");
+    }
+}

@@ -1,0 +1,83 @@
+//! Request ids: taken from the client if sane, made otherwise.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, Hasher};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Where a request's id travels, to and fro.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id that a client may give.
+const MAX_LEN: usize = 128;
+
+/// The id of a request: the client's if it is sane (up to 128 letters, digits and `-_.:/+=`), else a new one.
+pub fn of(headers: &HeaderMap) -> HeaderValue {
+    match headers.get(&X_REQUEST_ID) {
+        Some(id) if is_sane(id.as_bytes()) => id.clone(),
+        _ => new(),
+    }
+}
+
+/// An id that goes into logs, metadata and answers must not be able to forge any of them.
+fn is_sane(id: &[u8]) -> bool {
+    let fits = (1..=MAX_LEN).contains(&id.len());
+    fits && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
+}
+
+/// A new id: 128 random bits as 32 hexadecimal digits.
+fn new() -> HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0_u8; 32];
+    let mut bits = (u128::from(random()) << 64) | u128::from(random());
+    for digit in &mut text {
+        *digit = DIGITS.get((bits & 15) as usize).copied().unwrap_or(b'0');
+        bits >>= 4;
+    }
+    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("0"))
+}
+
+/// A random number; ids must differ, not be secret. (SplitMix64, seeded for each thread by the system's random state.)
+fn random() -> u64 {
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(std::hash::RandomState::new().build_hasher().finish());
+    }
+    STATE.with(|state| {
+        let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        state.set(next);
+        let mixed = (next ^ (next >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id_for(given: &str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_REQUEST_ID, HeaderValue::from_str(given).unwrap());
+        of(&headers).to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_sane_id_is_kept() {
+        assert_eq!(id_for("7d6f-A.b_c:d/e+f="), "7d6f-A.b_c:d/e+f=");
+    }
+
+    #[test]
+    fn an_id_that_could_forge_a_log_line_is_replaced() {
+        for given in ["", "a b", "a\"b", "{}", &"x".repeat(129)] {
+            let id = id_for(given);
+            assert_ne!(id, given);
+            assert_eq!(id.len(), 32);
+        }
+    }
+
+    #[test]
+    fn new_ids_differ() {
+        let ids: std::collections::HashSet<_> = (0..1000).map(|_| of(&HeaderMap::new())).collect();
+        assert_eq!(ids.len(), 1000);
+    }
+}
