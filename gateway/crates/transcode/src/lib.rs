@@ -9,12 +9,15 @@
 #![deny(unsafe_code)]
 
 mod decode;
+mod encode;
 mod error;
 mod options;
+mod parse;
 pub mod plan;
 mod schema;
 
 pub use decode::Status;
+pub use encode::TextError;
 pub use error::{
     DecodeError, DecodeErrorKind, EncodeError, Encoded, LoadError, LoadErrorKind, Reason, Violation,
 };

@@ -301,6 +301,9 @@ pub struct Tag {
 }
 
 impl Tag {
+    /// No tag: what stands before the elements of a packed list.
+    pub(crate) const NONE: Self = Self { bytes: [0; 5], len: 0 };
+
     /// The tag of a field. `number` must be below 2^29, which loading has proven.
     pub fn new(number: u32, wire_type: WireType) -> Self {
         let mut rest = (number << 3) | wire_type as u32;

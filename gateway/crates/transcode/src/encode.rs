@@ -1,0 +1,197 @@
+//! JSON → protobuf wire, in one pass and without a tree.
+//!
+//! [`Encoder`] walks the JSON with a [`scan::Scanner`] and the plan of the message side by side and
+//! writes the wire form as it goes. Mistakes do not end the walk as long as the JSON can be followed:
+//! they are noted by offset alone, and only if there are any, [`locate`] walks the body once more to
+//! learn the paths, so that keeping track of paths costs nothing when all is well.
+
+mod any;
+mod keys;
+mod locate;
+mod mask;
+mod number;
+mod object;
+mod report;
+mod scan;
+mod text;
+mod text_scan;
+mod value;
+mod well_known;
+mod wire;
+
+use crate::{
+    EncodeError, EncodeOptions, Encoded, Message, Schema,
+    plan::{FieldPlan, MessagePlan},
+};
+
+pub use text::TextError;
+
+use self::{
+    keys::{Keys, Seen},
+    report::{Note, Said},
+    scan::{Scanner, Step, Stop},
+    wire::Writer,
+};
+
+/// Depth beyond which the machine's stack would be at stake, whatever the options say.
+const DEPTH_CAP: u32 = 500;
+
+impl Message {
+    /// Encodes a JSON body as this message and appends the wire form to `out`.
+    ///
+    /// On error `out` is left as it was.
+    pub fn encode(
+        &self,
+        json: &[u8],
+        options: &EncodeOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Encoded, EncodeError> {
+        encode(self, Target::Message(self.plan()), json, options, out)
+    }
+
+    /// Encodes a JSON body as the value of one field of this message and appends the field, tag included.
+    ///
+    /// Lists, maps and scalars are taken in their JSON forms; `null` leaves the field out (unless it is a
+    /// `google.protobuf.Value`). The field's plan must be one of this message's.
+    pub fn encode_field(
+        &self,
+        field: &FieldPlan,
+        json: &[u8],
+        options: &EncodeOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Encoded, EncodeError> {
+        encode(self, Target::Field(field), json, options, out)
+    }
+
+    /// The paths, in proto names, of the keys in a JSON body that encodes as this message: what a
+    /// `google.protobuf.FieldMask` needs to hold for the body to be an update of just these fields.
+    ///
+    /// Keys of message fields are followed downwards (`{"a":{"b":1}}` is `a.b`); lists, maps and well-known types are
+    /// not, nor is `null` or `{}`, which name the field itself. Keys that the schema does not know are left out.
+    pub fn mask_paths(&self, json: &[u8]) -> Vec<String> {
+        mask::paths(self.schema(), self.plan(), json)
+    }
+}
+
+impl Schema {
+    /// Appends one field, tag included, whose value is given as text: a path segment or a query value.
+    ///
+    /// Scalars are written as in JSON without quotes; enums by name or number; `Timestamp`, `Duration`,
+    /// `FieldMask` and wrappers in their JSON forms. For a list one element is appended.
+    pub fn append_text(&self, field: &FieldPlan, text: &str, out: &mut Vec<u8>) -> Result<(), TextError> {
+        text::append(self, field, text, out)
+    }
+}
+
+/// What the body is.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    Message(&'a MessagePlan),
+    Field(&'a FieldPlan),
+}
+
+fn encode(
+    message: &Message,
+    target: Target<'_>,
+    json: &[u8],
+    options: &EncodeOptions,
+    out: &mut Vec<u8>,
+) -> Result<Encoded, EncodeError> {
+    let text = str::from_utf8(json).map_err(|error| report::not_utf8(json, error.valid_up_to()))?;
+    // Wire is rarely longer than JSON; growing in the middle would copy.
+    out.reserve(json.len().min(options.max_size));
+    let mut encoder = Encoder {
+        schema: message.schema(),
+        options,
+        scan: Scanner::new(text, options.max_depth.min(DEPTH_CAP)),
+        out: Writer::new(out),
+        notes: Vec::new(),
+        unknown: Vec::new(),
+        scratch: Vec::new(),
+        seen: Seen::default(),
+        keys: Keys::default(),
+        searched: 0,
+    };
+    let outcome = encoder.body(target);
+    encoder.finish(target, outcome)
+}
+
+/// The state of one walk.
+struct Encoder<'a, 'o> {
+    schema: &'a Schema,
+    options: &'a EncodeOptions,
+    scan: Scanner<'a>,
+    out: Writer<'o>,
+    /// The mistakes so far.
+    notes: Vec<Note>,
+    /// Offsets of what was left out because the schema does not know it, when that is to be told.
+    unknown: Vec<usize>,
+    /// Where strings with escapes are resolved.
+    scratch: Vec<u8>,
+    seen: Seen,
+    keys: Keys,
+    /// How many bytes were read in search of the types of `Any`s.
+    searched: usize,
+}
+
+impl<'a> Encoder<'a, '_> {
+    fn body(&mut self, target: Target<'a>) -> Step {
+        match target {
+            Target::Message(plan) => {
+                self.message_body(plan)?;
+            }
+            Target::Field(field) => {
+                if self.scan.token() != b'n' || !self.is_absent(field)? {
+                    self.field(field)?;
+                }
+            }
+        }
+        self.scan.end()
+    }
+
+    fn finish(self, target: Target<'_>, outcome: Step) -> Result<Encoded, EncodeError> {
+        let Self { schema, options, scan, out, mut notes, unknown, .. } = self;
+        if let (Err(Stop), Some(failure)) = (outcome, &scan.failure) {
+            notes.push(Note::stopped(failure));
+        }
+        if notes.is_empty() && out.len() > options.max_size {
+            notes.push(Note::too_large(options.max_size));
+        }
+        if !notes.is_empty() {
+            out.abandon();
+            return Err(EncodeError { violations: locate::violations(schema, target, scan.input(), notes) });
+        }
+        out.finish();
+        if unknown.is_empty() {
+            return Ok(Encoded::default());
+        }
+        Ok(Encoded { unknown: locate::paths(schema, target, scan.input(), &unknown) })
+    }
+
+    /// Notes a mistake at an offset; stops when there have been enough of them.
+    #[cold]
+    fn note(&mut self, note: Note) -> Step {
+        self.notes.push(note);
+        if self.notes.len() >= self.options.max_violations.max(1) { Err(Stop) } else { Ok(()) }
+    }
+
+    /// Notes that the value that began at `at` and has just been read is not what was expected.
+    #[cold]
+    fn refuse(&mut self, at: usize, reason: crate::Reason, expected: impl Into<String>) -> Step<bool> {
+        let said = Said::Expected { what: expected.into(), end: self.scan.pos() };
+        self.note(Note { at, reason, said })?;
+        Ok(true)
+    }
+
+    /// Skips the next value, which is of another type than expected, and notes that.
+    #[cold]
+    fn mismatch(&mut self, expected: impl Into<String>) -> Step<bool> {
+        self.scan.token();
+        let at = self.scan.pos();
+        self.scan.skip()?;
+        self.refuse(at, crate::Reason::Type, expected)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! What has been given already: fields and oneofs of messages, keys of maps and structs.
+//!
+//! Both are stacks that nested objects share, so that nothing is allocated per object.
+
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, Hash},
+};
+
+use smallvec::SmallVec;
+
+use crate::plan::MessagePlan;
+
+/// Bit sets of the fields and oneofs of the objects that are open.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// The bits of messages with more than 64 fields.
+    large: SmallVec<[u64; 4]>,
+}
+
+/// The bits of one object.
+pub(super) struct Fields {
+    /// Fields, if there are at most 64 of them.
+    small: u64,
+    /// Oneofs, if there are at most 64 of them.
+    oneofs: u64,
+    /// Where the bits in [`Seen::large`] begin.
+    base: usize,
+    large_oneofs: usize,
+    is_large: bool,
+}
+
+impl Seen {
+    /// Opens an object.
+    #[inline]
+    pub(super) fn enter(&mut self, plan: &MessagePlan) -> Fields {
+        let is_large = plan.fields.len() > 64 || plan.oneofs > 64;
+        let mut fields =
+            Fields { small: 0, oneofs: 0, base: self.large.len(), large_oneofs: plan.fields.len(), is_large };
+        if is_large {
+            fields.large_oneofs = plan.fields.len();
+            let bits = plan.fields.len() + plan.oneofs as usize;
+            self.large.resize(fields.base + bits.div_ceil(64), 0);
+        }
+        fields
+    }
+
+    /// Closes it.
+    #[inline]
+    pub(super) fn leave(&mut self, fields: &Fields) {
+        if fields.is_large {
+            self.large.truncate(fields.base);
+        }
+    }
+
+    /// Marks a field; whether it was marked before.
+    #[inline]
+    pub(super) fn mark_field(&mut self, fields: &mut Fields, position: u32) -> bool {
+        if fields.is_large {
+            return self.mark_large(fields, position as usize);
+        }
+        mark(&mut fields.small, position as usize)
+    }
+
+    /// Marks a oneof; whether it was marked before.
+    #[inline]
+    pub(super) fn mark_oneof(&mut self, fields: &mut Fields, oneof: u32) -> bool {
+        if fields.is_large {
+            return self.mark_large(fields, fields.large_oneofs + oneof as usize);
+        }
+        mark(&mut fields.oneofs, oneof as usize)
+    }
+
+    /// Whether a field is marked.
+    pub(super) fn has_field(&self, fields: &Fields, position: u32) -> bool {
+        let (word, bit) = (position as usize / 64, position % 64);
+        let word = if fields.is_large { self.large.get(fields.base + word) } else { Some(&fields.small) };
+        word.is_some_and(|word| word & (1 << bit) != 0)
+    }
+
+    fn mark_large(&mut self, fields: &Fields, index: usize) -> bool {
+        self.large.get_mut(fields.base + index / 64).is_some_and(|word| mark(word, index % 64))
+    }
+}
+
+#[inline]
+fn mark(word: &mut u64, bit: usize) -> bool {
+    let bit = 1u64 << (bit & 63);
+    let before = *word & bit != 0;
+    *word |= bit;
+    before
+}
+
+/// Up to this many keys are compared one by one.
+const FEW: usize = 16;
+
+/// The keys of the maps and structs that are open, by hash.
+///
+/// The hash is seeded at random and 64 bits wide, so equal hashes are taken for equal keys: among a million
+/// keys of one map a false alarm has a chance of one in 10^7.
+#[derive(Default)]
+pub(super) struct Keys {
+    few: SmallVec<[u64; FEW]>,
+    /// The keys of maps that have outgrown the list, each hashed with the number of its map.
+    many: HashSet<u64, Hashed>,
+    maps: u32,
+    random: Option<foldhash::quality::RandomState>,
+}
+
+/// The keys of one map.
+pub(super) struct Map {
+    id: u32,
+    base: usize,
+    is_large: bool,
+}
+
+impl Keys {
+    /// Opens a map.
+    pub(super) fn enter(&mut self) -> Map {
+        self.maps = self.maps.wrapping_add(1);
+        Map { id: self.maps, base: self.few.len(), is_large: false }
+    }
+
+    /// Closes it.
+    pub(super) fn leave(&mut self, map: &Map) {
+        self.few.truncate(map.base);
+    }
+
+    /// Adds a key; whether it was there before.
+    pub(super) fn insert(&mut self, map: &mut Map, key: impl Hash) -> bool {
+        let random = self.random.get_or_insert_default();
+        let hash = random.hash_one((map.id, key));
+        if map.is_large {
+            return !self.many.insert(hash);
+        }
+        let keys = self.few.get(map.base..).unwrap_or_default();
+        if keys.contains(&hash) {
+            return true;
+        }
+        if keys.len() < FEW {
+            self.few.push(hash);
+            return false;
+        }
+        map.is_large = true;
+        self.many.extend(self.few.drain(map.base..));
+        self.many.insert(hash);
+        false
+    }
+}
+
+/// Takes a hash for what it is.
+#[derive(Default, Clone, Copy)]
+struct Hashed;
+
+impl BuildHasher for Hashed {
+    type Hasher = Same;
+
+    fn build_hasher(&self) -> Same {
+        Same(0)
+    }
+}
+
+struct Same(u64);
+
+impl std::hash::Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |all, byte| all << 8 | u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_told_apart_by_map() {
+        let mut keys = Keys::default();
+        let mut outer = keys.enter();
+        for i in 0..100u64 {
+            assert!(!keys.insert(&mut outer, i));
+            let mut inner = keys.enter();
+            for j in 0..i {
+                assert!(!keys.insert(&mut inner, j));
+            }
+            for j in 0..i {
+                assert!(keys.insert(&mut inner, j));
+            }
+            keys.leave(&inner);
+            assert!(keys.insert(&mut outer, i));
+        }
+    }
+}

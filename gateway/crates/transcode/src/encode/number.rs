@@ -1,0 +1,306 @@
+//! JSON numbers → integers and floats.
+//!
+//! Integers take what is integral in value, however it is written (`1`, `1.0`, `1e3`, `10e-1`); floats
+//! are correctly rounded, `float` from the text itself and not by way of `double`.
+
+/// Why a number does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NumberError {
+    /// Not a whole number.
+    Fraction,
+    /// Outside of what the type holds.
+    Range,
+}
+
+/// A whole number: sign and magnitude.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Integer {
+    pub(crate) negative: bool,
+    pub(crate) magnitude: u64,
+}
+
+impl Integer {
+    /// As an `int64`.
+    #[inline]
+    pub(crate) fn signed(self) -> Result<i64, NumberError> {
+        if self.negative {
+            0i64.checked_sub_unsigned(self.magnitude).ok_or(NumberError::Range)
+        } else {
+            i64::try_from(self.magnitude).map_err(|_| NumberError::Range)
+        }
+    }
+
+    /// As a `uint64`. Minus zero is zero.
+    #[inline]
+    pub(crate) fn unsigned(self) -> Result<u64, NumberError> {
+        if self.negative && self.magnitude != 0 { Err(NumberError::Range) } else { Ok(self.magnitude) }
+    }
+}
+
+/// The integer at the beginning of `input` and its length, if it is written plainly: up to 18 digits and no
+/// leading zeros, fraction or exponent. `None` says nothing but that the long way must be taken.
+#[inline]
+pub(crate) fn plain_integer(input: &[u8]) -> Option<(Integer, usize)> {
+    let negative = input.first() == Some(&b'-');
+    let start = usize::from(negative);
+    let mut at = start;
+    let mut magnitude = 0u64;
+    loop {
+        let byte = input.get(at).copied().unwrap_or(0);
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            if matches!(byte, b'.' | b'e' | b'E') {
+                return None;
+            }
+            break;
+        }
+        if at - start == 18 {
+            return None;
+        }
+        magnitude = magnitude * 10 + u64::from(digit);
+        at += 1;
+    }
+    let leading_zero = input.get(start) == Some(&b'0') && at > start + 1;
+    if at == start || leading_zero {
+        return None;
+    }
+    Some((Integer { negative, magnitude }, at))
+}
+
+/// The integer that a JSON number (by its grammar already) means.
+pub(crate) fn integer(number: &[u8]) -> Result<Integer, NumberError> {
+    let decimal = Decimal::parse(number);
+    // The digits times ten to the exponent; digits after the point move the exponent down.
+    let mut magnitude = 0u64;
+    let mut zeros = 0i64;
+    let mut exponent = decimal.exponent;
+    for digit in decimal.whole.iter().chain(decimal.fraction).map(|digit| u64::from(digit - b'0')) {
+        if digit == 0 {
+            zeros += 1;
+            continue;
+        }
+        // Zeros count only when a digit follows them: trailing ones stay in the exponent.
+        magnitude = shift(magnitude, zeros + 1)?.checked_add(digit).ok_or(NumberError::Range)?;
+        zeros = 0;
+    }
+    if magnitude == 0 {
+        return Ok(Integer { negative: decimal.negative, magnitude });
+    }
+    exponent = exponent.saturating_add(zeros).saturating_sub(decimal.fraction.len() as i64);
+    if exponent < 0 {
+        return Err(NumberError::Fraction);
+    }
+    Ok(Integer { negative: decimal.negative, magnitude: shift(magnitude, exponent)? })
+}
+
+/// Times ten to the `zeros`.
+fn shift(magnitude: u64, zeros: i64) -> Result<u64, NumberError> {
+    if magnitude == 0 {
+        return Ok(0);
+    }
+    let power = u32::try_from(zeros).ok().and_then(|zeros| 10u64.checked_pow(zeros));
+    power.and_then(|power| magnitude.checked_mul(power)).ok_or(NumberError::Range)
+}
+
+struct Decimal<'n> {
+    negative: bool,
+    whole: &'n [u8],
+    fraction: &'n [u8],
+    /// Saturated: beyond some hundreds it makes no difference.
+    exponent: i64,
+}
+
+impl<'n> Decimal<'n> {
+    fn parse(number: &'n [u8]) -> Self {
+        let (negative, unsigned) = match number.split_first() {
+            Some((b'-', rest)) => (true, rest),
+            _ => (false, number),
+        };
+        let mut at_exponent = unsigned.splitn(2, |byte| matches!(byte, b'e' | b'E'));
+        let mantissa = at_exponent.next().unwrap_or_default();
+        let exponent = at_exponent.next().map_or(0, exponent);
+        let mut at_point = mantissa.splitn(2, |byte| *byte == b'.');
+        let whole = at_point.next().unwrap_or_default();
+        Self { negative, whole, fraction: at_point.next().unwrap_or_default(), exponent }
+    }
+}
+
+fn exponent(text: &[u8]) -> i64 {
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        Some((b'+', rest)) => (false, rest),
+        _ => (false, text),
+    };
+    let value = digits
+        .iter()
+        .fold(0i64, |all, digit| all.saturating_mul(10).saturating_add(i64::from(digit - b'0')).min(1 << 40));
+    if negative { -value } else { value }
+}
+
+/// Exact powers of ten: every one that a double holds without rounding.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+
+/// A number written with at most 15 digits and no exponent, read at the beginning of `input`: digits,
+/// how many of them stand after the point, and the length. Mantissa and power of ten are then exact, and so one
+/// division rounds correctly.
+#[inline]
+fn short_decimal(input: &[u8]) -> Option<(bool, u64, usize, usize)> {
+    let negative = input.first() == Some(&b'-');
+    let start = usize::from(negative);
+    let mut at = start;
+    let mut digits = 0u64;
+    let mut point = None;
+    loop {
+        let byte = input.get(at).copied().unwrap_or(0);
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            digits = digits * 10 + u64::from(digit);
+        } else if byte == b'.' && point.is_none() {
+            point = Some(at);
+        } else if matches!(byte, b'.' | b'e' | b'E') {
+            return None;
+        } else {
+            break;
+        }
+        at += 1;
+        // Fifteen digits and a point.
+        if at - start > 16 {
+            return None;
+        }
+    }
+    let whole = point.unwrap_or(at) - start;
+    let fraction = point.map_or(0, |point| at - point - 1);
+    let leading_zero = input.get(start) == Some(&b'0') && whole > 1;
+    if whole == 0 || leading_zero || (point.is_some() && fraction == 0) || whole + fraction > 15 {
+        return None;
+    }
+    Some((negative, digits, fraction, at))
+}
+
+/// The double at the beginning of `input` and its length, if it is written shortly. `None` says nothing but
+/// that the long way must be taken.
+#[inline]
+pub(crate) fn short_double(input: &[u8]) -> Option<(f64, usize)> {
+    let (negative, digits, fraction, len) = short_decimal(input)?;
+    let value = digits as f64 / POWERS.get(fraction)?;
+    Some((if negative { -value } else { value }, len))
+}
+
+/// The double that a JSON number (by its grammar already) means.
+pub(crate) fn double(number: &[u8]) -> Result<f64, NumberError> {
+    let value: f64 = parse(number)?;
+    if value.is_finite() { Ok(value) } else { Err(NumberError::Range) }
+}
+
+/// The float that a JSON number (by its grammar already) means.
+pub(crate) fn float(number: &[u8]) -> Result<f32, NumberError> {
+    let value: f32 = parse(number)?;
+    if value.is_finite() { Ok(value) } else { Err(NumberError::Range) }
+}
+
+fn parse<T: std::str::FromStr>(number: &[u8]) -> Result<T, NumberError> {
+    let text = str::from_utf8(number).map_err(|_| NumberError::Range)?;
+    text.parse().map_err(|_| NumberError::Range)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Result<i128, NumberError> {
+        let found = integer(text.as_bytes())?;
+        let value = i128::from(found.magnitude);
+        Ok(if found.negative { -value } else { value })
+    }
+
+    #[test]
+    fn integers_are_what_is_integral_in_value() {
+        let max = "18446744073709551615";
+        for (text, expected) in [
+            ("0", Ok(0)),
+            ("-0", Ok(0)),
+            ("0.0", Ok(0)),
+            ("0e99999999999999999999", Ok(0)),
+            ("0.000e-9", Ok(0)),
+            ("1", Ok(1)),
+            ("-1", Ok(-1)),
+            ("1.0", Ok(1)),
+            ("1e3", Ok(1000)),
+            ("1E+3", Ok(1000)),
+            ("1.5e1", Ok(15)),
+            ("100e-2", Ok(1)),
+            ("1000000000000000000000e-20", Ok(10)),
+            ("0.00000000000000000000001e23", Ok(1)),
+            ("10.50e2", Ok(1050)),
+            (max, Ok(i128::from(u64::MAX))),
+            ("18446744073709551615.000", Ok(i128::from(u64::MAX))),
+            ("18446744073709551616", Err(NumberError::Range)),
+            ("1e19", Ok(10_000_000_000_000_000_000)),
+            ("1e20", Err(NumberError::Range)),
+            ("1e99999999999999999999", Err(NumberError::Range)),
+            ("1.5", Err(NumberError::Fraction)),
+            ("1e-1", Err(NumberError::Fraction)),
+            ("1e-99999999999999999999", Err(NumberError::Fraction)),
+            ("123456789012345678901234567890", Err(NumberError::Range)),
+        ] {
+            assert_eq!(value(text), expected, "{text}");
+            if let Some((found, len)) = plain_integer(text.as_bytes()) {
+                assert_eq!((Ok(found), len), (integer(text.as_bytes()), text.len()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_short_way_never_takes_what_is_not_a_number() {
+        for text in ["", "-", "01", "-01", "a", "1.0", "1e3", "1E3", "1234567890123456789"] {
+            assert_eq!(plain_integer(text.as_bytes()), None, "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "01",
+            "1.",
+            ".5",
+            "1.5.5",
+            "1e3",
+            "1.5e3",
+            "00.5",
+            "1234567890123456",
+            "0.000000000000001",
+        ] {
+            assert_eq!(short_double(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_for_doubles_rounds_correctly() {
+        for text in [
+            "0",
+            "-0",
+            "0.1",
+            "-0.1",
+            "999.99",
+            "123456789012345",
+            "1234567.8901234",
+            "0.3",
+            "49.95",
+            "0.00000000000001",
+        ] {
+            let (found, len) = short_double(text.as_bytes()).unwrap();
+            assert_eq!(len, text.len());
+            assert_eq!(found.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+        }
+    }
+
+    #[test]
+    fn floats_out_of_range_are_refused() {
+        assert_eq!(double(b"1e309"), Err(NumberError::Range));
+        assert_eq!(float(b"3.5e38"), Err(NumberError::Range));
+        assert_eq!(float(b"3.4028235e38"), Ok(f32::MAX));
+        assert_eq!(double(b"4.9e-324"), Ok(5e-324));
+        assert_eq!(double(b"1e-400"), Ok(0.0));
+    }
+}

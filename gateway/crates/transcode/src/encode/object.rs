@@ -1,0 +1,176 @@
+//! JSON objects as messages: the loop over keys.
+
+use super::{
+    Encoder,
+    any::InAny,
+    keys::Fields,
+    report::{Note, Said},
+    scan::Step,
+};
+use crate::{
+    Reason, Unknown,
+    plan::{Cardinality, FieldPlan, Kind, MessagePlan, WellKnown},
+};
+
+impl<'a> Encoder<'a, '_> {
+    /// Encodes an object as the fields of a message. Inside an `Any` its `@type` key is passed over.
+    pub(super) fn object(&mut self, plan: &'a MessagePlan, mut in_any: InAny) -> Step<bool> {
+        if self.scan.token() != b'{' {
+            return self.mismatch("an object");
+        }
+        let start = self.scan.pos();
+        let mut seen = self.seen.enter(plan);
+        let mut more = self.scan.begin(b'}')?;
+        let mut next = 0;
+        while more {
+            self.scan.token();
+            let key_at = self.scan.pos();
+            // Most senders write the fields in order: the key that is expected next is compared whole, quotes and
+            // colon included, before anything is looked up.
+            let field = match plan.fields.get(next) {
+                Some(field) if self.scan.rest().starts_with(&field.json_key) => {
+                    self.scan.advance(field.json_key.len());
+                    Some(field)
+                }
+                _ => self.member_key(plan, key_at, &mut in_any)?,
+            };
+            if let Some(field) = field {
+                next = field.position as usize + 1;
+                if self.seen.mark_field(&mut seen, field.position) {
+                    self.duplicate(key_at)?;
+                } else {
+                    self.member(field, plan, &mut seen, key_at)?;
+                }
+            }
+            more = self.scan.more(b'}')?;
+        }
+        if !plan.required.is_empty() {
+            self.check_required(plan, &seen, start)?;
+        }
+        self.seen.leave(&seen);
+        Ok(true)
+    }
+
+    /// Reads a key and looks its field up. A key without a field is dealt with, its value included.
+    fn member_key(
+        &mut self,
+        plan: &'a MessagePlan,
+        key_at: usize,
+        in_any: &mut InAny,
+    ) -> Step<Option<&'a FieldPlan>> {
+        let key = self.scan.key()?.resolve(&mut self.scratch);
+        if let Some(field) = plan.field_by_key(key) {
+            return Ok(Some(field));
+        }
+        if *in_any != InAny::No && key == b"@type" {
+            self.pass_type(in_any, key_at)?;
+            return Ok(None);
+        }
+        self.unknown_key(key_at)?;
+        Ok(None)
+    }
+
+    /// Skips the value of a key that the schema does not know.
+    #[cold]
+    pub(super) fn unknown_key(&mut self, key_at: usize) -> Step {
+        self.scan.skip()?;
+        self.unknown(key_at, |_| Note::plainly(key_at, Reason::UnknownField, "unknown field"))
+    }
+
+    /// Notes, tells or ignores that something is unknown, as the options say.
+    #[cold]
+    pub(super) fn unknown(&mut self, at: usize, note: impl FnOnce(&Self) -> Note) -> Step {
+        match self.options.unknown {
+            Unknown::Reject => {
+                let note = note(self);
+                self.note(note)
+            }
+            Unknown::Warn => {
+                if self.unknown.len() < self.options.max_violations {
+                    self.unknown.push(at);
+                }
+                Ok(())
+            }
+            Unknown::Ignore => Ok(()),
+        }
+    }
+
+    #[cold]
+    pub(super) fn duplicate(&mut self, key_at: usize) -> Step {
+        self.scan.skip()?;
+        self.note(Note::plainly(key_at, Reason::Duplicate, "given twice"))
+    }
+
+    /// Encodes the value of a field that has not been given before.
+    #[inline]
+    fn member(
+        &mut self,
+        field: &'a FieldPlan,
+        plan: &'a MessagePlan,
+        seen: &mut Fields,
+        key_at: usize,
+    ) -> Step {
+        if self.scan.token() == b'n' && self.is_absent(field)? {
+            return Ok(());
+        }
+        if let Some(oneof) = field.oneof
+            && self.seen.mark_oneof(seen, oneof)
+        {
+            return self.second_of_oneof(plan, field, key_at);
+        }
+        self.field(field)
+    }
+
+    /// Takes a `null` that means that the field is not set; `false` (and nothing is taken) if it is a value.
+    pub(super) fn is_absent(&mut self, field: &FieldPlan) -> Step<bool> {
+        if !matches!(field.cardinality, Cardinality::Repeated { .. } | Cardinality::Map(_))
+            && self.takes_null(field.kind)
+        {
+            return Ok(false);
+        }
+        let at = self.scan.pos();
+        self.scan.literal("null")?;
+        if matches!(field.cardinality, Cardinality::Required) {
+            self.refuse(at, Reason::Required, "a value, because the field is required")?;
+        }
+        Ok(true)
+    }
+
+    /// Whether `null` is a value of this type.
+    pub(super) fn takes_null(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Message(index) | Kind::Group(index) => {
+                self.schema.plan(index).well_known == WellKnown::Value
+            }
+            Kind::Enum(index) => self.schema.enum_plan(index).null_value,
+            _ => false,
+        }
+    }
+
+    #[cold]
+    fn second_of_oneof(&mut self, plan: &MessagePlan, field: &FieldPlan, key_at: usize) -> Step {
+        let siblings: Vec<&str> = plan
+            .fields
+            .iter()
+            .filter(|other| other.oneof == field.oneof && other.position != field.position)
+            .map(|other| &*other.json_name)
+            .take(5)
+            .collect();
+        self.scan.skip()?;
+        let description = format!("only one of it and {} may be given", siblings.join(", "));
+        self.note(Note::plainly(key_at, Reason::Duplicate, description))
+    }
+
+    #[cold]
+    fn check_required(&mut self, plan: &'a MessagePlan, seen: &Fields, start: usize) -> Step {
+        for position in &plan.required {
+            if self.seen.has_field(seen, *position) {
+                continue;
+            }
+            let Some(field) = plan.fields.get(*position as usize) else { continue };
+            let said = Said::Member { name: field.json_name.clone(), description: "required, but missing" };
+            self.note(Note { at: start, reason: Reason::Required, said })?;
+        }
+        Ok(())
+    }
+}

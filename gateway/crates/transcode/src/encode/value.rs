@@ -1,0 +1,473 @@
+//! The values of fields: lists, maps, scalars, enums, messages.
+
+use super::{
+    Encoder,
+    any::InAny,
+    number::{self, Integer, NumberError},
+    report::{Note, Said},
+    scan::{self, Step, Text},
+};
+use crate::{
+    Reason, parse,
+    plan::{Cardinality, EnumPlan, FieldPlan, Kind, MapPlan, MessagePlan, Tag, WellKnown},
+};
+
+impl<'a> Encoder<'a, '_> {
+    /// Encodes the value of a field, which is not an absent one.
+    #[inline]
+    pub(super) fn field(&mut self, field: &'a FieldPlan) -> Step {
+        match &field.cardinality {
+            Cardinality::Implicit => self.value(field, &field.tag, false).map(|_| ()),
+            Cardinality::Explicit | Cardinality::Required => self.value(field, &field.tag, true).map(|_| ()),
+            Cardinality::Repeated { packed } => self.list(field, *packed),
+            Cardinality::Map(map) => self.map(field, map),
+        }
+    }
+
+    fn list(&mut self, field: &'a FieldPlan, packed: bool) -> Step {
+        if self.scan.token() != b'[' {
+            return self.mismatch(format!("a list of {}", self.type_name(field.kind))).map(|_| ());
+        }
+        let mut more = self.scan.begin(b']')?;
+        if !more {
+            return Ok(());
+        }
+        if !packed {
+            while more {
+                self.value(field, &field.tag, true)?;
+                more = self.scan.more(b']')?;
+            }
+            return Ok(());
+        }
+        self.out.tag(&field.tag);
+        let mark = self.out.open();
+        while more {
+            self.value(field, &Tag::NONE, true)?;
+            more = self.scan.more(b']')?;
+        }
+        self.out.close(mark);
+        Ok(())
+    }
+
+    fn map(&mut self, field: &'a FieldPlan, map: &'a MapPlan) -> Step {
+        if self.scan.token() != b'{' {
+            return self.mismatch("an object (a map)").map(|_| ());
+        }
+        let mut more = self.scan.begin(b'}')?;
+        let mut keys = self.keys.enter();
+        while more {
+            self.scan.token();
+            let key_at = self.scan.pos();
+            let key = self.scan.key()?;
+            let start = self.out.position();
+            self.out.tag(&field.tag);
+            let mark = self.out.open();
+            let (seen, key_fits) = self.map_key(&map.key, key, &mut keys, key_at)?;
+            if seen {
+                self.duplicate(key_at)?;
+            } else if !self.value(&map.value, &map.value.tag, true)? || !key_fits {
+                self.out.rewind(start);
+                more = self.scan.more(b'}')?;
+                continue;
+            }
+            self.out.close(mark);
+            more = self.scan.more(b'}')?;
+        }
+        self.keys.leave(&keys);
+        Ok(())
+    }
+
+    /// Writes the key of a map entry; whether it was there before, and whether it is one at all.
+    fn map_key(
+        &mut self,
+        plan: &FieldPlan,
+        key: Text<'a>,
+        keys: &mut super::keys::Map,
+        at: usize,
+    ) -> Step<(bool, bool)> {
+        let text = key.resolve(&mut self.scratch);
+        self.out.tag(&plan.tag);
+        if plan.kind == Kind::String {
+            self.out.delimited(text);
+            return Ok((self.keys.insert(keys, text), true));
+        }
+        let parsed = match (plan.kind, text) {
+            (Kind::Bool, b"true") => Ok(1),
+            (Kind::Bool, b"false") => Ok(0),
+            (Kind::Bool, _) => Err(None),
+            (kind, text) => quoted_integer(text).and_then(|value| fit(kind, value).map_err(Some)),
+        };
+        match parsed {
+            Ok(bits) => {
+                self.write_integer(plan.kind, bits);
+                Ok((self.keys.insert(keys, bits), true))
+            }
+            Err(_) => {
+                let description = format!("expected a key that is {}", article(plan.kind.name()));
+                self.note(Note::plainly(at, Reason::Type, description))?;
+                Ok((false, false))
+            }
+        }
+    }
+
+    /// Encodes one value with its tag before it. `false` if it was left out because an enum does not know it.
+    ///
+    /// Defaults are not written unless `keep_default`.
+    #[inline]
+    pub(super) fn value(&mut self, field: &'a FieldPlan, tag: &Tag, keep_default: bool) -> Step<bool> {
+        match field.kind {
+            Kind::String => self.string(tag, keep_default),
+            Kind::Message(index) => self.message(self.schema.plan(index), tag),
+            Kind::Double => self.double(tag, keep_default),
+            Kind::Float => self.float(tag, keep_default),
+            Kind::Bool => self.boolean(tag, keep_default),
+            Kind::Bytes => self.base64(tag, keep_default),
+            Kind::Enum(index) => self.enumeration(self.schema.enum_plan(index), tag, keep_default),
+            Kind::Group(index) => self.group(self.schema.plan(index), tag, &field.end_tag),
+            kind => self.integer(kind, tag, keep_default),
+        }
+    }
+
+    #[inline]
+    fn message(&mut self, plan: &'a MessagePlan, tag: &Tag) -> Step<bool> {
+        self.out.tag(tag);
+        let mark = self.out.open();
+        let written = self.message_body(plan)?;
+        self.out.close(mark);
+        Ok(written)
+    }
+
+    fn group(&mut self, plan: &'a MessagePlan, tag: &Tag, end_tag: &Tag) -> Step<bool> {
+        self.out.tag(tag);
+        self.message_body(plan)?;
+        self.out.tag(end_tag);
+        Ok(true)
+    }
+
+    /// Encodes a value as the fields of a message, whatever its JSON form is.
+    #[inline]
+    pub(super) fn message_body(&mut self, plan: &'a MessagePlan) -> Step<bool> {
+        if matches!(plan.well_known, WellKnown::None | WellKnown::Empty) {
+            return self.object(plan, InAny::No);
+        }
+        self.well_known(plan)
+    }
+
+    #[inline]
+    fn string(&mut self, tag: &Tag, keep_default: bool) -> Step<bool> {
+        if self.scan.token() != b'"' {
+            return self.mismatch("string");
+        }
+        let text = self.scan.string()?;
+        if text.escaped {
+            self.out.tag(tag);
+            let mark = self.out.open();
+            text.append_to(self.out.raw());
+            self.out.close(mark);
+        } else if keep_default || !text.raw.is_empty() {
+            self.out.tag(tag);
+            self.out.delimited(text.raw);
+        }
+        Ok(true)
+    }
+
+    fn base64(&mut self, tag: &Tag, keep_default: bool) -> Step<bool> {
+        if self.scan.token() != b'"' {
+            return self.mismatch("bytes in base64");
+        }
+        let at = self.scan.pos();
+        let text = self.scan.string()?.resolve(&mut self.scratch);
+        if text.is_empty() && !keep_default {
+            return Ok(true);
+        }
+        self.out.tag(tag);
+        let mark = self.out.open();
+        if !parse::base64::decode(text, self.out.raw()) {
+            return self.refuse(at, Reason::Format, "bytes in base64");
+        }
+        self.out.close(mark);
+        Ok(true)
+    }
+
+    fn boolean(&mut self, tag: &Tag, keep_default: bool) -> Step<bool> {
+        let value = match self.scan.token() {
+            b't' => {
+                self.scan.literal("true")?;
+                true
+            }
+            b'f' => {
+                self.scan.literal("false")?;
+                false
+            }
+            _ => return self.mismatch("bool"),
+        };
+        if value || keep_default {
+            self.out.tag(tag);
+            self.out.byte(u8::from(value));
+        }
+        Ok(true)
+    }
+
+    #[inline]
+    fn integer(&mut self, kind: Kind, tag: &Tag, keep_default: bool) -> Step<bool> {
+        self.scan.token();
+        let at = self.scan.pos();
+        let value = match number::plain_integer(self.scan.rest()) {
+            Some((value, len)) => {
+                self.scan.advance(len);
+                value
+            }
+            None => match self.unusual_integer(kind.name(), at)? {
+                Some(value) => value,
+                None => return Ok(true),
+            },
+        };
+        match fit(kind, value) {
+            Ok(0) if !keep_default => {}
+            Ok(bits) => {
+                self.out.tag(tag);
+                self.write_integer(kind, bits);
+            }
+            Err(error) => return self.refuse_number(at, kind.name(), error),
+        }
+        Ok(true)
+    }
+
+    /// An integer that is not plain digits: a string, or written with a fraction or exponent.
+    fn unusual_integer(&mut self, expected: &'static str, at: usize) -> Step<Option<Integer>> {
+        let parsed = match self.scan.token() {
+            b'-' | b'0'..=b'9' => number::integer(self.scan.number()?).map_err(Some),
+            b'"' => quoted_integer(self.scan.string()?.resolve(&mut self.scratch)),
+            _ => {
+                self.mismatch(expected)?;
+                return Ok(None);
+            }
+        };
+        match parsed {
+            Ok(value) => Ok(Some(value)),
+            Err(Some(error)) => self.refuse_number(at, expected, error).map(|_| None),
+            Err(None) => self.refuse(at, Reason::Type, expected).map(|_| None),
+        }
+    }
+
+    #[cold]
+    pub(super) fn refuse_number(&mut self, at: usize, expected: &str, error: NumberError) -> Step<bool> {
+        match error {
+            NumberError::Fraction => self.refuse(at, Reason::Type, expected),
+            NumberError::Range => self.refuse(at, Reason::Range, format!("{expected} in its range")),
+        }
+    }
+
+    /// Writes an integer or bool as [`fit`] has prepared it.
+    #[inline]
+    fn write_integer(&mut self, kind: Kind, bits: u64) {
+        match kind {
+            Kind::Fixed32 | Kind::Sfixed32 => self.out.bytes(&(bits as u32).to_le_bytes()),
+            Kind::Fixed64 | Kind::Sfixed64 => self.out.bytes(&bits.to_le_bytes()),
+            _ => self.out.varint(bits),
+        }
+    }
+
+    #[inline]
+    fn double(&mut self, tag: &Tag, keep_default: bool) -> Step<bool> {
+        let value = match self.scan.token() {
+            b'-' | b'0'..=b'9' => match number::short_double(self.scan.rest()) {
+                Some((value, len)) => {
+                    self.scan.advance(len);
+                    value
+                }
+                None => match self.unusual_float("double", number::double)? {
+                    Some(value) => value,
+                    None => return Ok(true),
+                },
+            },
+            _ => match self.unusual_float("double", number::double)? {
+                Some(value) => value,
+                None => return Ok(true),
+            },
+        };
+        // Minus zero is not the default.
+        if keep_default || value.to_bits() != 0 {
+            self.out.tag(tag);
+            self.out.bytes(&value.to_le_bytes());
+        }
+        Ok(true)
+    }
+
+    fn float(&mut self, tag: &Tag, keep_default: bool) -> Step<bool> {
+        if let Some(value) = self.unusual_float("float", number::float)?
+            && (keep_default || value.to_bits() != 0)
+        {
+            self.out.tag(tag);
+            self.out.bytes(&value.to_le_bytes());
+        }
+        Ok(true)
+    }
+
+    /// A float in any form; `None` if it was refused.
+    fn unusual_float<T: Float>(
+        &mut self,
+        expected: &'static str,
+        parse: fn(&[u8]) -> Result<T, NumberError>,
+    ) -> Step<Option<T>> {
+        let first = self.scan.token();
+        let at = self.scan.pos();
+        let parsed = match first {
+            b'-' | b'0'..=b'9' => parse(self.scan.number()?).map_err(Some),
+            b'"' => quoted_float(self.scan.string()?.resolve(&mut self.scratch), parse),
+            _ => {
+                self.mismatch(expected)?;
+                return Ok(None);
+            }
+        };
+        match parsed {
+            Ok(value) => Ok(Some(value)),
+            Err(Some(error)) => self.refuse_number(at, expected, error).map(|_| None),
+            Err(None) => self.refuse(at, Reason::Type, expected).map(|_| None),
+        }
+    }
+
+    fn enumeration(&mut self, plan: &'a EnumPlan, tag: &Tag, keep_default: bool) -> Step<bool> {
+        let first = self.scan.token();
+        let at = self.scan.pos();
+        let number = match first {
+            b'"' => {
+                let name = self.scan.string()?.resolve(&mut self.scratch);
+                match plan.by_name(name) {
+                    Some(value) => value.number,
+                    None => return self.unknown_enum(plan, at),
+                }
+            }
+            b'-' | b'0'..=b'9' => {
+                let Some(value) = self.unusual_integer("an enum name or number", at)? else {
+                    return Ok(true);
+                };
+                match fit(Kind::Int32, value) {
+                    Ok(bits) if plan.closed && plan.by_number(bits as i32).is_none() => {
+                        return self.unknown_enum(plan, at);
+                    }
+                    Ok(bits) => bits as i32,
+                    Err(error) => return self.refuse_number(at, "an enum number", error),
+                }
+            }
+            b'n' if plan.null_value => {
+                self.scan.literal("null")?;
+                0
+            }
+            _ => return self.mismatch(format!("a name of {}", plan.full_name)),
+        };
+        if number != 0 || keep_default {
+            self.out.tag(tag);
+            self.out.varint(i64::from(number) as u64);
+        }
+        Ok(true)
+    }
+
+    /// An enum value that the schema does not know; it has been read already.
+    #[cold]
+    fn unknown_enum(&mut self, plan: &EnumPlan, at: usize) -> Step<bool> {
+        let note = |encoder: &Self| Note {
+            at,
+            reason: Reason::UnknownEnum,
+            said: Said::Expected { what: expected_names(plan), end: encoder.scan.pos() },
+        };
+        self.unknown(at, note)?;
+        Ok(false)
+    }
+
+    /// How a type is called when it was expected.
+    fn type_name(&self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::Message(_) | Kind::Group(_) => "objects",
+            kind => kind.name(),
+        }
+    }
+}
+
+/// `an int32`, `a bool`.
+fn article(name: &str) -> String {
+    let article = if name.starts_with('i') { "an" } else { "a" };
+    format!("{article} {name}")
+}
+
+/// `one of A, B, C` for the first few names of an enum.
+pub(super) fn expected_names(plan: &EnumPlan) -> String {
+    const SHOWN: usize = 8;
+    let mut names: Vec<&str> = plan.values.iter().take(SHOWN).map(|value| &*value.name).collect();
+    if plan.values.len() > SHOWN {
+        names.push("…");
+    }
+    format!("one of {}", names.join(", "))
+}
+
+/// An integer as the bits that are written for its kind: two's complement, zigzag or plain.
+#[inline]
+pub(super) fn fit(kind: Kind, value: Integer) -> Result<u64, NumberError> {
+    let narrow = |value: i64| i32::try_from(value).map_err(|_| NumberError::Range);
+    Ok(match kind {
+        Kind::Int32 | Kind::Sfixed32 => i64::from(narrow(value.signed()?)?) as u64,
+        Kind::Int64 | Kind::Sfixed64 => value.signed()? as u64,
+        Kind::Sint32 => {
+            let value = narrow(value.signed()?)?;
+            u64::from(((value << 1) ^ (value >> 31)) as u32)
+        }
+        Kind::Sint64 => {
+            let value = value.signed()?;
+            ((value << 1) ^ (value >> 63)) as u64
+        }
+        Kind::Uint32 | Kind::Fixed32 => {
+            u64::from(u32::try_from(value.unsigned()?).map_err(|_| NumberError::Range)?)
+        }
+        _ => value.unsigned()?,
+    })
+}
+
+/// An integer inside a string; `Err(None)` if it is no number at all.
+pub(super) fn quoted_integer(text: &[u8]) -> Result<Integer, Option<NumberError>> {
+    if let Some((value, len)) = number::plain_integer(text)
+        && len == text.len()
+    {
+        return Ok(value);
+    }
+    if !is_number(text) {
+        return Err(None);
+    }
+    number::integer(text).map_err(Some)
+}
+
+/// What a string may say where a float is expected.
+pub(super) trait Float {
+    const NAN: Self;
+    const INFINITY: Self;
+    const NEG_INFINITY: Self;
+}
+
+impl Float for f64 {
+    const NAN: Self = Self::NAN;
+    const INFINITY: Self = Self::INFINITY;
+    const NEG_INFINITY: Self = Self::NEG_INFINITY;
+}
+
+impl Float for f32 {
+    const NAN: Self = Self::NAN;
+    const INFINITY: Self = Self::INFINITY;
+    const NEG_INFINITY: Self = Self::NEG_INFINITY;
+}
+
+/// A float inside a string; `Err(None)` if it is no number at all.
+pub(super) fn quoted_float<T: Float>(
+    text: &[u8],
+    parse: fn(&[u8]) -> Result<T, NumberError>,
+) -> Result<T, Option<NumberError>> {
+    match text {
+        b"NaN" => Ok(T::NAN),
+        b"Infinity" => Ok(T::INFINITY),
+        b"-Infinity" => Ok(T::NEG_INFINITY),
+        text if is_number(text) => parse(text).map_err(Some),
+        _ => Err(None),
+    }
+}
+
+fn is_number(text: &[u8]) -> bool {
+    scan::number_end(text, 0) == Ok(text.len())
+}
