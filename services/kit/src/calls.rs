@@ -12,16 +12,16 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 /// The metadata that names a request through all services.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: &str = "x-request-id";
 /// The metadata of W3C trace context.
-pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub const TRACEPARENT: &str = "traceparent";
 
 /// Puts [`CallLog`] around a service.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +83,7 @@ struct Ids {
 impl Ids {
     /// The request's id, which it gets now if it came without.
     fn of(&self, headers: &mut HeaderMap) -> HeaderValue {
-        if let Some(id) = headers.get(&REQUEST_ID) {
+        if let Some(id) = headers.get(REQUEST_ID) {
             return id.clone();
         }
         let count = self.made.fetch_add(1, Ordering::Relaxed);
@@ -217,7 +217,7 @@ mod tests {
         let (mut first, mut second) = (HeaderMap::new(), HeaderMap::new());
         let made = ids.of(&mut first);
         assert_eq!(made.len(), 32);
-        assert_eq!(first.get(&REQUEST_ID), Some(&made), "handlers see it");
+        assert_eq!(first.get(REQUEST_ID), Some(&made), "handlers see it");
         assert_ne!(made, ids.of(&mut second));
     }
 }

@@ -4,6 +4,7 @@
 pub mod calls;
 pub mod clock;
 pub mod database;
+pub mod deadline;
 pub mod health;
 pub mod log;
 pub mod page;

@@ -14,6 +14,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 use crate::calls::CallLogLayer;
+use crate::deadline::DeadlineLayer;
 use crate::health::{Probe, Watch};
 use crate::settings::{SettingError, Settings, TlsFiles};
 
@@ -108,6 +109,7 @@ pub async fn start(
     let signal = stop.clone().cancelled_owned();
     let serving = server
         .layer(CallLogLayer::default())
+        .layer(DeadlineLayer)
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, signal);
     tracing::info!(service = service.name, %address, tls = settings.tls.is_some(), "serving");
