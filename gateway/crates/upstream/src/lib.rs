@@ -1,1 +1,48 @@
 //! Named groups of gRPC servers: discovery, balancing, connections, retries, breakers, health.
+//!
+//! An [`Upstream`] is started from an [`UpstreamSpec`] and called with a [`Call`]; what a service answers is an [`Answer`],
+//! everything else a [`CallError`]. Nothing here knows JSON or YAML, and messages are never looked into.
+//!
+//! ```text
+//!  Call ─► breaker ─► roster: pick an Endpoint ─► its Pool: lease a stream ─► attempt ─► Answer
+//!                        ▲                                                      │
+//!                        └──────────── judge: again, elsewhere, later? ◄────────┘
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod code;
+pub mod frame;
+
+mod address;
+mod attempt;
+mod backoff;
+mod breaker;
+mod call;
+mod connection;
+mod dial;
+mod endpoint;
+mod error;
+mod lookout;
+mod metrics;
+mod pool;
+mod random;
+mod reach;
+mod resolve;
+mod roster;
+mod spec;
+mod status;
+mod timeout;
+mod tls;
+mod upstream;
+mod view;
+
+pub use address::{Address, AddressError, Scheme, Target};
+pub use call::{Answer, Call, DEFAULT_MAX_RESPONSE, Status};
+pub use error::{CallError, Limit, NoEndpoint, StartError, TlsError, Verdict};
+pub use reach::Reach;
+pub use spec::{
+    Balance, BreakerSpec, Codes, HealthCheckSpec, Identity, KeepaliveSpec, OutlierSpec, Pem, Percent,
+    RetrySpec, TlsSpec, UpstreamSpec,
+};
+pub use upstream::Upstream;
+pub use view::{EndpointView, Health, UpstreamView};

@@ -1,0 +1,130 @@
+//! One try of a call on one stream: sends head, message and end together, reads the answer to its status.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use h2::RecvStream;
+use http::uri::{self, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
+use tokio::time::Instant;
+
+use crate::call::{Answer, Call};
+use crate::endpoint::Endpoint;
+use crate::error::CallError;
+use crate::frame::{Encoding, Messages};
+use crate::pool::Opened;
+use crate::status;
+use crate::timeout::TimeoutHeader;
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
+const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("identity,gzip");
+
+/// Received bytes that are given back to the peer's window in one go. Answers below it never touch the window: it is given
+/// back when the stream is dropped.
+const RELEASE: usize = 256 << 10;
+
+/// The request's head for one endpoint.
+pub(crate) fn head(
+    call: &Call,
+    mut metadata: HeaderMap,
+    endpoint: &Endpoint,
+    timeout: &TimeoutHeader,
+    now: Instant,
+) -> Request<()> {
+    metadata.insert(header::TE, TRAILERS);
+    metadata.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+    metadata.insert(GRPC_ACCEPT_ENCODING, ACCEPT_ENCODING);
+    metadata.insert(GRPC_TIMEOUT, timeout.value(call.deadline.saturating_duration_since(now)));
+    let mut parts = uri::Parts::default();
+    parts.scheme = Some(endpoint.scheme.clone());
+    parts.authority = Some(endpoint.authority.clone());
+    parts.path_and_query = Some(call.path.clone());
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.version_mut() = Version::HTTP_2;
+    // All three parts are there, which is all that it checks.
+    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+    *request.headers_mut() = metadata;
+    request
+}
+
+/// Sends the message and reads a unary answer.
+pub(crate) async fn unary(opened: Opened, frame: Bytes, limit: usize) -> Result<Answer, CallError> {
+    let Opened { response, mut send, lease } = opened;
+    send.send_data(frame, true)?;
+    let (head, mut body) = response.await?.into_parts();
+    let answer = |metadata, message, trailers, status| Answer {
+        metadata,
+        message,
+        trailers,
+        status,
+        endpoint: Arc::clone(&lease.endpoint().name),
+        attempts: 1,
+    };
+    if let Some(status) = status::read(&head.headers) {
+        // Trailers-only: the head is the trailers. A body after it would be against the protocol, and is not read.
+        if status.is_ok() {
+            return Err(CallError::NoMessage);
+        }
+        return Ok(answer(HeaderMap::new(), Bytes::new(), head.headers, status));
+    }
+    if !is_grpc(head.status, &head.headers) {
+        return Err(CallError::MissingStatus { http: head.status.as_u16() });
+    }
+    let message = read_message(&mut body, Messages::new(Encoding::of(&head.headers), limit)).await;
+    let message = match message {
+        Ok(message) => message,
+        // A server may refuse in the middle of a message; its status says more than the cut.
+        Err(error) => return Err(error),
+    };
+    let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
+    let Some(status) = status::read(&trailers) else {
+        return Err(CallError::MissingStatus { http: head.status.as_u16() });
+    };
+    match (message, status.is_ok()) {
+        (Some(message), true) => Ok(answer(head.headers, message, trailers, status)),
+        (None, true) => Err(CallError::NoMessage),
+        (_, false) => Ok(answer(head.headers, Bytes::new(), trailers, status)),
+    }
+}
+
+fn is_grpc(status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::OK
+        && headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// The only message, or none.
+async fn read_message(body: &mut RecvStream, mut messages: Messages) -> Result<Option<Bytes>, CallError> {
+    let mut message = None;
+    let mut held = 0;
+    while let Some(chunk) = data(body).await? {
+        held += chunk.len();
+        messages.push(chunk);
+        while let Some(next) = messages.next()? {
+            if message.replace(next).is_some() {
+                return Err(CallError::TooManyMessages);
+            }
+        }
+        if held >= RELEASE {
+            body.flow_control().release_capacity(held)?;
+            held = 0;
+        }
+    }
+    if messages.is_between_messages() { Ok(message) } else { Err(CallError::Truncated) }
+}
+
+async fn data(body: &mut RecvStream) -> Result<Option<Bytes>, CallError> {
+    match poll_fn(|cx| body.poll_data(cx)).await {
+        None => Ok(None),
+        Some(Ok(chunk)) => Ok(Some(chunk)),
+        Some(Err(error)) => Err(error.into()),
+    }
+}

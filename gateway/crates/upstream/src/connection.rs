@@ -1,0 +1,144 @@
+//! Keeps one HTTP/2 connection moving until it ends, and finds out when it is dead.
+//!
+//! ```text
+//!                 tick: PING                   tick: close
+//!   Resting ────────────────────► Asked ────────────────────► Dead
+//!      ▲            pong            │
+//!      └────────────────────────────┘
+//! ```
+//! A tick comes `interval` after the last pong, or `timeout` after the PING.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::Connection;
+use h2::{Ping, PingPong};
+use tokio::time::Instant;
+
+use crate::dial::Io;
+use crate::spec::KeepaliveSpec;
+
+/// Whether the peer owes us a pong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pulse {
+    Resting,
+    Asked,
+    Dead,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beat {
+    Tick,
+    Pong,
+}
+
+impl Pulse {
+    fn after(self, beat: Beat) -> Self {
+        match (self, beat) {
+            (Self::Resting, Beat::Tick) => Self::Asked,
+            (Self::Asked, Beat::Tick) => Self::Dead,
+            (Self::Dead, _) => Self::Dead,
+            (_, Beat::Pong) => Self::Resting,
+        }
+    }
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// In good order: closed by either side.
+    Closed,
+    /// The peer said that it is pinged too often.
+    TooManyPings,
+    /// Anything else, in words.
+    Broken(Arc<str>),
+}
+
+/// Polls the connection to its end. `pinged` says, each `interval`, whether a PING is due; without it a quiet connection
+/// rests.
+pub(crate) async fn drive(
+    mut connection: Connection<Io, Bytes>,
+    mut pings: Option<PingPong>,
+    keepalive: Option<KeepaliveSpec>,
+    pinged: impl Fn() -> bool,
+) -> End {
+    // Far enough away to be never, without a branch for "no keepalive".
+    const NEVER: Duration = Duration::from_secs(86_400 * 365);
+    let (interval, timeout) = keepalive.map_or((NEVER, NEVER), |k| (k.interval, k.timeout));
+    let mut timer = pin!(tokio::time::sleep(interval));
+    let mut pulse = Pulse::Resting;
+    poll_fn(move |cx| {
+        loop {
+            if let Poll::Ready(result) = std::pin::Pin::new(&mut connection).poll(cx) {
+                return Poll::Ready(result.map_or_else(|error| end_of(&error), |()| End::Closed));
+            }
+            let Some(pings) = &mut pings else { return Poll::Pending };
+            if pulse == Pulse::Asked && pings.poll_pong(cx).is_ready() {
+                pulse = pulse.after(Beat::Pong);
+                timer.as_mut().reset(Instant::now() + interval);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if pulse == Pulse::Resting && !pinged() {
+                timer.as_mut().reset(Instant::now() + interval);
+                continue;
+            }
+            pulse = pulse.after(Beat::Tick);
+            if pulse == Pulse::Dead || pings.send_ping(Ping::opaque()).is_err() {
+                return Poll::Ready(End::Broken(format!("no answer to a PING within {timeout:?}").into()));
+            }
+            timer.as_mut().reset(Instant::now() + timeout);
+        }
+    })
+    .await
+}
+
+/// Waits for the first answer of the peer: only then is it known to speak HTTP/2.
+pub(crate) async fn greet(
+    connection: &mut Connection<Io, Bytes>,
+    pings: &mut PingPong,
+) -> Result<(), Arc<str>> {
+    let text = |error: h2::Error| Arc::<str>::from(error.to_string());
+    pings.send_ping(Ping::opaque()).map_err(text)?;
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = std::pin::Pin::new(&mut *connection).poll(cx) {
+            return Poll::Ready(Err(result.map_or_else(text, |()| "closed before HTTP/2 began".into())));
+        }
+        pings.poll_pong(cx).map(|result| result.map(drop).map_err(text))
+    })
+    .await
+}
+
+fn end_of(error: &h2::Error) -> End {
+    if error.is_go_away() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM) && error.is_remote() {
+        return End::TooManyPings;
+    }
+    End::Broken(error.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_owes_a_pong_at_the_tick_is_dead() {
+        use Beat::*;
+        use Pulse::*;
+        let table = [
+            (Resting, Tick, Asked),
+            (Resting, Pong, Resting),
+            (Asked, Pong, Resting),
+            (Asked, Tick, Dead),
+            (Dead, Pong, Dead),
+            (Dead, Tick, Dead),
+        ];
+        for (from, beat, to) in table {
+            assert_eq!(from.after(beat), to, "{from:?} {beat:?}");
+        }
+    }
+}

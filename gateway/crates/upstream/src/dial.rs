@@ -1,0 +1,170 @@
+//! From an endpoint's location to an HTTP/2 connection: socket, TLS, preface.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{Connection, SendRequest};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// How much a peer may send of one stream before it is read.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// How much it may send over one connection.
+const CONNECTION_WINDOW: u32 = 16 << 20;
+/// h2 closes a connection that holds too many small unread DATA frames, and with it every call: each frame below 256 bytes
+/// costs what it lacks. No gRPC message takes fewer than 5 bytes, so with this budget flow control always stops a peer
+/// before h2 hangs up.
+const DATA_FRAME_BUDGET: usize = (CONNECTION_WINDOW as usize / crate::frame::PREFIX) * 256;
+/// The largest header block that is accepted.
+const MAX_HEADER_LIST: u32 = 64 << 10;
+/// The largest DATA frame that is accepted.
+const MAX_FRAME: u32 = 64 << 10;
+
+/// A connection's two halves: the handle that opens streams, and what must be polled for them to move.
+pub(crate) type Http2 = (SendRequest<Bytes>, Connection<Io, Bytes>);
+
+/// Where and how to connect.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialer {
+    pub(crate) peer: Peer,
+    pub(crate) tls: Option<(TlsConnectorBox, ServerName<'static>)>,
+    pub(crate) timeout: Duration,
+}
+
+/// A connector that can be printed.
+#[derive(Clone)]
+pub(crate) struct TlsConnectorBox(pub(crate) TlsConnector);
+
+impl std::fmt::Debug for TlsConnectorBox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsConnector")
+    }
+}
+
+/// The other end of a socket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Peer {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Dialer {
+    /// Connects within the connect timeout. The peer has not been heard over HTTP/2 yet.
+    pub(crate) async fn dial(&self) -> Result<Http2, Arc<str>> {
+        match tokio::time::timeout(self.timeout, self.connect()).await {
+            Ok(result) => result.map_err(|error| error.to_string().into()),
+            Err(_) => Err(format!("no connection within {:?}", self.timeout).into()),
+        }
+    }
+
+    async fn connect(&self) -> io::Result<Http2> {
+        let io = match &self.peer {
+            Peer::Tcp(address) => {
+                let stream = TcpStream::connect(address).await?;
+                // Without it a call waits for the peer's delayed ACK.
+                stream.set_nodelay(true)?;
+                self.secure(stream, Io::Tcp, Io::TlsTcp).await?
+            }
+            Peer::Unix(path) => self.secure(UnixStream::connect(path).await?, Io::Unix, Io::TlsUnix).await?,
+        };
+        h2::client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .data_frame_budget(DATA_FRAME_BUDGET)
+            .max_frame_size(MAX_FRAME)
+            .max_header_list_size(MAX_HEADER_LIST)
+            .handshake(io)
+            .await
+            .map_err(io::Error::other)
+    }
+
+    async fn secure<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        plain: fn(S) -> Io,
+        secured: fn(Box<TlsStream<S>>) -> Io,
+    ) -> io::Result<Io> {
+        let Some((connector, name)) = &self.tls else { return Ok(plain(stream)) };
+        let stream = connector.0.connect(name.clone(), stream).await?;
+        if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+            return Err(io::Error::other("the endpoint does not agree on HTTP/2 by ALPN"));
+        }
+        Ok(secured(Box::new(stream)))
+    }
+}
+
+/// The transports, without a virtual call per read.
+#[derive(Debug)]
+pub(crate) enum Io {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    TlsTcp(Box<TlsStream<TcpStream>>),
+    TlsUnix(Box<TlsStream<UnixStream>>),
+}
+
+macro_rules! each {
+    ($self:expr, $io:ident => $body:expr) => {
+        match $self.get_mut() {
+            Io::Tcp($io) => $body,
+            Io::Unix($io) => $body,
+            Io::TlsTcp($io) => $body,
+            Io::TlsUnix($io) => $body,
+        }
+    };
+}
+
+impl AsyncRead for Io {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        each!(self, io => Pin::new(io).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self, io => Pin::new(io).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, io => Pin::new(io).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(io) => io.is_write_vectored(),
+            Self::Unix(io) => io.is_write_vectored(),
+            Self::TlsTcp(io) => io.is_write_vectored(),
+            Self::TlsUnix(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, io => Pin::new(io).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, io => Pin::new(io).poll_shutdown(cx))
+    }
+}

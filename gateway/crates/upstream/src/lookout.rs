@@ -1,0 +1,109 @@
+//! Keeps an eye on one endpoint, traffic or not: a connection of its own that is dialled at once, watched, and dialled again
+//! with backoff when it ends.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::PingPong;
+use h2::client::{Connection, SendRequest};
+use tokio::time::Instant;
+
+use crate::backoff::Backoff;
+use crate::connection::{self, End};
+use crate::dial::Io;
+use crate::endpoint::Endpoint;
+use crate::reach::Sight;
+use crate::upstream::Upstream;
+
+/// How long calls wait for an endpoint that is being dialled before they count it as unreachable.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(750);
+/// Between attempts. The cap is low on purpose: a server that returns is found within a second.
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), max: Duration::from_secs(1) };
+/// A connection that lived shorter counts as a failed attempt, or a peer that accepts and hangs up would be dialled in a loop.
+const SHORT_LIFE: Duration = Duration::from_secs(1);
+
+/// Watches until the upstream is gone or the task is dropped.
+pub(crate) async fn watch(endpoint: Arc<Endpoint>, upstream: Weak<Upstream>) {
+    let mut failures = 0u32;
+    loop {
+        let report = |sight, error| report(&endpoint, &upstream, sight, error);
+        let attempt = reach_out(&endpoint);
+        tokio::pin!(attempt);
+        let reached = tokio::select! {
+            biased;
+            reached = &mut attempt => reached,
+            () = tokio::time::sleep(PATIENCE) => {
+                report(Sight::Overdue, None);
+                attempt.await
+            }
+        };
+        let error = match reached {
+            Ok(standing) => {
+                report(Sight::Connected, None);
+                let since = Instant::now();
+                let end = standing.stay(&endpoint).await;
+                if end == End::TooManyPings {
+                    endpoint.slow_keepalive();
+                }
+                report(Sight::Lost, None);
+                if since.elapsed() >= SHORT_LIFE {
+                    failures = 0;
+                    continue;
+                }
+                Arc::from(format!("the connection ended at once: {end:?}"))
+            }
+            Err(error) => error,
+        };
+        failures = failures.saturating_add(1);
+        report(Sight::Failed, Some(error));
+        tokio::time::sleep(BACKOFF.half_jitter(failures, endpoint.dice())).await;
+    }
+}
+
+fn report(endpoint: &Endpoint, upstream: &Weak<Upstream>, sight: Sight, error: Option<Arc<str>>) {
+    if !endpoint.saw(sight, error.clone(), Instant::now()) {
+        return;
+    }
+    let Some(upstream) = upstream.upgrade() else { return };
+    let (name, endpoint) = (upstream.name(), &endpoint.name);
+    match sight {
+        Sight::Connected => tracing::info!(upstream = name, %endpoint, "endpoint reachable"),
+        Sight::Lost => tracing::info!(upstream = name, %endpoint, "connection to endpoint lost"),
+        Sight::Failed | Sight::Overdue => {
+            let error = error.as_deref().unwrap_or("no connection yet");
+            tracing::warn!(upstream = name, %endpoint, error, "endpoint unreachable");
+        }
+    }
+    upstream.refresh();
+}
+
+/// A connection on which the peer has spoken.
+struct Standing {
+    /// Held so that the connection stays open although it has no streams.
+    handle: SendRequest<Bytes>,
+    connection: Connection<Io, Bytes>,
+    pings: Option<PingPong>,
+}
+
+async fn reach_out(endpoint: &Endpoint) -> Result<Standing, Arc<str>> {
+    let (handle, mut connection) = endpoint.dialer().dial().await?;
+    let mut pings = connection.ping_pong();
+    if let Some(pings) = &mut pings {
+        let patience = endpoint.dialer().timeout;
+        match tokio::time::timeout(patience, connection::greet(&mut connection, pings)).await {
+            Ok(result) => result?,
+            Err(_) => return Err(format!("no HTTP/2 within {patience:?}").into()),
+        }
+    }
+    Ok(Standing { handle, connection, pings })
+}
+
+impl Standing {
+    /// Until the connection ends.
+    async fn stay(self, endpoint: &Endpoint) -> End {
+        let end = connection::drive(self.connection, self.pings, endpoint.keepalive(), || true).await;
+        drop(self.handle);
+        end
+    }
+}

@@ -1,0 +1,334 @@
+//! One worker's connections to one endpoint: opens a stream on the least busy one, dials more when all are full.
+//!
+//! A pool is used by one worker's thread alone, so its lock is never waited for; it is there because the safe language wants
+//! it. Dialling is single-flight, and after a failure backs off, so that a dead endpoint costs one attempt, not one per call.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::SendStream;
+use h2::client::{ResponseFuture, SendRequest};
+use http::Request;
+use smallvec::SmallVec;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::backoff::Backoff;
+use crate::breaker::Breaker;
+use crate::connection::{self, End};
+use crate::endpoint::Endpoint;
+use crate::error::CallError;
+
+/// Connections of one worker to one endpoint, at most. More than one is dialled only when the peer's limit of concurrent
+/// streams is reached.
+const MAX_CONNECTIONS: usize = 16;
+/// Streams on one connection, whatever the peer allows: beyond that a second connection spreads the load better.
+const MAX_STREAMS: usize = 1024;
+/// After a failed dial.
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(50), max: Duration::from_secs(1) };
+
+/// One worker's connections to one endpoint.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    /// Told when a stream ends while somebody waits, when a connection comes, and when a dial fails.
+    freed: Notify,
+    waiting: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    connections: SmallVec<[Pooled; 2]>,
+    dialing: bool,
+    failures: u32,
+    /// The last dial's failure, and until when it stands for another attempt.
+    failed: Option<(Instant, Arc<str>)>,
+}
+
+#[derive(Debug)]
+struct Pooled {
+    handle: SendRequest<Bytes>,
+    load: Arc<Load>,
+}
+
+/// How many streams are open on a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    streams: AtomicU32,
+}
+
+/// A stream that was opened; the permission to use it ends with the lease.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) response: ResponseFuture,
+    pub(crate) send: SendStream<Bytes>,
+    pub(crate) lease: Lease,
+}
+
+/// Permission to use one stream of one connection; dropping it gives the place to the next.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    endpoint: Arc<Endpoint>,
+    worker: usize,
+    load: Arc<Load>,
+}
+
+impl Lease {
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.load.streams.fetch_sub(1, Relaxed);
+        self.endpoint.active.fetch_sub(1, Relaxed);
+        let pool = self.endpoint.pool(self.worker);
+        if pool.waiting.load(Relaxed) > 0 {
+            pool.freed.notify_one();
+        }
+    }
+}
+
+/// What an attempt to open a stream met.
+enum Attempt {
+    Opened(ResponseFuture, SendStream<Bytes>, Arc<Load>),
+    /// Every connection is full, or none is there yet.
+    Wait,
+}
+
+impl Pool {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::default(), freed: Notify::new(), waiting: AtomicUsize::new(0) }
+    }
+
+    /// Opens a stream, on a new connection if need be. Dropping the future gives up the wait, not the dial.
+    pub(crate) async fn open(
+        endpoint: &Arc<Endpoint>,
+        worker: usize,
+        request: Request<()>,
+        breaker: &Breaker,
+    ) -> Result<Opened, CallError> {
+        let pool = endpoint.pool(worker);
+        let mut request = Some(request);
+        let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, worker, &mut request, cx))).await?;
+        if let Attempt::Opened(response, send, load) = attempt {
+            return Ok(Self::lease(endpoint, worker, response, send, load));
+        }
+        let _pending = breaker.wait()?;
+        let _waiting = Waiting::new(&pool.waiting);
+        loop {
+            let mut freed = pin!(pool.freed.notified());
+            freed.as_mut().enable();
+            let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, worker, &mut request, cx))).await?;
+            if let Attempt::Opened(response, send, load) = attempt {
+                return Ok(Self::lease(endpoint, worker, response, send, load));
+            }
+            freed.await;
+        }
+    }
+
+    fn lease(
+        endpoint: &Arc<Endpoint>,
+        worker: usize,
+        response: ResponseFuture,
+        send: SendStream<Bytes>,
+        load: Arc<Load>,
+    ) -> Opened {
+        endpoint.active.fetch_add(1, Relaxed);
+        Opened { response, send, lease: Lease { endpoint: Arc::clone(endpoint), worker, load } }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere cannot leave it half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn attempt(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        worker: usize,
+        request: &mut Option<Request<()>>,
+        cx: &mut Context<'_>,
+    ) -> Result<Attempt, CallError> {
+        let mut state = self.state();
+        if let Some(opened) = state.open(request, cx)? {
+            return Ok(opened);
+        }
+        if state.connections.is_empty()
+            && let Some((until, error)) = &state.failed
+            && Instant::now() < *until
+        {
+            return Err(CallError::Connect(Arc::clone(error)));
+        }
+        if state.dialing || state.connections.len() >= MAX_CONNECTIONS {
+            return Ok(Attempt::Wait);
+        }
+        state.dialing = true;
+        drop(state);
+        tokio::spawn(dial_and_drive(Arc::clone(endpoint), worker));
+        Ok(Attempt::Wait)
+    }
+
+    /// The endpoint was reached by other means: what failed here may be tried at once.
+    pub(crate) fn forgive(&self) {
+        let mut state = self.state();
+        state.failed = None;
+        state.failures = 0;
+    }
+
+    /// The endpoint is known to be unreachable: who waits for a connection waits in vain.
+    pub(crate) fn give_up(&self, now: Instant, error: &Arc<str>) {
+        let mut state = self.state();
+        if state.connections.is_empty() && state.failed.is_none() {
+            state.failed = Some((now + BACKOFF.base, Arc::clone(error)));
+        }
+        drop(state);
+        self.freed.notify_waiters();
+    }
+
+    fn connected(&self, handle: SendRequest<Bytes>, load: &Arc<Load>) {
+        let mut state = self.state();
+        state.dialing = false;
+        state.failures = 0;
+        state.failed = None;
+        state.connections.push(Pooled { handle, load: Arc::clone(load) });
+        drop(state);
+        self.freed.notify_waiters();
+    }
+
+    fn failed(&self, endpoint: &Endpoint, error: Arc<str>) {
+        let mut state = self.state();
+        state.dialing = false;
+        state.failures = state.failures.saturating_add(1);
+        let pause = BACKOFF.half_jitter(state.failures, endpoint.dice());
+        state.failed = Some((Instant::now() + pause, error));
+        drop(state);
+        self.freed.notify_waiters();
+    }
+
+    fn ended(&self, load: &Arc<Load>) {
+        self.state().connections.retain(|pooled| !Arc::ptr_eq(&pooled.load, load));
+        // Who waits for a place on it must look elsewhere.
+        self.freed.notify_waiters();
+    }
+
+    /// Closes every connection once its streams have ended.
+    pub(crate) fn close(&self) {
+        self.state().connections.clear();
+    }
+
+    /// Connections that stand.
+    pub(crate) fn connections(&self) -> usize {
+        self.state().connections.len()
+    }
+}
+
+impl State {
+    /// Opens a stream on the least busy connection that has room; connections that take no more streams are let go.
+    fn open(
+        &mut self,
+        request: &mut Option<Request<()>>,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<Attempt>, CallError> {
+        while let Some(index) = self.least_busy() {
+            let Some(pooled) = self.connections.get_mut(index) else { break };
+            match pooled.handle.poll_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                // A stream that this handle opened still waits for the peer's limit; a fresh handle knows none.
+                Poll::Pending => pooled.handle = pooled.handle.clone(),
+                // GOAWAY, or closed: what runs on it ends on it, nothing new begins.
+                Poll::Ready(Err(_)) => {
+                    self.connections.swap_remove(index);
+                    continue;
+                }
+            }
+            let Some(request) = request.take() else { break };
+            // It has not been sent, whatever the error.
+            let (response, send) =
+                pooled.handle.send_request(request, false).map_err(|_| CallError::Refused)?;
+            pooled.load.streams.fetch_add(1, Relaxed);
+            return Ok(Some(Attempt::Opened(response, send, Arc::clone(&pooled.load))));
+        }
+        Ok(None)
+    }
+
+    fn least_busy(&self) -> Option<usize> {
+        let streams = |pooled: &Pooled| pooled.load.streams.load(Relaxed) as usize;
+        let (index, pooled) = match self.connections.as_slice() {
+            [] => return None,
+            [only] => (0, only),
+            many => many.iter().enumerate().min_by_key(|(_, pooled)| streams(pooled))?,
+        };
+        let open = streams(pooled);
+        // The first stream always fits: asking the peer's limit takes h2's lock.
+        (open == 0 || open < pooled.handle.current_max_send_streams().min(MAX_STREAMS)).then_some(index)
+    }
+}
+
+/// The whole life of a pooled connection.
+async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
+    let mut dialing = Dialing { endpoint: &endpoint, worker, settled: false };
+    let dialed = endpoint.dialer().dial().await;
+    dialing.settled = true;
+    drop(dialing);
+    let (handle, mut connection) = match dialed {
+        Ok(http2) => http2,
+        Err(error) => {
+            endpoint.pool(worker).failed(&endpoint, error);
+            return;
+        }
+    };
+    let load = Arc::new(Load::default());
+    let pings = connection.ping_pong();
+    endpoint.pool(worker).connected(handle, &load);
+    endpoint.metrics().connections_opened.fetch_add(1, Relaxed);
+    let keepalive = endpoint.keepalive();
+    // From here on the endpoint is not held: it may go while its last streams end.
+    let weak = Arc::downgrade(&endpoint);
+    drop(endpoint);
+    let busy = Arc::clone(&load);
+    let end = connection::drive(connection, pings, keepalive, move || busy.streams.load(Relaxed) > 0).await;
+    let Some(endpoint) = weak.upgrade() else { return };
+    endpoint.pool(worker).ended(&load);
+    if end == End::TooManyPings {
+        endpoint.slow_keepalive();
+    }
+    tracing::debug!(endpoint = %endpoint.name, worker, ?end, "connection ended");
+}
+
+/// Takes the mark "being dialled" away if the task is dropped half-way, as at the end of its runtime.
+struct Dialing<'a> {
+    endpoint: &'a Endpoint,
+    worker: usize,
+    settled: bool,
+}
+
+impl Drop for Dialing<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.endpoint.pool(self.worker).failed(self.endpoint, "the worker stopped".into());
+        }
+    }
+}
+
+/// Counts one who waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}

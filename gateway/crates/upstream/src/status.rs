@@ -1,0 +1,151 @@
+//! Reads a gRPC status out of headers or trailers, and what it says about trying again.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use prost::Message;
+use std::time::Duration;
+
+use crate::call::Status;
+use crate::code;
+
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+
+/// The status in these headers or trailers, if there is one.
+pub(crate) fn read(headers: &HeaderMap) -> Option<Status> {
+    let code = parse_code(headers.get(STATUS)?.as_bytes());
+    if code == code::OK && headers.len() == 1 {
+        return Some(Status::default());
+    }
+    Some(Status {
+        code,
+        message: headers.get(MESSAGE).map(decode_message).unwrap_or_default(),
+        details: headers.get(DETAILS).and_then(decode_binary),
+    })
+}
+
+/// A status that is not a number, or is one that no code has, is `UNKNOWN`.
+fn parse_code(text: &[u8]) -> u32 {
+    let code = match text {
+        [digit @ b'0'..=b'9'] => u32::from(digit - b'0'),
+        [ten @ b'0'..=b'9', one @ b'0'..=b'9'] => u32::from(ten - b'0') * 10 + u32::from(one - b'0'),
+        _ => code::UNKNOWN,
+    };
+    if code > code::UNAUTHENTICATED { code::UNKNOWN } else { code }
+}
+
+fn decode_message(value: &HeaderValue) -> String {
+    percent_encoding::percent_decode(value.as_bytes()).decode_utf8_lossy().into_owned()
+}
+
+/// `-bin` values are base64, with or without padding.
+fn decode_binary(value: &HeaderValue) -> Option<Bytes> {
+    let text = value.as_bytes();
+    let end = text.iter().rposition(|b| *b != b'=').map_or(0, |last| last + 1);
+    base64_simd::STANDARD_NO_PAD.decode_to_vec(text.get(..end)?).ok().map(Bytes::from)
+}
+
+/// What a server asks of those who would try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pushback {
+    /// Nothing: the caller's own backoff holds.
+    None,
+    /// Not to come back.
+    Stop,
+    /// To come back after this long.
+    After(Duration),
+}
+
+/// `grpc-retry-pushback-ms` of the trailers, else google.rpc.RetryInfo of the status details.
+pub(crate) fn pushback(trailers: &HeaderMap, details: Option<&Bytes>) -> Pushback {
+    if let Some(value) = trailers.get(PUSHBACK) {
+        // Negative or unreadable means "do not retry" (gRPC's A6).
+        return match value.to_str().ok().and_then(|text| text.parse::<u32>().ok()) {
+            Some(ms) => Pushback::After(Duration::from_millis(ms.into())),
+            None => Pushback::Stop,
+        };
+    }
+    match details.and_then(retry_info) {
+        Some(delay) => Pushback::After(delay),
+        None => Pushback::None,
+    }
+}
+
+fn retry_info(details: &Bytes) -> Option<Duration> {
+    let status = RpcStatus::decode(details.clone()).ok()?;
+    let any = status.details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
+    let delay = RetryInfo::decode(any.value.as_slice()).ok()?.retry_delay?;
+    Duration::try_from(delay).ok()
+}
+
+/// google.rpc.Status, the part that is looked at.
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<prost_types::Any>,
+}
+
+/// google.rpc.RetryInfo.
+#[derive(Clone, PartialEq, Message)]
+struct RetryInfo {
+    #[prost(message, optional, tag = "1")]
+    retry_delay: Option<prost_types::Duration>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
+        fields.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_str(v).unwrap())).collect()
+    }
+
+    #[test]
+    fn a_status_is_read_from_headers() {
+        let status = |code, message: &str, details: Option<&'static [u8]>| {
+            Some(Status { code, message: message.into(), details: details.map(Bytes::from_static) })
+        };
+        let table: [(&[(&'static str, &str)], Option<Status>); 9] = [
+            (&[], None),
+            (&[("grpc-status", "0")], status(0, "", None)),
+            (&[("grpc-status", "0"), ("x-a", "b")], status(0, "", None)),
+            (&[("grpc-status", "5"), ("grpc-message", "user not found")], status(5, "user not found", None)),
+            (
+                &[("grpc-status", "3"), ("grpc-message", "%C3%BC is not %41%zz")],
+                status(3, "ü is not A%zz", None),
+            ),
+            (&[("grpc-status", "16"), ("grpc-status-details-bin", "aGk=")], status(16, "", Some(b"hi"))),
+            (&[("grpc-status", "16"), ("grpc-status-details-bin", "aGk")], status(16, "", Some(b"hi"))),
+            (&[("grpc-status", "17"), ("grpc-status-details-bin", "?")], status(2, "", None)),
+            (&[("grpc-status", "-1")], status(2, "", None)),
+        ];
+        for (fields, expected) in table {
+            assert_eq!(read(&map(fields)), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn pushback_is_read_from_trailers_and_details() {
+        let info = RetryInfo { retry_delay: Some(prost_types::Duration { seconds: 1, nanos: 500_000_000 }) };
+        let any = prost_types::Any {
+            type_url: "type.googleapis.com/google.rpc.RetryInfo".into(),
+            value: info.encode_to_vec(),
+        };
+        let details = Bytes::from(RpcStatus { details: vec![any] }.encode_to_vec());
+        let after = |ms| Pushback::After(Duration::from_millis(ms));
+        let table: [(&[(&'static str, &str)], Option<&Bytes>, Pushback); 6] = [
+            (&[], None, Pushback::None),
+            (&[("grpc-retry-pushback-ms", "250")], None, after(250)),
+            (&[("grpc-retry-pushback-ms", "-1")], None, Pushback::Stop),
+            (&[("grpc-retry-pushback-ms", "soon")], None, Pushback::Stop),
+            (&[], Some(&details), after(1500)),
+            (&[("grpc-retry-pushback-ms", "10")], Some(&details), after(10)),
+        ];
+        for (fields, details, expected) in table {
+            assert_eq!(pushback(&map(fields), details), expected, "{fields:?}");
+        }
+        assert_eq!(pushback(&HeaderMap::new(), Some(&Bytes::from_static(b"\xff"))), Pushback::None);
+    }
+}

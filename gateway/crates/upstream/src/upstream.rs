@@ -1,0 +1,290 @@
+//! A running upstream: its endpoints and the tasks that watch them, and the way of a call through it.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use http::uri::Authority;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::address::{Scheme, Target};
+use crate::attempt;
+use crate::breaker::Breaker;
+use crate::call::{Answer, Call};
+use crate::dial::{Dialer, Peer, TlsConnectorBox};
+use crate::endpoint::{Endpoint, EndpointParts};
+use crate::error::{CallError, StartError};
+use crate::metrics::Metrics;
+use crate::pool::Pool;
+use crate::roster::{Otherwise, Roster};
+use crate::spec::{TlsSpec, UpstreamSpec};
+use crate::timeout::TimeoutHeader;
+use crate::tls::Tls;
+use crate::view::{EndpointView, Health, UpstreamView};
+use crate::{lookout, resolve};
+
+/// A named group of servers, running: dialled, watched, ready to be called. Dropping the last handle ends its tasks.
+#[derive(Debug)]
+pub struct Upstream {
+    name: Arc<str>,
+    spec: UpstreamSpec,
+    /// TLS for each address of the spec, where it is spoken.
+    tls: Box<[Option<Tls>]>,
+    roster: ArcSwap<Roster>,
+    /// Told when the roster changes.
+    changed: Notify,
+    members: Mutex<Members>,
+    workers: Box<[Worker]>,
+    breaker: Breaker,
+    metrics: Arc<Metrics>,
+    runtime: Handle,
+}
+
+/// What one worker keeps for itself.
+#[derive(Debug)]
+struct Worker {
+    turn: AtomicUsize,
+    timeout: TimeoutHeader,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    endpoints: Vec<(Arc<Endpoint>, AbortOnDropHandle<()>)>,
+    /// Names, by place in the spec, whose first look-up is under way.
+    resolving: BTreeSet<usize>,
+    resolvers: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Upstream {
+    /// Starts to resolve, dial and watch, on the tokio runtime within which it is called; that runtime must live as long as
+    /// the upstream. `workers` is how many shared-nothing workers will call.
+    pub fn start(name: &str, spec: UpstreamSpec, workers: usize) -> Result<Arc<Self>, StartError> {
+        if spec.addresses.is_empty() {
+            return Err(StartError::NoAddress(name.to_owned()));
+        }
+        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime(name.to_owned()))?;
+        let tls = tls_of(&spec).map_err(|error| StartError::Tls { name: name.to_owned(), error })?;
+        let worker = |turn| Worker { turn: AtomicUsize::new(turn), timeout: TimeoutHeader::new() };
+        let upstream = Arc::new(Self {
+            name: name.into(),
+            tls,
+            roster: ArcSwap::from_pointee(Roster::empty()),
+            changed: Notify::new(),
+            members: Mutex::default(),
+            workers: (0..workers.max(1)).map(worker).collect(),
+            breaker: Breaker::new(spec.circuit_breaker.clone()),
+            metrics: Arc::default(),
+            runtime,
+            spec,
+        });
+        upstream.begin();
+        Ok(upstream)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it was started from.
+    pub fn spec(&self) -> &UpstreamSpec {
+        &self.spec
+    }
+
+    /// Makes a unary call. What the service answers, good or bad, is an [`Answer`]; dropping the future cancels the call.
+    pub async fn unary(&self, call: Call) -> Result<Answer, CallError> {
+        self.metrics.requests.fetch_add(1, Relaxed);
+        let result = match self.breaker.enter() {
+            Ok(_permit) => self.admitted(call).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &result {
+            self.metrics.failed(error);
+        }
+        result
+    }
+
+    async fn admitted(&self, call: Call) -> Result<Answer, CallError> {
+        let deadline = call.deadline;
+        match tokio::time::timeout_at(deadline, self.one_try(call)).await {
+            Ok(result) => result,
+            Err(_) => Err(CallError::Deadline),
+        }
+    }
+
+    async fn one_try(&self, mut call: Call) -> Result<Answer, CallError> {
+        let worker = self.worker(call.worker);
+        let endpoint = self.pick(worker).await?;
+        let metadata = std::mem::take(&mut call.metadata);
+        let request = attempt::head(&call, metadata, &endpoint, &worker.timeout, Instant::now());
+        let opened = Pool::open(&endpoint, call.worker, request, &self.breaker).await?;
+        attempt::unary(opened, call.frame, call.max_response).await
+    }
+
+    #[allow(clippy::indexing_slicing, reason = "the remainder is below the length, which is at least 1")]
+    fn worker(&self, worker: usize) -> &Worker {
+        &self.workers[worker % self.workers.len()]
+    }
+
+    /// An endpoint for the next try; waits while the first dials are under way.
+    async fn pick(&self, worker: &Worker) -> Result<Arc<Endpoint>, CallError> {
+        if let Some(endpoint) = self.pick_now(worker)? {
+            return Ok(endpoint);
+        }
+        let _pending = self.breaker.wait()?;
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(endpoint) = self.pick_now(worker)? {
+                return Ok(endpoint);
+            }
+            changed.await;
+        }
+    }
+
+    fn pick_now(&self, worker: &Worker) -> Result<Option<Arc<Endpoint>>, CallError> {
+        let roster = self.roster.load();
+        match (roster.ready.as_slice(), roster.otherwise) {
+            ([], Otherwise::Wait) => Ok(None),
+            ([], Otherwise::Fail(why)) => Err(CallError::NoEndpoint(why)),
+            ([only], _) => Ok(Some(Arc::clone(only))),
+            (many, _) => {
+                let turn = worker.turn.fetch_add(1, Relaxed);
+                Ok(many.get(turn % many.len()).cloned())
+            }
+        }
+    }
+
+    /// Whether a call would find somebody to ask.
+    pub fn health(&self) -> Health {
+        if self.roster.load().ready.is_empty() { Health::Unavailable } else { Health::Connected }
+    }
+
+    /// How it fares, as plain data.
+    pub fn view(&self) -> UpstreamView {
+        let endpoints = self.members().endpoints.iter().map(|(e, _)| EndpointView::of(e)).collect();
+        UpstreamView::of(&self.name, self.health(), endpoints, &self.metrics, &self.breaker)
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds what needs no look-up, and starts to look up the rest.
+    fn begin(self: &Arc<Self>) {
+        let mut members = self.members();
+        for (source, address) in self.spec.addresses.iter().enumerate() {
+            match address.target() {
+                Target::Unix(path) => self.add(&mut members, source, Peer::Unix(path.clone())),
+                Target::Host { host, port } => match host.parse::<IpAddr>() {
+                    Ok(ip) => self.add(&mut members, source, Peer::Tcp(SocketAddr::new(ip, *port))),
+                    Err(_) => {
+                        members.resolving.insert(source);
+                        let follow = resolve::follow(Arc::downgrade(self), source, host.clone(), *port);
+                        members.resolvers.push(AbortOnDropHandle::new(self.runtime.spawn(follow)));
+                    }
+                },
+            }
+        }
+        self.rebuild(&members);
+    }
+
+    fn add(self: &Arc<Self>, members: &mut Members, source: usize, peer: Peer) {
+        let Some(address) = self.spec.addresses.get(source) else { return };
+        let Ok(authority) = Authority::try_from(address.authority()) else { return };
+        let tls = self.tls.get(source).and_then(Option::as_ref).and_then(|tls| {
+            // Checked at start.
+            Some((TlsConnectorBox(tls.connector().clone()), tls.name_for(address.host()).ok()?))
+        });
+        let endpoint = Arc::new(Endpoint::new(EndpointParts {
+            source,
+            authority,
+            dialer: Dialer { peer, tls, timeout: self.spec.connect_timeout },
+            keepalive: self.spec.keepalive.clone(),
+            workers: self.workers.len(),
+            metrics: Arc::clone(&self.metrics),
+        }));
+        let watch = lookout::watch(Arc::clone(&endpoint), Arc::downgrade(self));
+        members.endpoints.push((endpoint, AbortOnDropHandle::new(self.runtime.spawn(watch))));
+    }
+
+    /// The addresses of a name: new ones are added, those that are gone let go once their calls have ended.
+    pub(crate) fn resolved(self: &Arc<Self>, source: usize, found: &BTreeSet<SocketAddr>) {
+        let mut members = self.members();
+        members.resolving.remove(&source);
+        let mut new = found.clone();
+        let mut gone = Vec::new();
+        members.endpoints.retain(|(endpoint, _)| {
+            let Peer::Tcp(address) = endpoint.peer() else { return true };
+            if endpoint.source != source {
+                return true;
+            }
+            let stays = new.remove(address);
+            if !stays {
+                gone.push(Arc::clone(endpoint));
+            }
+            stays
+        });
+        for address in &new {
+            tracing::info!(upstream = self.name(), endpoint = %address, "endpoint found");
+            self.add(&mut members, source, Peer::Tcp(*address));
+        }
+        self.rebuild(&members);
+        drop(members);
+        for endpoint in gone {
+            tracing::info!(upstream = self.name(), endpoint = %endpoint.name, "endpoint gone");
+            endpoint.pools().iter().for_each(Pool::close);
+        }
+    }
+
+    /// A name has no addresses yet: calls need not wait for it.
+    pub(crate) fn unresolved(&self, source: usize) {
+        let mut members = self.members();
+        if members.resolving.remove(&source) {
+            self.rebuild(&members);
+        }
+    }
+
+    /// An endpoint's state changed.
+    pub(crate) fn refresh(&self) {
+        self.rebuild(&self.members());
+    }
+
+    fn rebuild(&self, members: &Members) {
+        let all: Vec<_> = members.endpoints.iter().map(|(endpoint, _)| Arc::clone(endpoint)).collect();
+        self.roster.store(Arc::new(Roster::of(&all, !members.resolving.is_empty())));
+        self.changed.notify_waiters();
+    }
+}
+
+/// TLS of each address: what the spec says, or the system's roots where only the address says `https`.
+fn tls_of(spec: &UpstreamSpec) -> Result<Box<[Option<Tls>]>, crate::error::TlsError> {
+    let wanted = |address: &crate::Address| match address.scheme() {
+        Scheme::Plain => false,
+        Scheme::Tls => true,
+        Scheme::Unsaid => spec.tls.is_some(),
+    };
+    if !spec.addresses.iter().any(wanted) {
+        return Ok(spec.addresses.iter().map(|_| None).collect());
+    }
+    let tls = match &spec.tls {
+        Some(tls) => Tls::new(tls)?,
+        None => Tls::new(&TlsSpec::default())?,
+    };
+    spec.addresses
+        .iter()
+        .map(|address| {
+            if !wanted(address) {
+                return Ok(None);
+            }
+            tls.name_for(address.host())?;
+            Ok(Some(tls.clone()))
+        })
+        .collect()
+}

@@ -1,0 +1,99 @@
+//! How an upstream fares, as plain data for whoever shows it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::breaker::Breaker;
+use crate::endpoint::Endpoint;
+use crate::error::CallError;
+use crate::metrics::Metrics;
+use crate::pool::Pool;
+use crate::reach::Reach;
+
+/// Whether an upstream has an endpoint that can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// At least one.
+    Connected,
+    /// None: calls fail at once.
+    Unavailable,
+}
+
+/// One upstream.
+#[derive(Debug, Clone)]
+pub struct UpstreamView {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether it can be called.
+    pub health: Health,
+    /// Its endpoints, in the order in which they were found.
+    pub endpoints: Vec<EndpointView>,
+    /// Calls made so far.
+    pub requests: u64,
+    /// Calls that no service answered, by flag; only flags that occurred.
+    pub failures: Vec<(&'static str, u64)>,
+    /// Tries beyond the first.
+    pub retries: u64,
+    /// Connections opened for calls so far.
+    pub connections_opened: u64,
+    /// Calls under way.
+    pub active: u32,
+    /// Calls that wait for a connection.
+    pub pending: u32,
+}
+
+/// One endpoint.
+#[derive(Debug, Clone)]
+pub struct EndpointView {
+    /// `ip:port`, or `unix:/path`.
+    pub address: Arc<str>,
+    /// Whether it can be reached.
+    pub reach: Reach,
+    /// Calls under way to it.
+    pub active: u32,
+    /// Connections for calls that stand.
+    pub connections: usize,
+    /// What went wrong last.
+    pub last_error: Option<Arc<str>>,
+}
+
+impl EndpointView {
+    pub(crate) fn of(endpoint: &Endpoint) -> Self {
+        let vitals = endpoint.vitals();
+        Self {
+            address: Arc::clone(&endpoint.name),
+            reach: vitals.reach,
+            active: endpoint.active.load(Relaxed),
+            connections: endpoint.pools().iter().map(Pool::connections).sum(),
+            last_error: vitals.error.clone(),
+        }
+    }
+}
+
+impl UpstreamView {
+    pub(crate) fn of(
+        name: &Arc<str>,
+        health: Health,
+        endpoints: Vec<EndpointView>,
+        metrics: &Metrics,
+        breaker: &Breaker,
+    ) -> Self {
+        let failures = CallError::FLAGS
+            .iter()
+            .zip(&metrics.failures)
+            .map(|(flag, count)| (*flag, count.load(Relaxed)))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        Self {
+            name: Arc::clone(name),
+            health,
+            endpoints,
+            requests: metrics.requests.load(Relaxed),
+            failures,
+            retries: metrics.retries.load(Relaxed),
+            connections_opened: metrics.connections_opened.load(Relaxed),
+            active: breaker.requests(),
+            pending: breaker.pending(),
+        }
+    }
+}
