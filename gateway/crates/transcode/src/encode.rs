@@ -46,7 +46,7 @@ impl Message {
         options: &EncodeOptions,
         out: &mut Vec<u8>,
     ) -> Result<Encoded, EncodeError> {
-        encode(self, Target::Message(self.plan()), json, options, out)
+        encode(self, Target::Message(self.plan()), true, json, options, out)
     }
 
     /// Encodes a JSON body as the value of one field of this message and appends the field, tag included.
@@ -60,7 +60,20 @@ impl Message {
         options: &EncodeOptions,
         out: &mut Vec<u8>,
     ) -> Result<Encoded, EncodeError> {
-        encode(self, Target::Field(field), json, options, out)
+        encode(self, Target::Field(field), true, json, options, out)
+    }
+
+    /// Encodes a piece of this message, or the whole if `field` is `None`, although required fields may be missing:
+    /// for who has the other pieces, and looks for those fields when all are there.
+    pub(crate) fn encode_piece(
+        &self,
+        field: Option<&FieldPlan>,
+        json: &[u8],
+        options: &EncodeOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Encoded, EncodeError> {
+        let target = field.map_or_else(|| Target::Message(self.plan()), Target::Field);
+        encode(self, target, false, json, options, out)
     }
 
     /// The paths, in proto names, of the keys in a JSON body that encodes as this message: what a
@@ -93,6 +106,7 @@ enum Target<'a> {
 fn encode(
     message: &Message,
     target: Target<'_>,
+    complete: bool,
     json: &[u8],
     options: &EncodeOptions,
     out: &mut Vec<u8>,
@@ -103,6 +117,7 @@ fn encode(
     let mut encoder = Encoder {
         schema: message.schema(),
         options,
+        complete,
         scan: Scanner::new(text, options.max_depth.min(DEPTH_CAP)),
         out: Writer::new(out),
         notes: Vec::new(),
@@ -120,6 +135,8 @@ fn encode(
 struct Encoder<'a, 'o> {
     schema: &'a Schema,
     options: &'a EncodeOptions,
+    /// Whether this is all there is, so that required fields must be in it.
+    complete: bool,
     scan: Scanner<'a>,
     out: Writer<'o>,
     /// The mistakes so far.

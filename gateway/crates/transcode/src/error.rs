@@ -110,6 +110,10 @@ pub enum Reason {
     Size,
     /// The same field given differently by path, query and body.
     Conflict,
+    /// A query parameter that no field is open for.
+    UnknownParameter,
+    /// A body where none is taken.
+    StrayBody,
 }
 
 impl fmt::Display for Violation {

@@ -8,6 +8,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod binding;
 mod decode;
 mod encode;
 mod error;

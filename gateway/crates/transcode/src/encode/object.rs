@@ -44,7 +44,7 @@ impl<'a> Encoder<'a, '_> {
             }
             more = self.scan.more(b'}')?;
         }
-        if !plan.required.is_empty() {
+        if !plan.required.is_empty() && self.complete {
             self.check_required(plan, &seen, start)?;
         }
         self.seen.leave(&seen);
@@ -130,7 +130,7 @@ impl<'a> Encoder<'a, '_> {
         }
         let at = self.scan.pos();
         self.scan.literal("null")?;
-        if matches!(field.cardinality, Cardinality::Required) {
+        if matches!(field.cardinality, Cardinality::Required) && self.complete {
             self.refuse(at, Reason::Required, "a value, because the field is required")?;
         }
         Ok(true)

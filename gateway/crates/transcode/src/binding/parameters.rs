@@ -1,0 +1,178 @@
+//! The query: which field each parameter means, and what none of them may mean.
+
+use std::{borrow::Cow, ops::Range};
+
+use super::{
+    given::{Binder, Source, Text},
+    path::{Shape, Step, Steps, shape},
+    percent::decode_query,
+    query::{Parameter, parameters},
+    report::Report,
+    suggest::nearest,
+};
+use crate::{
+    Reason, Schema,
+    plan::{Kind, MessagePlan, WellKnown},
+};
+
+/// How many parameters a query may have. Far beyond any honest request, and low enough that the worst one is cheap.
+pub(crate) const MAX_PARAMETERS: usize = 1000;
+
+/// How deep a parameter may reach into nested messages. Recursive messages have no end of their own.
+const MAX_SEGMENTS: usize = 32;
+
+/// Which fields the query may fill.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Open {
+    /// All that the path does not.
+    All,
+    /// All but the field at this position, which is the body.
+    AllBut(u32),
+    /// None: the body is the whole request.
+    None,
+}
+
+/// A parameter's name, resolved.
+enum Target<'s> {
+    Field(Steps<'s>),
+    /// The name leads nowhere; a name that does, if one is near.
+    Unknown(Option<String>),
+    /// The name leads to something that text cannot fill, and why.
+    Closed(String),
+}
+
+/// Binds every parameter of `query`.
+pub(crate) fn bind<'s, 'r>(
+    schema: &'s Schema,
+    request: &'s MessagePlan,
+    open: Open,
+    query: &'r str,
+    binder: &mut Binder<'_, 's, 'r>,
+    report: &mut Report,
+) {
+    if parameters(query).nth(MAX_PARAMETERS).is_some() {
+        let description = format!("the query has more than {MAX_PARAMETERS} parameters");
+        return report.violation("", Reason::Size, description);
+    }
+    for parameter in parameters(query) {
+        if report.is_full() {
+            return;
+        }
+        match decode_query(parameter.name) {
+            Ok(name) => one(schema, request, open, name, parameter, binder, report),
+            Err(fault) => report.violation(parameter.name, Reason::Format, fault.describe()),
+        }
+    }
+}
+
+fn one<'s, 'r>(
+    schema: &'s Schema,
+    request: &'s MessagePlan,
+    open: Open,
+    name: Cow<'r, str>,
+    parameter: Parameter<'r>,
+    binder: &mut Binder<'_, 's, 'r>,
+    report: &mut Report,
+) {
+    if matches!(open, Open::None) {
+        let describe = || "the body is the whole request, so there are no query parameters".to_owned();
+        return report.unknown(&name, Reason::UnknownParameter, describe);
+    }
+    let steps = match resolve(schema, request, &name) {
+        Target::Field(steps) => steps,
+        Target::Unknown(near) => {
+            let describe = || match near {
+                Some(near) => format!("no such query parameter; did you mean `{near}`?"),
+                None => "no such query parameter".to_owned(),
+            };
+            return report.unknown(&name, Reason::UnknownParameter, describe);
+        }
+        Target::Closed(why) => return report.unknown(&name, Reason::UnknownParameter, || why),
+    };
+    let Some(value) = value(schema, &steps, &name, parameter, report) else { return };
+    let text = Text { name, value, source: Source::Query };
+    let in_body =
+        matches!(open, Open::AllBut(body) if steps.first().is_some_and(|step| step.field.position == body));
+    if !in_body {
+        return binder.give(steps, text, report);
+    }
+    if !binder.compare(&steps, &text, report) {
+        let describe = || "this field is given in the body, not in the query".to_owned();
+        report.unknown(&text.name, Reason::UnknownParameter, describe);
+    }
+}
+
+/// The decoded value. One that is not there at all (`?flag`) is an empty string where a string is wanted.
+fn value<'r>(
+    schema: &Schema,
+    steps: &[Step<'_>],
+    name: &str,
+    parameter: Parameter<'r>,
+    report: &mut Report,
+) -> Option<Cow<'r, str>> {
+    let Some(raw) = parameter.value else {
+        let kind = steps.last().map(|leaf| text_kind(schema, leaf));
+        if kind == Some(Kind::String) {
+            return Some(Cow::Borrowed(""));
+        }
+        let expected = kind.map_or("a value", Kind::name);
+        report.violation(name, Reason::Type, format!("expected {expected}, got no value; write `{name}=…`"));
+        return None;
+    };
+    match decode_query(raw) {
+        Ok(value) => Some(value),
+        Err(fault) => {
+            report.violation(name, Reason::Format, fault.describe());
+            None
+        }
+    }
+}
+
+/// The kind of the text that fills a leaf: a wrapper's is that of what it wraps.
+fn text_kind(schema: &Schema, leaf: &Step<'_>) -> Kind {
+    let Kind::Message(index) = leaf.field.kind else { return leaf.field.kind };
+    let plan = schema.plan(index);
+    match plan.well_known {
+        WellKnown::Wrapper => plan.field_by_number(1).map_or(leaf.field.kind, |value| value.kind),
+        _ => leaf.field.kind,
+    }
+}
+
+fn resolve<'s>(schema: &'s Schema, request: &'s MessagePlan, name: &str) -> Target<'s> {
+    let mut steps = Steps::new();
+    let mut parent = request;
+    let mut segments = name.split('.').peekable();
+    let mut start = 0;
+    while let Some(segment) = segments.next() {
+        let Some(field) = parent.field_by_key(segment.as_bytes()).filter(|field| !field.is_extension) else {
+            return Target::Unknown(near(parent, name, start..start + segment.len()));
+        };
+        steps.push(Step { parent, field });
+        start += segment.len() + 1;
+        match (shape(schema, field), segments.peek().is_some()) {
+            (Shape::Leaf | Shape::Leaves, false) => return Target::Field(steps),
+            (Shape::Nested(index), true) if steps.len() < MAX_SEGMENTS => parent = schema.plan(index),
+            (Shape::Nested(_), true) => {
+                return Target::Closed(format!("reaches deeper than {MAX_SEGMENTS} levels"));
+            }
+            (Shape::Nested(index), false) => {
+                let first = schema.plan(index).fields.first().map_or("…", |field| &field.json_name);
+                return Target::Closed(format!(
+                    "is a message; give its fields one by one, as `{name}.{first}=…`"
+                ));
+            }
+            (Shape::Closed(what), _) => {
+                return Target::Closed(format!("`{segment}` is {what}, which a query cannot hold"));
+            }
+            (Shape::Leaf | Shape::Leaves, true) => return Target::Unknown(None),
+        }
+    }
+    Target::Unknown(None)
+}
+
+/// The whole name with its unknown segment put right.
+fn near(parent: &MessagePlan, name: &str, segment: Range<usize>) -> Option<String> {
+    let names = parent.fields.iter().filter(|field| !field.is_extension).map(|field| &*field.json_name);
+    let near = nearest(name.get(segment.clone())?, names)?;
+    Some(format!("{}{near}{}", name.get(..segment.start)?, name.get(segment.end..)?))
+}

@@ -1,0 +1,177 @@
+//! Field paths: from `user.address.city` to the fields it leads through, and to nested wire.
+
+use smallvec::SmallVec;
+
+use super::error::{BindingError, Subject};
+use crate::{
+    Message, Schema,
+    plan::{Cardinality, FieldPlan, Kind, MessageIndex, MessagePlan, WellKnown},
+};
+
+/// One field of a path, and the message it is a field of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step<'s> {
+    pub(crate) parent: &'s MessagePlan,
+    pub(crate) field: &'s FieldPlan,
+}
+
+/// The fields that a path leads through; the last one is the leaf.
+pub(crate) type Steps<'s> = SmallVec<[Step<'s>; 4]>;
+
+/// Their numbers.
+pub(crate) type Numbers = SmallVec<[u32; 4]>;
+
+/// The numbers of the fields on a path.
+pub(crate) fn numbers(steps: &[Step<'_>]) -> Numbers {
+    steps.iter().map(|step| step.field.number).collect()
+}
+
+/// What text in a path or query can do with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// One value: a scalar, an enum or a well-known type whose JSON form is a scalar.
+    Leaf,
+    /// A list of those.
+    Leaves,
+    /// An ordinary message: only its fields can be given.
+    Nested(MessageIndex),
+    /// Nothing: text cannot say what goes in there.
+    Closed(&'static str),
+}
+
+/// What text can do with `field`. This is decided by the descriptor alone, never by a request.
+pub(crate) fn shape(schema: &Schema, field: &FieldPlan) -> Shape {
+    if matches!(field.cardinality, Cardinality::Map(_)) {
+        return Shape::Closed("a map");
+    }
+    let repeated = field.is_list();
+    let leaf = if repeated { Shape::Leaves } else { Shape::Leaf };
+    let (Kind::Message(index) | Kind::Group(index)) = field.kind else { return leaf };
+    match schema.plan(index).well_known {
+        WellKnown::Timestamp | WellKnown::Duration | WellKnown::FieldMask | WellKnown::Wrapper => leaf,
+        WellKnown::Any | WellKnown::Struct | WellKnown::Value | WellKnown::ListValue => {
+            Shape::Closed("a value of any shape")
+        }
+        WellKnown::None | WellKnown::Empty if repeated => Shape::Closed("a list of messages"),
+        WellKnown::None | WellKnown::Empty => Shape::Nested(index),
+    }
+}
+
+/// A field path that was resolved at load. Keeps places, not references: it lives beside the schema.
+#[derive(Debug)]
+pub(crate) struct FieldPath {
+    /// As it was written, in proto names.
+    pub(crate) name: Box<str>,
+    places: Box<[(MessageIndex, u32)]>,
+}
+
+impl FieldPath {
+    /// Resolves a path of proto names that leads through singular messages to one scalar value.
+    pub(crate) fn compile(root: &Message, path: &str, subject: Subject) -> Result<Self, BindingError> {
+        let schema = root.schema();
+        let mut plan = root.plan();
+        let mut places = Vec::new();
+        let mut segments = path.split('.').peekable();
+        while let Some(segment) = segments.next() {
+            let Some(field) = plan.field_by_proto_name(segment) else {
+                return Err(unknown_field(subject, plan, segment));
+            };
+            places.push((plan.index, field.position));
+            match (shape(schema, field), segments.peek().is_some()) {
+                (Shape::Leaf, false) => {}
+                (Shape::Nested(index), true) => plan = schema.plan(index),
+                (shape, last) => return Err(misfit(subject, path, segment, field, shape, !last)),
+            }
+        }
+        Ok(Self { name: path.into(), places: places.into() })
+    }
+
+    /// The fields of the path.
+    pub(crate) fn steps<'s>(&self, schema: &'s Schema) -> Steps<'s> {
+        let resolve = |&(message, position): &(MessageIndex, u32)| {
+            let parent = schema.plan(message);
+            Some(Step { parent, field: parent.fields.get(position as usize)? })
+        };
+        self.places.iter().filter_map(resolve).collect()
+    }
+}
+
+/// The error for a name that a message does not have.
+pub(crate) fn unknown_field(subject: Subject, plan: &MessagePlan, name: &str) -> BindingError {
+    let known = plan.fields.iter().filter(|field| !field.is_extension).map(|field| field.name.to_string());
+    let error = BindingError::new(subject, format!("{} has no field `{name}`", plan.full_name));
+    let by_json_name = plan.fields.iter().find(|field| &*field.json_name == name);
+    match by_json_name {
+        Some(field) => error.help(format!("rules take names as in the .proto file: `{}`", field.name)),
+        None => error,
+    }
+    .unknown(name, known)
+}
+
+fn misfit(
+    subject: Subject,
+    path: &str,
+    segment: &str,
+    field: &FieldPlan,
+    shape: Shape,
+    last: bool,
+) -> BindingError {
+    let what = match (shape, field.kind) {
+        (Shape::Leaves, _) => "a list",
+        (Shape::Nested(_), _) => "a message",
+        (Shape::Closed(what), _) => what,
+        (Shape::Leaf, kind) => kind.name(),
+    };
+    let place = if segment == path { String::new() } else { format!(" in `{path}`") };
+    let error = BindingError::new(
+        subject,
+        match last {
+            true => format!("field `{segment}`{place} is {what}, which one piece of text cannot fill"),
+            false => format!("field `{segment}`{place} is {what}, so nothing lies within it"),
+        },
+    );
+    match shape {
+        Shape::Nested(_) => {
+            error.help(format!("name one of its fields, as `{path}.id`, or make it the body"))
+        }
+        _ => error
+            .help("paths lead through singular messages to one scalar, enum or scalar-like well-known type"),
+    }
+}
+
+/// Puts the leaf that was appended at `at` inside the messages that `parents` lead through; returns its new place.
+///
+/// Whoever reads the wire merges a message that comes in several pieces, so this adds to what is there already.
+pub(crate) fn nest(parents: &[Step<'_>], at: usize, out: &mut Vec<u8>) -> usize {
+    // Lengths are known from the inside out, so the head is built backwards: each piece before the last.
+    let leaf = out.len().saturating_sub(at);
+    let (mut head, mut size) = (SmallVec::<[u8; 32]>::new(), leaf);
+    let mut piece = Vec::with_capacity(8);
+    for step in parents.iter().rev() {
+        piece.clear();
+        step.field.tag.write(&mut piece);
+        if is_group(step.field) {
+            size += step.field.end_tag.len();
+            step.field.end_tag.write(out);
+        } else {
+            write_varint(size, &mut piece);
+        }
+        size += piece.len();
+        head.insert_from_slice(0, &piece);
+    }
+    out.splice(at..at, head.iter().copied());
+    at + head.len()
+}
+
+fn is_group(field: &FieldPlan) -> bool {
+    matches!(field.kind, Kind::Group(_))
+}
+
+/// Appends a length as a varint.
+pub(crate) fn write_varint(mut value: usize, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push((value as u8) | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
