@@ -16,6 +16,8 @@ mod options;
 mod parse;
 pub mod plan;
 mod schema;
+#[cfg(test)]
+mod test_wire;
 
 pub use decode::Status;
 pub use encode::TextError;

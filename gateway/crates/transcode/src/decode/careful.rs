@@ -110,7 +110,7 @@ impl<'a> Decoder<'a, '_> {
     }
 
     /// Whether an occurrence sets the field, rather than being unknown for its wire type or its enum number.
-    fn counts(&self, field: &FieldPlan, tag: RawTag, mut value: &[u8]) -> Result<bool, Halt> {
+    pub(super) fn counts(&self, field: &FieldPlan, tag: RawTag, mut value: &[u8]) -> Result<bool, Halt> {
         if !wire::fits(field.kind, tag) {
             return Ok(match field.cardinality {
                 Cardinality::Map(_) => tag.is(WireType::Len),
@@ -214,15 +214,17 @@ impl<'a> Decoder<'a, '_> {
         self.wire.get(offset as usize..).unwrap_or_default()
     }
 
-    /// Prints the entries of a map message in pieces ([`Struct`](crate::plan::WellKnown::Struct)), each key once.
+    /// Prints the entries of one map field, each key once, and no other field.
     pub(super) fn gathered_entries(
         &mut self,
         plan: &'a MessagePlan,
+        field: &'a FieldPlan,
         map: &'a MapPlan,
         pieces: &[&'a [u8]],
         depth: u32,
     ) -> Result<(), Halt> {
-        let (occurrences, _) = self.gather(plan, pieces)?;
+        let (mut occurrences, _) = self.gather(plan, pieces)?;
+        occurrences.retain(|one| one.position == field.position);
         self.gathered_map(map, &occurrences, depth)
     }
 }

@@ -4,65 +4,15 @@ use std::sync::Arc;
 
 use prost::Message as _;
 
-use crate::{DecodeErrorKind, DecodeOptions, Enums, Names, Schema, Unset};
+use crate::{
+    DecodeErrorKind, DecodeOptions, Enums, Names, Schema, Unset,
+    test_wire::{Wire, wire},
+};
 
 fn schema() -> Arc<Schema> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");
     let set = protox::compile(["shapes3.proto", "shapes2.proto"], [folder]).unwrap();
     Schema::load(&[&set.encode_to_vec()]).unwrap()
-}
-
-/// Wire bytes, spelled out.
-#[derive(Clone, Default)]
-struct Wire(Vec<u8>);
-
-fn wire() -> Wire {
-    Wire::default()
-}
-
-impl Wire {
-    fn raw(mut self, bytes: &[u8]) -> Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn number(mut self, mut value: u64) -> Self {
-        while value > 0x7f {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-        self
-    }
-
-    fn int(self, field: u64, value: i64) -> Self {
-        self.number(field << 3).number(value.cast_unsigned())
-    }
-
-    fn fixed32(self, field: u64, value: u32) -> Self {
-        self.number(field << 3 | 5).raw(&value.to_le_bytes())
-    }
-
-    fn fixed64(self, field: u64, value: u64) -> Self {
-        self.number(field << 3 | 1).raw(&value.to_le_bytes())
-    }
-
-    fn bytes(self, field: u64, value: impl AsRef<[u8]>) -> Self {
-        let value = value.as_ref();
-        self.number(field << 3 | 2).number(value.len() as u64).raw(value)
-    }
-
-    fn message(self, field: u64, value: Self) -> Self {
-        self.bytes(field, value.0)
-    }
-
-    fn group(self, field: u64, value: Self) -> Self {
-        self.number(field << 3 | 3).raw(&value.0).number(field << 3 | 4)
-    }
-
-    fn then(self, more: &Self) -> Self {
-        self.raw(&more.0)
-    }
 }
 
 fn decode(message: &str, wire: &Wire, options: &DecodeOptions) -> Result<String, crate::DecodeError> {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     DecodeErrorKind,
-    plan::{Cardinality, MessagePlan, WellKnown, WireType},
+    plan::{MessagePlan, WellKnown, WireType},
 };
 
 impl<'a> Decoder<'a, '_> {
@@ -158,12 +158,12 @@ impl<'a> Decoder<'a, '_> {
     }
 
     fn structure(&mut self, plan: &'a MessagePlan, pieces: &[&'a [u8]], depth: u32) -> Result<(), Halt> {
-        let Some(Cardinality::Map(map)) = plan.fields.first().map(|field| &field.cardinality) else {
+        let Some((field, map)) = plan.fields.first().and_then(|field| Some((field, field.map()?))) else {
             return Err(Halt::malformed("a Struct without fields"));
         };
         let open = self.out.len();
         if self.careful {
-            self.gathered_entries(plan, map, pieces, depth)?;
+            self.gathered_entries(plan, field, map, pieces, depth)?;
         } else {
             let keys = self.keys.len();
             for piece in pieces {

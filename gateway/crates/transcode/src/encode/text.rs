@@ -141,7 +141,9 @@ fn message(schema: &Schema, plan: &MessagePlan, text: &str, out: &mut Vec<u8>) -
         WellKnown::Duration => {
             let (seconds, nanos) = parse::duration::parse(bytes).map_err(|error| match error {
                 DurationError::Format => (Reason::Format, "a duration as 1.5s".to_owned()),
-                DurationError::Range => (Reason::Range, "a duration of at most 315576000000s".to_owned()),
+                DurationError::Range => {
+                    (Reason::Range, "a duration of at most 315576000000.999999999s".to_owned())
+                }
             })?;
             seconds_and_nanos(seconds, nanos, writer.raw());
         }

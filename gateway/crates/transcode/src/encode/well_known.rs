@@ -76,7 +76,7 @@ impl<'a> Encoder<'a, '_> {
             }
             Err(DurationError::Format) => self.refuse(at, Reason::Format, EXPECTED),
             Err(DurationError::Range) => {
-                self.refuse(at, Reason::Range, "a duration of at most 315576000000s")
+                self.refuse(at, Reason::Range, "a duration of at most 315576000000.999999999s")
             }
         }
     }
