@@ -9,6 +9,7 @@
 //! Objects and lists are written with a comma before every member; closing one turns its first comma into
 //! the opening brace.
 
+mod alone;
 mod any;
 mod careful;
 mod fields;
@@ -20,6 +21,7 @@ mod text;
 mod well_known;
 mod wire;
 
+pub(crate) use alone::{field_alone, http_body};
 use halt::Halt;
 pub use status::Status;
 

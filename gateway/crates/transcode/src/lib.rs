@@ -15,6 +15,7 @@ mod error;
 mod options;
 mod parse;
 pub mod plan;
+mod response;
 mod schema;
 #[cfg(test)]
 mod test_wire;
@@ -25,4 +26,5 @@ pub use error::{
     DecodeError, DecodeErrorKind, EncodeError, Encoded, LoadError, LoadErrorKind, Reason, Violation,
 };
 pub use options::{DecodeOptions, EncodeOptions, Enums, Names, Unknown, Unset};
+pub use response::{Body, ResponsePlan};
 pub use schema::{Message, Schema, SchemaBuilder};
