@@ -16,9 +16,14 @@ use crate::settings::{Defaults, Environment, Settings};
 /// How long the health check waits for an answer.
 const CHECK_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Runs the service `name` until a signal: `start` brings it up. With `healthcheck` as the argument, asks the service
+/// Runs the service `name` until a signal: `start` brings it up. `arguments` are those after the program's name. With `healthcheck` as the argument, asks the service
 /// that runs with the same settings for its health instead, and exits with 0 only if it serves.
-pub fn run<F, S>(name: &str, defaults: Defaults, start: F) -> ExitCode
+pub fn run<F, S>(
+    name: &str,
+    arguments: impl IntoIterator<Item = String>,
+    defaults: Defaults,
+    start: F,
+) -> ExitCode
 where
     F: FnOnce(Settings, Environment) -> S,
     S: Future<Output = Result<Running, StartError>>,
@@ -28,7 +33,7 @@ where
         Ok(settings) => settings,
         Err(error) => return fail(name, &error.to_string()),
     };
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = arguments.into_iter().collect();
     let check = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => false,
         ["healthcheck"] => true,

@@ -33,7 +33,13 @@ const DEFAULTS: Defaults = Defaults { listen: "0.0.0.0:50052", database_url: "sq
 /// The program `order-service`: reads the environment, serves until a signal.
 #[must_use]
 pub fn run() -> ExitCode {
-    kit::program::run("order-service", DEFAULTS, |settings, environment| async move {
+    run_with(std::env::args().skip(1))
+}
+
+/// The same, with these arguments (after the program's name).
+#[must_use]
+pub fn run_with(arguments: impl IntoIterator<Item = String>) -> ExitCode {
+    kit::program::run("order-service", arguments, DEFAULTS, |settings, environment| async move {
         start_with(settings, &environment).await
     })
 }

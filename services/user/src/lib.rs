@@ -27,7 +27,13 @@ const DEFAULTS: Defaults = Defaults { listen: "0.0.0.0:50051", database_url: "sq
 /// The program `user-service`: reads the environment, serves until a signal.
 #[must_use]
 pub fn run() -> ExitCode {
-    kit::program::run("user-service", DEFAULTS, |settings, _| start_with(settings))
+    run_with(std::env::args().skip(1))
+}
+
+/// The same, with these arguments (after the program's name).
+#[must_use]
+pub fn run_with(arguments: impl IntoIterator<Item = String>) -> ExitCode {
+    kit::program::run("user-service", arguments, DEFAULTS, |settings, _| start_with(settings))
 }
 
 /// Starts the service inside this process, with these variables alone.
