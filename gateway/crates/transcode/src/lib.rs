@@ -12,6 +12,7 @@ pub mod binding;
 mod decode;
 mod encode;
 mod error;
+mod load;
 mod options;
 mod parse;
 pub mod plan;

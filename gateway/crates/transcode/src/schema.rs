@@ -9,7 +9,8 @@ use std::{
 use prost_reflect::{DescriptorPool, EnumDescriptor, MessageDescriptor};
 
 use crate::{
-    LoadError, LoadErrorKind,
+    LoadError,
+    load::Loader,
     plan::{
         EnumIndex, EnumPlan, Indices, MessageIndex, MessagePlan, Overrides, compile_enum, compile_message,
     },
@@ -169,29 +170,25 @@ impl fmt::Debug for Message {
 /// Gathers the sources of a schema.
 #[derive(Debug, Default)]
 pub struct SchemaBuilder {
-    pool: DescriptorPool,
+    loader: Loader,
 }
 
 impl SchemaBuilder {
     /// Nothing yet but what is always there.
     pub fn new() -> Self {
-        Self { pool: DescriptorPool::global() }
+        Self::default()
     }
 
     /// Adds a `FileDescriptorSet`. `source` is the name that errors will tell (a path, an upstream; empty for none).
     pub fn add(mut self, source: &str, set: &[u8]) -> Result<Self, LoadError> {
-        self.pool.decode_file_descriptor_set(set).map_err(|error| LoadError {
-            source: Some(source.to_owned()).filter(|source| !source.is_empty()),
-            file: None,
-            symbol: None,
-            kind: LoadErrorKind::Invalid(error.to_string()),
-        })?;
+        self.loader.add(source, set)?;
         Ok(self)
     }
 
     /// Resolves everything and makes the schema.
     pub fn build(self) -> Result<Arc<Schema>, LoadError> {
-        Ok(Schema::new(self.pool, Overrides::default()))
+        let (pool, overrides) = self.loader.finish()?;
+        Ok(Schema::new(pool, overrides))
     }
 }
 

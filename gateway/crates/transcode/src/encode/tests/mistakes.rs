@@ -144,6 +144,7 @@ fn what_is_echoed_is_short_and_never_secret() {
     let long = format!(r#"{{"int32":"{}"}}"#, "é".repeat(100));
     let expected = format!("expected int32, got \"{}…\"", "é".repeat(39));
     check_err(&long, &[("int32", Reason::Type, &expected)]);
+    check_err(r#"{"secret":123}"#, &[("secret", Reason::Type, "expected string")]);
 }
 
 #[test]
