@@ -1,5 +1,6 @@
 //! The texts that a configuration was read from, and places in them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One of the [`Sources`].
@@ -106,6 +107,38 @@ impl Sources {
             start: u32::try_from(at).unwrap_or(u32::MAX),
             end: u32::try_from(at + len).unwrap_or(u32::MAX),
         }
+    }
+
+    /// The source of this name.
+    pub fn find(&self, name: &str) -> Option<FileId> {
+        let index = self.files.iter().position(|source| &*source.name == name)?;
+        Some(FileId(u32::try_from(index).ok()?))
+    }
+
+    /// The text of a line, without its indentation.
+    pub fn line_of(&self, file: FileId, line: u32) -> Place {
+        let start = self.place_of(file, line.into(), 1).start;
+        let rest = self.text(file).get(start as usize..).unwrap_or("");
+        let text = rest.lines().next().unwrap_or("");
+        let indent = text.len() - text.trim_start().len();
+        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Place {
+            file,
+            start: start.saturating_add(clamp(indent)),
+            end: start.saturating_add(clamp(text.trim_end().len().max(indent))),
+        }
+    }
+
+    /// The place of a piece of a value, given by its range in the value's text: exact where the source spells the value
+    /// as it is, and the whole value where escapes or variables stand between.
+    pub fn inside(&self, place: Place, text: &str, range: &Range<usize>) -> Place {
+        let source = self.slice(place);
+        let narrow = source.find(text).filter(|_| !text.is_empty()).and_then(|at| {
+            let start = place.start.checked_add(u32::try_from(at + range.start).ok()?)?;
+            let end = start.checked_add(u32::try_from(range.len()).ok()?)?;
+            Some(Place { file: place.file, start, end })
+        });
+        narrow.unwrap_or(place)
     }
 
     fn get(&self, file: FileId) -> Option<&Source> {

@@ -1,0 +1,150 @@
+//! Reads the first file and everything that it includes, in order, each file once.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::Context;
+use super::diagnostic::{Code, Diagnostic, FileId, Place, Sources};
+use super::glob;
+use super::raw::{At, RawFile, Reader, parse};
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) id: FileId,
+    /// What its relative paths count from.
+    pub(super) folder: PathBuf,
+    pub(super) raw: RawFile,
+}
+
+impl File {
+    /// A path as this file means it.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        self.folder.join(text)
+    }
+}
+
+/// The environment, as the file's `${VAR}` see it.
+type Env<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// Reads the file and its includes. The first one is first; each include follows the file that includes it.
+pub(super) fn read(path: &Path, env: Env<'_>, context: &mut Context) -> Vec<File> {
+    let mut walk = Walk { env, context, files: Vec::new(), seen: HashMap::new() };
+    walk.read(path, None);
+    walk.files
+}
+
+struct Walk<'w> {
+    env: Env<'w>,
+    context: &'w mut Context,
+    files: Vec<File>,
+    /// Every file by its canonical path, and where it was included.
+    seen: HashMap<PathBuf, Option<Place>>,
+}
+
+impl Walk<'_> {
+    fn read(&mut self, path: &Path, included: Option<Place>) {
+        self.context.watch.push(path.to_owned());
+        let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Some(first) = self.seen.get(&canonical) {
+            let diagnostic = again(path, included, *first);
+            self.context.push(diagnostic);
+            return;
+        }
+        self.seen.insert(canonical, included);
+        let text = match read_text(path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.context.push(unreadable(path, &error, included));
+                return;
+            }
+        };
+        let id = self.context.sources.add(path.display().to_string(), text);
+        let raw = match parse(&self.context.sources, id) {
+            Ok(mut node) => {
+                let sources: &Sources = &self.context.sources;
+                let mut reader = Reader::new(sources, &mut self.context.found);
+                reader.interpolate(&mut node, self.env);
+                RawFile::read(&node, &mut reader)
+            }
+            Err(diagnostic) => {
+                self.context.push(*diagnostic);
+                return;
+            }
+        };
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        let includes = raw.include.clone();
+        self.files.push(File { id, folder: folder.clone(), raw });
+        for include in includes {
+            self.include(&folder, &include);
+        }
+    }
+
+    fn include(&mut self, folder: &Path, include: &At<String>) {
+        let path = folder.join(&include.value);
+        if !glob::is_pattern(&include.value) {
+            self.read(&path, Some(include.place));
+            return;
+        }
+        let matches = glob::expand(&path);
+        self.context.watch.extend(matches.folders);
+        if matches.files.is_empty() {
+            self.context.push(
+                Diagnostic::warning(Code::Include, format!("no file matches `{}`", include.value))
+                    .at(include.place, "matches nothing")
+                    .with_help("relative paths count from the folder of this file; `*` does not cross a `/`"),
+            );
+        }
+        for file in matches.files {
+            self.read(&file, Some(include.place));
+        }
+    }
+}
+
+/// No file that people write is longer; a device or a pipe might be.
+const MAX_FILE: u64 = 256 << 20;
+
+fn read_text(path: &Path) -> std::io::Result<String> {
+    use std::io::{Error, ErrorKind, Read};
+    let file = std::fs::File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(Error::from(ErrorKind::IsADirectory));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(Error::from(ErrorKind::FileTooLarge));
+    }
+    String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "not UTF-8 text"))
+}
+
+/// A system's error without its number.
+pub(super) fn io_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((text, _)) => text.to_lowercase(),
+        None => text,
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error, included: Option<Place>) -> Diagnostic {
+    let message = format!("cannot read `{}`: {}", path.display(), io_text(error));
+    let diagnostic = Diagnostic::error(Code::FileUnreadable, message);
+    match included {
+        Some(place) => diagnostic.at(place, "included here"),
+        None => diagnostic.with_help("name the file with `-c FILE`; `gateway init` writes a first one"),
+    }
+}
+
+fn again(path: &Path, included: Option<Place>, first: Option<Place>) -> Diagnostic {
+    let mut diagnostic =
+        Diagnostic::warning(Code::Include, format!("`{}` is included again", path.display()))
+            .with_help("a file is read once; remove this include");
+    if let Some(place) = included {
+        diagnostic = diagnostic.at(place, "ignored");
+    }
+    match first {
+        Some(place) => diagnostic.and_at(place, "first included here"),
+        None => diagnostic.with_note("it is the file that the configuration begins with"),
+    }
+}

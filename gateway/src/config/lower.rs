@@ -1,0 +1,71 @@
+//! Raw files → the model: resolves names, reads what the files name, compiles routes.
+//!
+//! Each step goes on with what it could make of its part, so that one load tells everything that is wrong.
+
+mod descriptors;
+mod listeners;
+mod methods;
+mod plan;
+mod routes;
+mod services;
+mod settings;
+mod tls;
+mod unused;
+mod upstreams;
+
+use super::diagnostic::{Code, Diagnostic, Severity};
+use super::files::File;
+use super::{Context, GatewayConfig};
+
+/// The model, as far as there is one; whether it may be used is for the findings to say.
+pub(super) fn lower(files: &[File], context: &mut Context) -> Option<GatewayConfig> {
+    if files.is_empty() {
+        return None;
+    }
+    settings::told_once(files, context);
+    let listeners = listeners::listeners(files, context);
+    let admin = listeners::admin(files, &listeners, context);
+    let settings = settings::settings(files, context);
+    let upstreams = upstreams::upstreams(files, context);
+    let descriptors = descriptors::load(files, context);
+    let services = services::services(files, &upstreams, &descriptors, context);
+    let compiled = routes::routes(
+        &routes::Inputs {
+            files,
+            upstreams: &upstreams,
+            descriptors: &descriptors,
+            services: &services,
+            settings: &settings,
+        },
+        context,
+    );
+    // What a broken route would have used is not known.
+    let errors = context.found.iter().any(|finding| finding.severity == Severity::Error);
+    if !errors {
+        unused::unused(&upstreams, &services, &compiled.used, context);
+    }
+    if compiled.routes.is_empty() && !errors {
+        context.push(
+            Diagnostic::warning(
+                Code::NoRoutes,
+                "there is nothing to serve: no route, annotation or auto service",
+            )
+            .with_help("add `routes:`, or `annotations: true` to a service under `services:`"),
+        );
+    }
+    let table = compiled.table?;
+    Some(GatewayConfig {
+        listeners,
+        admin,
+        upstreams: upstreams.specs,
+        schema: descriptors.schema?,
+        routes: compiled.routes,
+        table,
+        errors: settings.errors,
+        limits: settings.limits,
+        health: settings.health,
+        drain: settings.drain,
+        log: settings.log,
+        explain: settings.explain,
+    })
+}

@@ -1,0 +1,168 @@
+//! Descriptor sources: loaded, and their mistakes told where the file names them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use transcode::{LoadError, LoadErrorKind, Schema};
+
+use crate::config::Context;
+use crate::config::diagnostic::{Code, Diagnostic, FileId, Place};
+use crate::config::files::File;
+use crate::config::raw::{At, RawDescriptor};
+use crate::descriptors::{self, Input, ProtoError, SourceError, SourceErrorKind};
+
+/// What the sources came to.
+#[derive(Debug, Default)]
+pub(super) struct Descriptors {
+    /// All types; nothing when a source is broken, so that nothing is said about names that might be in it.
+    pub(super) schema: Option<Arc<Schema>>,
+    /// Where compiled .proto files are, by the names that descriptors know them by.
+    pub(super) proto_files: HashMap<String, PathBuf>,
+}
+
+/// Loads the sources of all files.
+pub(super) fn load(files: &[File], context: &mut Context) -> Descriptors {
+    let mut inputs: Vec<Input> = Vec::new();
+    let mut places: Vec<Place> = Vec::new();
+    for file in files {
+        for RawDescriptor::Path(at) in &file.raw.descriptors {
+            let input = Input { name: at.value.clone(), path: file.path(&at.value) };
+            if let Some(first) = inputs.iter().position(|other| other.path == input.path) {
+                context.push(named_again(at, places.get(first).copied()));
+                continue;
+            }
+            inputs.push(input);
+            places.push(at.place);
+        }
+    }
+    if inputs.is_empty() {
+        none(files, context);
+    }
+    let loaded = descriptors::load(&inputs);
+    context.watch.extend(loaded.watch);
+    let mut texts = HashMap::new();
+    for error in loaded.errors {
+        let input = error.input.and_then(|index| Some((inputs.get(index)?, *places.get(index)?)));
+        let diagnostic = finding(error, input, &mut texts, context);
+        context.push(diagnostic);
+    }
+    Descriptors { schema: loaded.schema, proto_files: loaded.proto_files }
+}
+
+fn named_again(at: &At<String>, first: Option<Place>) -> Diagnostic {
+    let diagnostic = Diagnostic::warning(Code::DuplicateKey, format!("`{}` is named twice", at.value))
+        .at(at.place, "again here")
+        .with_help("remove one of them");
+    match first {
+        Some(place) => diagnostic.and_at(place, "first here"),
+        None => diagnostic,
+    }
+}
+
+/// Without descriptors there are no methods to call.
+fn none(files: &[File], context: &mut Context) {
+    let told = files.iter().any(|file| file.raw.key("descriptors").is_some());
+    let needed = files.iter().find(|file| !file.raw.routes.is_empty() || !file.raw.services.is_empty());
+    if let Some(file) = needed.filter(|_| !told) {
+        let place = file.raw.key("routes").or_else(|| file.raw.key("services"));
+        let mut diagnostic = Diagnostic::error(Code::NoDescriptors, "nothing describes the gRPC services")
+            .with_help("add `descriptors: [shop.binpb]` (made by protoc, buf or `gateway descriptors`) or `descriptors: [proto/]`");
+        if let Some(place) = place {
+            diagnostic = diagnostic.at(place, "needs descriptors");
+        }
+        context.push(diagnostic);
+    }
+}
+
+fn finding(
+    error: SourceError,
+    input: Option<(&Input, Place)>,
+    texts: &mut HashMap<PathBuf, FileId>,
+    context: &mut Context,
+) -> Diagnostic {
+    let name = input
+        .map_or_else(|| "the descriptors".to_owned(), |(input, _)| format!("`{}`", input.path.display()));
+    let place = input.map(|(_, place)| place);
+    let diagnostic = match error.kind {
+        SourceErrorKind::Unreadable(text) => {
+            let text = text.split(" (os error").next().unwrap_or("").to_lowercase();
+            Diagnostic::error(Code::FileUnreadable, format!("cannot read {name}: {text}"))
+                .with_help("relative paths count from the folder of this file")
+        }
+        SourceErrorKind::NoProtoFiles => {
+            Diagnostic::error(Code::BadDescriptors, format!("{name} holds no .proto file"))
+                .with_help("name the folder that the imports of your .proto files count from")
+        }
+        SourceErrorKind::Proto(error) => return proto_finding(*error, place, texts, context),
+        SourceErrorKind::Load(error) => load_finding(&name, error),
+    };
+    match place {
+        Some(place) => diagnostic.at(place, "named here"),
+        None => diagnostic,
+    }
+}
+
+/// A mistake in a .proto file is shown there, with the place that names the source beside it.
+fn proto_finding(
+    error: ProtoError,
+    named: Option<Place>,
+    texts: &mut HashMap<PathBuf, FileId>,
+    context: &mut Context,
+) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(Code::ProtoSyntax, error.message).with_help_if(error.help);
+    let Some(range) = error.at.filter(|_| !error.text.is_empty()) else {
+        let diagnostic = diagnostic.with_note(format!("in {}", error.path.display()));
+        return match named {
+            Some(place) => diagnostic.at(place, "compiled because it is named here"),
+            None => diagnostic,
+        };
+    };
+    let file = *texts
+        .entry(error.path)
+        .or_insert_with_key(|path| context.sources.add(path.display().to_string(), error.text));
+    let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    diagnostic = diagnostic.at(Place { file, start: clamp(range.start), end: clamp(range.end) }, error.label);
+    match named {
+        Some(place) => diagnostic.and_at(place, "compiled because it is named here"),
+        None => diagnostic,
+    }
+}
+
+fn load_finding(name: &str, error: LoadError) -> Diagnostic {
+    let inside = match (&error.file, &error.symbol) {
+        (Some(file), Some(symbol)) => format!(" in {file}, {symbol}:"),
+        (Some(file), None) => format!(" in {file}:"),
+        (None, Some(symbol)) => format!(" in {symbol}:"),
+        (None, None) => String::new(),
+    };
+    let kind = &error.kind;
+    let (code, help) = match kind {
+        LoadErrorKind::Malformed(_) => (
+            Code::BadDescriptors,
+            "a descriptor set is what `gateway descriptors`, `buf build -o` or `protoc --include_imports -o` writes; .proto files end in .proto",
+        ),
+        LoadErrorKind::MissingImport(_) => (
+            Code::DescriptorsUnlinked,
+            "make the set with its imports (protoc: --include_imports), or name a source that has the file",
+        ),
+        LoadErrorKind::Conflict(_) => {
+            (Code::DescriptorsConflict, "make both sources from the same .proto files, or remove one")
+        }
+        _ => (Code::DescriptorsUnlinked, "make the set again from .proto files that compile"),
+    };
+    Diagnostic::error(code, format!("cannot use {name}:{inside} {kind}")).with_help(help)
+}
+
+impl Descriptors {
+    /// The line of a .proto file as a place, when its text is at hand.
+    pub(super) fn place(&self, file: &str, line: u32, context: &mut Context) -> Option<Place> {
+        let path = self.proto_files.get(file).filter(|_| line > 0)?;
+        let name = path.display().to_string();
+        let id = match context.sources.find(&name) {
+            Some(id) => id,
+            None => context.sources.add(name, std::fs::read_to_string(path).ok()?),
+        };
+        Some(context.sources.line_of(id, line))
+    }
+}

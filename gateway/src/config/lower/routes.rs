@@ -1,0 +1,241 @@
+//! Routes of every origin → one table: entries of the files, annotations, and whole services.
+
+mod exposed;
+mod table;
+mod written;
+
+use std::sync::Arc;
+
+use http_rule::{MethodPattern, Template};
+use prost_reflect::MethodDescriptor;
+
+use super::descriptors::Descriptors;
+use super::plan;
+use super::services::Services;
+use super::settings::Settings;
+use super::unused::Used;
+use super::upstreams::Upstreams;
+use crate::config::Context;
+use crate::config::diagnostic::{Code, Diagnostic, Place};
+use crate::config::files::File;
+use crate::config::raw::{At, RawSettings};
+use crate::config::suggest;
+use crate::route::{HostPattern, Origin, OriginKind, RoutePlan, Table, Target, Targets};
+
+/// All that routes are made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inputs<'i> {
+    pub(super) files: &'i [File],
+    pub(super) upstreams: &'i Upstreams,
+    pub(super) descriptors: &'i Descriptors,
+    pub(super) services: &'i Services,
+    pub(super) settings: &'i Settings,
+}
+
+/// What the routes came to.
+#[derive(Debug, Default)]
+pub(super) struct Compiled {
+    pub(super) routes: Vec<Arc<RoutePlan>>,
+    /// The table; nothing when a route is broken.
+    pub(super) table: Option<Arc<Table>>,
+    /// What routes refer to, broken ones too.
+    pub(super) used: Used,
+}
+
+/// A rule, on its way to a route.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) origin: Origin,
+    pub(super) places: Places,
+    /// The HTTP method as text, `*` for any.
+    pub(super) http_method: String,
+    /// Nothing when the path is no template.
+    pub(super) template: Option<Template>,
+    pub(super) body: String,
+    pub(super) response_body: String,
+    /// What all rules of one entry share.
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Rule {
+    /// `GET /users/{id}`.
+    pub(super) fn name(&self) -> String {
+        let path = self.template.as_ref().map_or("", |template| template.source());
+        format!("{} {path}", self.http_method)
+    }
+
+    pub(super) fn pattern(&self) -> MethodPattern {
+        MethodPattern::from(self.http_method.as_str())
+    }
+}
+
+/// Where the parts of a rule stand. Those of an annotation stand in descriptors, which have no text: the place is the
+/// line of the .proto file where it is at hand, or where the annotations are switched on.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    /// The rule as a whole.
+    pub(super) rule: Place,
+    pub(super) path: Place,
+    pub(super) body: Place,
+    pub(super) response_body: Place,
+    /// For rules without a text of their own: what they are.
+    pub(super) note: Option<String>,
+}
+
+/// What the bindings of one route, or the annotations of one method, share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Nothing when it is broken, or the descriptors are.
+    pub(super) method: Option<MethodDescriptor>,
+    pub(super) settings: RawSettings,
+    pub(super) hosts: Vec<HostPattern>,
+    pub(super) targets: Option<Targets>,
+}
+
+/// Gathers, matches and compiles every route.
+pub(super) fn routes(inputs: &Inputs<'_>, context: &mut Context) -> Compiled {
+    let mut used = Used::default();
+    // The order decides which of two equal rules stays: what is written in the file before what comes with descriptors.
+    let mut rules = written::rules(inputs, &mut used, context);
+    exposed::annotations(inputs, &mut rules, &mut used, context);
+    exposed::auto(inputs, &mut rules, &mut used, context);
+
+    let (matcher, kept) = table::table(&rules, inputs.settings.health.as_deref(), context);
+    let mut plans = Vec::with_capacity(kept.len());
+    for rule in kept.iter().filter_map(|index| rules.get(*index)) {
+        if let Some(plan) = plan::compile(rule, plans.len(), inputs, context) {
+            plans.push(Arc::new(plan));
+        }
+    }
+    let whole = plans.len() == kept.len();
+    let table = whole.then(|| Arc::new(Table::new(matcher, plans.clone())));
+    Compiled { routes: plans, table, used }
+}
+
+/// Reads a template, and tells what is wrong with it at its place.
+fn template(
+    path: &At<String>,
+    note: Option<&str>,
+    severity: Blame,
+    context: &mut Context,
+) -> Option<Template> {
+    match Template::parse(&path.value) {
+        Ok(template) => Some(template),
+        Err(error) => {
+            let place = context.sources.inside(path.place, &path.value, &error.span());
+            let message = format!("`{}` is not a path: {}", path.value, error.message());
+            let mut diagnostic = severity.diagnostic(Code::BadTemplate, message).at(place, "");
+            if let Some(related) = error.related() {
+                let place = context.sources.inside(path.place, &path.value, &related);
+                diagnostic = diagnostic.and_at(place, "");
+            }
+            diagnostic = diagnostic.with_help(error.help());
+            if let Some(note) = note {
+                diagnostic = diagnostic.with_note(note);
+            }
+            context.push(diagnostic);
+            None
+        }
+    }
+}
+
+/// Who has to mend a rule: what the operator wrote is refused; what came with descriptors is left out, and told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    Operator,
+    Descriptors,
+}
+
+impl Blame {
+    pub(super) fn of(kind: OriginKind) -> Self {
+        match kind {
+            OriginKind::File => Self::Operator,
+            OriginKind::Annotation | OriginKind::Auto => Self::Descriptors,
+        }
+    }
+
+    pub(super) fn diagnostic(self, code: Code, message: String) -> Diagnostic {
+        match self {
+            Self::Operator => Diagnostic::error(code, message),
+            Self::Descriptors => Diagnostic::warning(Code::BadAnnotation, message)
+                .with_note("the annotation is left out; the other routes are served"),
+        }
+    }
+}
+
+/// The hosts of a route.
+fn hosts(settings: &RawSettings, context: &mut Context) -> Vec<HostPattern> {
+    let mut hosts = Vec::new();
+    for at in settings.host.iter().flatten() {
+        match HostPattern::parse(&at.value) {
+            Ok(host) => hosts.push(host),
+            Err(error) => context.push(
+                Diagnostic::error(Code::BadValue, format!("`{}` is not a host: {error}", at.value))
+                    .at(at.place, "")
+                    .with_help("write a name, as api.example.com, or *.example.com for all names below it"),
+            ),
+        }
+    }
+    hosts
+}
+
+/// Who serves a method: what its settings say, else its service's upstream.
+fn targets(
+    settings: &RawSettings,
+    service: &str,
+    place: Place,
+    inputs: &Inputs<'_>,
+    used: &mut Used,
+    context: &mut Context,
+) -> Option<Targets> {
+    used.services.insert(service.to_owned());
+    let mirror = match &settings.mirror {
+        Some(name) => Some(inputs.upstreams.resolve(name, context)?),
+        None => None,
+    };
+    used.upstreams.extend(mirror.clone());
+    let mut targets = Vec::new();
+    if let Some(named) = &settings.upstream {
+        let mut weight_sum = 0;
+        for (name, share) in &named.names {
+            let weight = share.as_ref().map_or(100, |share| u32::from(share.value));
+            weight_sum += weight;
+            let upstream = inputs.upstreams.resolve(name, context)?;
+            used.upstreams.insert(Arc::clone(&upstream));
+            targets.push(target(upstream, weight, inputs));
+        }
+        if weight_sum != 100 {
+            context.push(
+                Diagnostic::error(
+                    Code::BadValue,
+                    format!("the shares of the upstreams add up to {weight_sum}%"),
+                )
+                .at(named.place, "")
+                .with_help("let them add up to 100%"),
+            );
+        }
+        return Some(Targets { upstreams: targets, mirror });
+    }
+    let Some(entry) = inputs.services.get(service) else {
+        context.push(no_upstream(service, place, inputs));
+        return None;
+    };
+    let upstream = entry.upstream.clone()?;
+    used.upstreams.insert(Arc::clone(&upstream));
+    targets.push(target(upstream, 100, inputs));
+    Some(Targets { upstreams: targets, mirror })
+}
+
+fn target(upstream: Arc<str>, weight: u32, inputs: &Inputs<'_>) -> Target {
+    let hash = inputs.upstreams.hash(&upstream).cloned();
+    Target { upstream, weight, hash }
+}
+
+fn no_upstream(service: &str, place: Place, inputs: &Inputs<'_>) -> Diagnostic {
+    let names: Vec<&str> = inputs.upstreams.names().map(|(name, _)| &**name).collect();
+    let near = suggest::nearest(service.rsplit('.').next().unwrap_or(service), names.iter().copied());
+    let name = near.or_else(|| names.first().copied()).unwrap_or("NAME");
+    Diagnostic::error(Code::NoUpstream, format!("no upstream serves `{service}`"))
+        .at(place, "nobody serves it")
+        .with_help(format!("add it under `services`: `{service}: {name}`"))
+}

@@ -1,0 +1,124 @@
+//! The table, and what is wrong between routes: conflicts, shadows, and the gateway's own paths.
+
+use std::collections::HashSet;
+
+use http_rule::{MethodPattern, Template};
+
+use super::Rule;
+use crate::config::Context;
+use crate::config::diagnostic::{Code, Diagnostic};
+use crate::route::{Matcher, OriginKind, Problem, TableBuilder};
+
+/// The matcher, and the rules that it leads to, in its order.
+pub(super) fn table(rules: &[Rule], health: Option<&str>, context: &mut Context) -> (Matcher, Vec<usize>) {
+    let whole: Vec<usize> = (0..rules.len())
+        .filter(|index| rules.get(*index).is_some_and(|rule| rule.template.is_some()))
+        .collect();
+    let (matcher, problems) = build(rules, &whole);
+    let mut dropped = HashSet::new();
+    for problem in problems {
+        match problem {
+            Problem::Conflict { first, second } => {
+                let Some((first, second, index)) = pair(rules, &whole, first, second) else { continue };
+                if let Some(diagnostic) = conflict(first, second) {
+                    context.push(diagnostic);
+                }
+                if second.origin.kind != OriginKind::File {
+                    dropped.insert(index);
+                }
+            }
+            Problem::Shadowed { route, by } => {
+                if let Some((by, route, _)) = pair(rules, &whole, by, route) {
+                    context.push(shadowed(route, by));
+                }
+            }
+        }
+    }
+    for rule in whole.iter().filter_map(|index| rules.get(*index)) {
+        if health.is_some_and(|health| hidden(rule, health)) {
+            context.push(hidden_by_health(rule));
+        }
+    }
+    if dropped.is_empty() {
+        return (matcher, whole);
+    }
+    let kept: Vec<usize> = whole.into_iter().filter(|index| !dropped.contains(index)).collect();
+    (build(rules, &kept).0, kept)
+}
+
+fn build(rules: &[Rule], kept: &[usize]) -> (Matcher, Vec<Problem>) {
+    let mut builder = TableBuilder::new();
+    for rule in kept.iter().filter_map(|index| rules.get(*index)) {
+        if let Some(template) = &rule.template {
+            builder.insert(&rule.shared.hosts, &rule.pattern(), template);
+        }
+    }
+    builder.build()
+}
+
+/// Two rules by their indices in the table, and the index of the second among all rules.
+fn pair<'r>(
+    rules: &'r [Rule],
+    whole: &[usize],
+    first: usize,
+    second: usize,
+) -> Option<(&'r Rule, &'r Rule, usize)> {
+    let (first, second) = (*whole.get(first)?, *whole.get(second)?);
+    Some((rules.get(first)?, rules.get(second)?, second))
+}
+
+fn conflict(first: &Rule, second: &Rule) -> Option<Diagnostic> {
+    let calls = |rule: &Rule| match &rule.shared.method {
+        Some(method) => format!("calls {}/{}", method.parent_service().full_name(), method.name()),
+        None => String::new(),
+    };
+    let diagnostic = match (first.origin.kind, second.origin.kind) {
+        (OriginKind::File, OriginKind::Annotation) => Diagnostic::note(
+            Code::RouteReplaced,
+            format!("`{}` replaces the annotation of the same path", first.name()),
+        )
+        .at(first.places.rule, "this route is served"),
+        // Whoever writes a route of that name means it.
+        (OriginKind::File | OriginKind::Annotation, OriginKind::Auto) => return None,
+        _ => Diagnostic::error(
+            Code::RouteConflict,
+            format!("`{}` and `{}` match the same requests equally well", first.name(), second.name()),
+        )
+        .at(second.places.path, calls(second))
+        .and_at(first.places.path, calls(first))
+        .with_help("remove one, or change its method, path or host"),
+    };
+    let notes = [&first.places.note, &second.places.note];
+    Some(notes.into_iter().flatten().fold(diagnostic, |diagnostic, note| diagnostic.with_note(note.clone())))
+}
+
+fn shadowed(route: &Rule, by: &Rule) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::warning(Code::RouteShadowed, format!("no request reaches `{}`", route.name()))
+            .at(route.places.path, "never reached")
+            .and_at(by.places.path, "takes all of its requests")
+            .with_help("remove it, or make its path match something that the other one does not");
+    let notes = [&route.places.note, &by.places.note];
+    notes.into_iter().flatten().fold(diagnostic, |diagnostic, note| diagnostic.with_note(note.clone()))
+}
+
+/// Whether the gateway's own health answer takes the requests of a rule.
+fn hidden(rule: &Rule, health: &str) -> bool {
+    let same_path = |template: &Template| {
+        template.variables().is_empty()
+            && Template::parse(health).is_ok_and(|path| path.segments() == template.segments())
+    };
+    let get = matches!(rule.pattern(), MethodPattern::Named(name) if name == "GET" || name == "HEAD");
+    get && rule.template.as_ref().is_some_and(same_path)
+}
+
+fn hidden_by_health(rule: &Rule) -> Diagnostic {
+    Diagnostic::warning(
+        Code::RouteShadowed,
+        format!("no request reaches `{}`: the gateway answers there itself", rule.name()),
+    )
+    .at(rule.places.path, "never reached")
+    .with_help(
+        "give the route another path, or move the health answer with `health: /healthz` (\"\" for none)",
+    )
+}

@@ -1,0 +1,145 @@
+//! Settings of the whole gateway: each may stand in any file, but in one only.
+
+use std::time::Duration;
+
+use transcode::{DecodeOptions, EncodeOptions};
+
+use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::files::File;
+use crate::config::raw::{At, RawLimits};
+use crate::config::{Context, LogSpec};
+use crate::edge::LimitsSpec;
+use crate::route::ErrorFormat;
+
+/// The keys of the top level that only one file may have.
+const SINGLE: &[&str] = &["admin", "json", "errors", "limits", "explain", "health", "log", "drain"];
+
+/// What the files say about the gateway as a whole.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) errors: ErrorFormat,
+    pub(super) limits: LimitsSpec,
+    pub(super) health: Option<String>,
+    pub(super) drain: Duration,
+    pub(super) log: LogSpec,
+    pub(super) explain: bool,
+    pub(super) encode: EncodeOptions,
+    pub(super) decode: DecodeOptions,
+}
+
+/// Tells about settings that two files give.
+pub(super) fn told_once(files: &[File], context: &mut Context) {
+    for name in SINGLE {
+        let mut places = files.iter().filter_map(|file| file.raw.key(name));
+        let Some(first) = places.next() else { continue };
+        for second in places {
+            context.push(
+                Diagnostic::error(Code::SetTwice, format!("`{name}` is set by two files"))
+                    .at(second, "again here")
+                    .and_at(first, "first here")
+                    .with_help("it holds for the whole gateway: set it in one file"),
+            );
+        }
+    }
+}
+
+/// Gathers the settings; what nobody says has its default.
+pub(super) fn settings(files: &[File], context: &mut Context) -> Settings {
+    let errors = files.iter().find_map(|file| file.raw.errors.as_ref());
+    let explain = files.iter().find_map(|file| file.raw.explain.as_ref());
+    let drain = files.iter().find_map(|file| file.raw.drain.as_ref());
+    Settings {
+        errors: errors.map_or_else(ErrorFormat::default, |at| at.value),
+        limits: limits(files, context),
+        health: health(files, context),
+        drain: drain.map_or(Duration::from_secs(10), |at| at.value),
+        log: log(files),
+        explain: explain.is_some_and(|at| at.value),
+        encode: encode(files),
+        decode: decode(files),
+    }
+}
+
+fn encode(files: &[File]) -> EncodeOptions {
+    let unknown = files.iter().find_map(|file| file.raw.json.unknown.as_ref());
+    let mut options = EncodeOptions::default();
+    if let Some(unknown) = unknown {
+        options.unknown = unknown.value;
+    }
+    options
+}
+
+fn decode(files: &[File]) -> DecodeOptions {
+    let mut options = DecodeOptions::default();
+    for json in files.iter().map(|file| &file.raw.json) {
+        set(&mut options.unset, &json.unset);
+        set(&mut options.names, &json.names);
+        set(&mut options.enums, &json.enums);
+    }
+    options
+}
+
+fn set<T: Clone>(target: &mut T, value: &Option<At<T>>) {
+    if let Some(at) = value {
+        *target = at.value.clone();
+    }
+}
+
+fn limits(files: &[File], context: &mut Context) -> LimitsSpec {
+    let mut limits = LimitsSpec::default();
+    for raw in files.iter().map(|file| &file.raw.limits) {
+        apply_limits(&mut limits, raw);
+        if let Some(at) = raw.headers.as_ref().filter(|at| at.value < MIN_HEADERS) {
+            context.push(
+                Diagnostic::error(Code::BadSize, "headers of less than 8KiB refuse ordinary requests")
+                    .at(at.place, "too small")
+                    .with_help("write 8KiB or more; the default is 64KiB"),
+            );
+        }
+    }
+    limits
+}
+
+/// What browsers with a few cookies need, and what the HTTP reader's buffer takes.
+const MIN_HEADERS: usize = 8 << 10;
+
+fn apply_limits(limits: &mut LimitsSpec, raw: &RawLimits) {
+    set(&mut limits.body, &raw.body);
+    set(&mut limits.response, &raw.response);
+    set(&mut limits.headers, &raw.headers);
+    set(&mut limits.header_timeout, &raw.header_timeout);
+    set(&mut limits.idle_timeout, &raw.idle_timeout);
+    set(&mut limits.stream_idle, &raw.stream_idle);
+    let count = |at: &At<u32>| usize::try_from(at.value).unwrap_or(usize::MAX);
+    limits.connections = raw.connections.as_ref().map_or(limits.connections, count);
+    limits.requests = raw.requests.as_ref().map_or(limits.requests, count);
+}
+
+fn health(files: &[File], context: &mut Context) -> Option<String> {
+    let Some(raw) = files.iter().find_map(|file| file.raw.health.as_ref()) else {
+        return Some("/health".to_owned());
+    };
+    if raw.value.is_empty() {
+        return None;
+    }
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '{' | '}' | '*');
+    if !raw.value.starts_with('/') || !raw.value.chars().all(plain) {
+        context.push(
+            Diagnostic::error(Code::BadValue, format!("`{}` is not a path", raw.value))
+                .at(raw.place, "")
+                .with_help("write a path without variables, as /health, or \"\" for none"),
+        );
+        return None;
+    }
+    Some(raw.value.clone())
+}
+
+fn log(files: &[File]) -> LogSpec {
+    let mut log = LogSpec::default();
+    for raw in files.iter().map(|file| &file.raw.log) {
+        set(&mut log.level, &raw.level);
+        set(&mut log.format, &raw.format);
+        set(&mut log.access, &raw.access);
+    }
+    log
+}

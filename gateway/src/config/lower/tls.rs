@@ -1,0 +1,114 @@
+//! Certificates and keys: read at load, so that a broken one is found before it is served.
+
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config::Context;
+use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::files::{File, io_text};
+use crate::config::raw::At;
+
+/// The content of a PEM file of certificates.
+pub(super) fn certificates(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {
+    let pem = read(file, path, context)?;
+    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match parsed {
+        Ok(certificates) if !certificates.is_empty() => Some(pem),
+        Ok(_) => bad(
+            path,
+            "holds no certificate",
+            "a PEM certificate begins with -----BEGIN CERTIFICATE-----",
+            context,
+        ),
+        Err(error) => bad(
+            path,
+            &format!("is not PEM: {error}"),
+            "a PEM certificate begins with -----BEGIN CERTIFICATE-----",
+            context,
+        ),
+    }
+}
+
+/// The content of a PEM file with a private key.
+pub(super) fn private_key(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {
+    let pem = read(file, path, context)?;
+    match PrivateKeyDer::from_pem_slice(&pem) {
+        Ok(_) => Some(pem),
+        Err(_) => bad(
+            path,
+            "holds no private key",
+            "a PEM key begins with -----BEGIN PRIVATE KEY-----, and has no passphrase",
+            context,
+        ),
+    }
+}
+
+/// Whether a key is that of the first certificate. What cannot be told has been told, or is for the handshake to tell.
+pub(super) fn check_pair(
+    certificate: (&At<String>, &[u8]),
+    key: (&At<String>, &[u8]),
+    context: &mut Context,
+) -> bool {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.1).filter_map(Result::ok).collect();
+    let Ok(private) = PrivateKeyDer::from_pem_slice(key.1) else {
+        return false;
+    };
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let signer = match provider.key_provider.load_private_key(private) {
+        Ok(signer) => signer,
+        Err(error) => {
+            let what = format!("holds a key that cannot be used: {error}");
+            bad::<()>(key.0, &what, "use an RSA, ECDSA or Ed25519 key", context);
+            return false;
+        }
+    };
+    let pair = rustls::sign::CertifiedKey::new(chain, signer);
+    if matches!(
+        pair.keys_match(),
+        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch))
+    ) {
+        context.push(
+            Diagnostic::error(
+                Code::BadCertificate,
+                format!("`{}` is not the key of `{}`", key.0.value, certificate.0.value),
+            )
+            .at(key.0.place, "this key")
+            .and_at(certificate.0.place, "is of another certificate")
+            .with_help(
+                "put the key that the certificate was made for, and the certificate first in its file",
+            ),
+        );
+        return false;
+    }
+    true
+}
+
+fn read(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {
+    let full = file.path(&path.value);
+    context.watch.push(full.clone());
+    match std::fs::read(&full) {
+        Ok(bytes) => Some(bytes.into()),
+        Err(error) => {
+            context.push(
+                Diagnostic::error(
+                    Code::FileUnreadable,
+                    format!("cannot read `{}`: {}", full.display(), io_text(&error)),
+                )
+                .at(path.place, "")
+                .with_help("relative paths count from the folder of this file"),
+            );
+            None
+        }
+    }
+}
+
+fn bad<T>(path: &At<String>, what: &str, help: &str, context: &mut Context) -> Option<T> {
+    context.push(
+        Diagnostic::error(Code::BadCertificate, format!("`{}` {what}", path.value))
+            .at(path.place, "")
+            .with_help(help),
+    );
+    None
+}

@@ -1,0 +1,102 @@
+//! The configuration as the rest of the gateway sees it: every reference resolved, every number proven, no YAML.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use transcode::Schema;
+use upstream::UpstreamSpec;
+
+use crate::edge::{LimitsSpec, ListenerSpec};
+use crate::route::{ErrorFormat, RoutePlan, Table};
+
+/// All that `routes.yaml` and what it names say, validated and compiled. It never changes; a reload makes a new one.
+#[derive(Debug)]
+pub struct GatewayConfig {
+    /// Where clients connect; never empty.
+    pub listeners: Vec<ListenerSpec>,
+    /// The admin address, when there is one.
+    pub admin: Option<AdminSpec>,
+    /// Every upstream, in the order of the file. Equal specs mean that a running upstream can stay.
+    pub upstreams: IndexMap<Arc<str>, UpstreamSpec>,
+    /// The message types of all descriptors.
+    pub schema: Arc<Schema>,
+    /// Every route; [`RoutePlan::index`] is the position here.
+    pub routes: Vec<Arc<RoutePlan>>,
+    /// What finds the route of a request.
+    pub table: Arc<Table>,
+    /// The shape of error answers, also of those that belong to no route.
+    pub errors: ErrorFormat,
+    /// What the gateway bears.
+    pub limits: LimitsSpec,
+    /// The path of the health answer, unless it is switched off.
+    pub health: Option<String>,
+    /// How long requests in flight have after the signal to stop.
+    pub drain: Duration,
+    /// What is logged, and how.
+    pub log: LogSpec,
+    /// Whether 404, 405 and 400 answers carry the near misses.
+    pub explain: bool,
+}
+
+/// The address of metrics, health and dashboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSpec {
+    /// Where to listen.
+    pub address: SocketAddr,
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSpec {
+    /// The least severe level that is written.
+    pub level: LogLevel,
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// Whether each request gets a line.
+    pub access: bool,
+}
+
+impl Default for LogSpec {
+    fn default() -> Self {
+        Self { level: LogLevel::Info, format: LogFormat::Text, access: true }
+    }
+}
+
+/// Severity of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// What will fail, or was put right.
+    Warn,
+    /// What an operator wants to see.
+    Info,
+    /// What a developer wants to see.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level's name, as the file writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object a line.
+    Json,
+}

@@ -1,0 +1,21 @@
+//! What a file says, as it says it: YAML → positioned nodes → raw structs. Only this folder reads YAML.
+//!
+//! A file is first read into a tree of [`node::Node`]s that keeps every place, then decoded key by key. Deserializing
+//! straight into structs would stop at the first mistake; an operator wants all of them.
+
+mod file;
+mod interpolate;
+mod node;
+mod reader;
+mod route;
+mod service;
+mod units;
+mod upstream;
+
+pub(super) use file::{RawDescriptor, RawFile, RawLimits};
+pub(super) use node::{Key, parse};
+pub(super) use reader::{At, Reader};
+pub(super) use route::{RawBinding, RawMethod, RawRoute, RawSettings};
+pub(super) use upstream::{
+    Part, RawBalance, RawBreaker, RawHealthCheck, RawKeepalive, RawOutlier, RawRetry, RawTls, RawUpstream,
+};

@@ -1,0 +1,291 @@
+//! The top level of a file: `routes.yaml` and its includes have the same keys.
+
+use std::time::Duration;
+
+use super::node::{Key, Kind, Node};
+use super::reader::{At, Reader};
+use super::route::{self, RawRoute, RawSettings};
+use super::service::{self, RawService};
+use super::upstream::{self, RawUpstream};
+use crate::config::diagnostic::Place;
+use crate::config::model::{LogFormat, LogLevel};
+use crate::route::ErrorFormat;
+use transcode::{Enums, Names, Unknown, Unset};
+
+/// What the top level takes.
+const KEYS: &[&str] = &[
+    "listeners",
+    "admin",
+    "include",
+    "descriptors",
+    "upstreams",
+    "services",
+    "defaults",
+    "routes",
+    "json",
+    "errors",
+    "limits",
+    "explain",
+    "health",
+    "log",
+    "drain",
+];
+/// What the language has and this version does not act on.
+const NOT_YET: &[&str] =
+    &["trusted_proxies", "auth", "rate_limit_service", "cors", "compression", "docs", "tracing"];
+
+/// One file. Settings of the whole gateway may stand in any file, but only in one.
+#[derive(Debug, Default)]
+pub(in crate::config) struct RawFile {
+    /// The keys that stand at the top level, for [`Key`]s that only one file may have.
+    pub(in crate::config) keys: Vec<Key>,
+    pub(in crate::config) listeners: Vec<RawListener>,
+    pub(in crate::config) admin: Option<At<String>>,
+    pub(in crate::config) include: Vec<At<String>>,
+    pub(in crate::config) descriptors: Vec<RawDescriptor>,
+    pub(in crate::config) upstreams: Vec<(Key, RawUpstream)>,
+    pub(in crate::config) services: Vec<(Key, RawService)>,
+    pub(in crate::config) defaults: RawSettings,
+    pub(in crate::config) routes: Vec<RawRoute>,
+    pub(in crate::config) json: RawJson,
+    pub(in crate::config) errors: Option<At<ErrorFormat>>,
+    pub(in crate::config) limits: RawLimits,
+    pub(in crate::config) explain: Option<At<bool>>,
+    pub(in crate::config) health: Option<At<String>>,
+    pub(in crate::config) log: RawLog,
+    pub(in crate::config) drain: Option<At<Duration>>,
+}
+
+#[derive(Debug)]
+pub(in crate::config) struct RawListener {
+    pub(in crate::config) address: At<String>,
+}
+
+/// One source of descriptors.
+#[derive(Debug)]
+pub(in crate::config) enum RawDescriptor {
+    /// A descriptor set, a .proto file, or a folder of .proto files.
+    Path(At<String>),
+}
+
+/// `json:`.
+#[derive(Debug, Default)]
+pub(in crate::config) struct RawJson {
+    pub(in crate::config) unset: Option<At<Unset>>,
+    pub(in crate::config) names: Option<At<Names>>,
+    pub(in crate::config) enums: Option<At<Enums>>,
+    pub(in crate::config) unknown: Option<At<Unknown>>,
+}
+
+/// `limits:`.
+#[derive(Debug, Default)]
+pub(in crate::config) struct RawLimits {
+    pub(in crate::config) body: Option<At<usize>>,
+    pub(in crate::config) response: Option<At<usize>>,
+    pub(in crate::config) headers: Option<At<usize>>,
+    pub(in crate::config) connections: Option<At<u32>>,
+    pub(in crate::config) requests: Option<At<u32>>,
+    pub(in crate::config) header_timeout: Option<At<Duration>>,
+    pub(in crate::config) idle_timeout: Option<At<Duration>>,
+    pub(in crate::config) stream_idle: Option<At<Duration>>,
+}
+
+/// `log:`.
+#[derive(Debug, Default)]
+pub(in crate::config) struct RawLog {
+    pub(in crate::config) level: Option<At<LogLevel>>,
+    pub(in crate::config) format: Option<At<LogFormat>>,
+    pub(in crate::config) access: Option<At<bool>>,
+}
+
+impl RawFile {
+    /// Decodes the root of a file.
+    pub(in crate::config) fn read(node: &Node, reader: &mut Reader<'_>) -> Self {
+        let mut file = Self::default();
+        let Some(entries) = reader.entries(node, "a mapping of settings, as `routes:`") else {
+            return file;
+        };
+        for (key, value) in entries {
+            file.read_key(key, value, reader);
+            file.keys.push(key.clone());
+        }
+        file
+    }
+
+    fn read_key(&mut self, key: &Key, value: &Node, reader: &mut Reader<'_>) {
+        match key.name.as_str() {
+            "listeners" => self.listeners = listeners(value, reader),
+            "admin" => self.admin = admin(key, value, reader),
+            "include" => {
+                let items = reader.one_or_more(value, "a list of files");
+                self.include =
+                    items.iter().filter_map(|item| reader.name(item, "the path of a file")).collect();
+            }
+            "descriptors" => {
+                let items = reader.one_or_more(value, "a list of descriptor sources");
+                self.descriptors = items.iter().filter_map(|item| descriptor(item, reader)).collect();
+            }
+            "upstreams" => {
+                for (name, value) in reader.entries(value, "upstreams by their names").unwrap_or_default() {
+                    self.upstreams.push((name.clone(), upstream::read(name, value, reader)));
+                }
+            }
+            "services" => {
+                for (name, value) in
+                    reader.entries(value, "gRPC services by their full names").unwrap_or_default()
+                {
+                    self.services.push((name.clone(), service::read(value, reader)));
+                }
+            }
+            "defaults" => self.defaults = route::read_defaults(value, reader),
+            "routes" => {
+                let items = reader.items(value, "a list of routes");
+                self.routes = items.iter().filter_map(|item| route::read(item, reader)).collect();
+            }
+            "json" => self.json = json(value, reader),
+            "errors" => self.errors = reader.choice(value, ERROR_FORMATS),
+            "limits" => self.limits = limits(value, reader),
+            "explain" => self.explain = reader.boolean(value),
+            "health" => self.health = health(value, reader),
+            "log" => self.log = log(value, reader),
+            "drain" => self.drain = reader.duration_or_zero(value),
+            name if NOT_YET.contains(&name) => reader.not_supported(key),
+            _ => reader.unknown_key(key, "the top level", &[KEYS, NOT_YET].concat()),
+        }
+    }
+}
+
+const ERROR_FORMATS: &[(&str, ErrorFormat)] =
+    &[("simple", ErrorFormat::Simple), ("google", ErrorFormat::Google), ("problem", ErrorFormat::Problem)];
+
+fn listeners(node: &Node, reader: &mut Reader<'_>) -> Vec<RawListener> {
+    let mut listeners = Vec::new();
+    for item in reader.items(node, "a list of listeners") {
+        let mut address = None;
+        let Some(entries) = reader.entries(item, "a listener, as `address: 0.0.0.0:3000`") else {
+            continue;
+        };
+        let told = entries.iter().any(|(key, _)| key.name == "address");
+        for (key, value) in entries {
+            match key.name.as_str() {
+                "address" => address = reader.name(value, "an address, as 0.0.0.0:3000"),
+                "tls" | "proxy_protocol" => reader.not_supported(key),
+                _ => reader.unknown_key(key, "a listener", &["address", "tls", "proxy_protocol"]),
+            }
+        }
+        if !told {
+            reader.missing(item.place, "a listener", "address", "0.0.0.0:3000");
+        }
+        listeners.extend(address.map(|address| RawListener { address }));
+    }
+    listeners
+}
+
+fn admin(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<At<String>> {
+    let mut address = None;
+    let entries = reader.entries(node, "`address: 127.0.0.1:9901`")?;
+    let told = entries.iter().any(|(key, _)| key.name == "address");
+    for (key, value) in entries {
+        match key.name.as_str() {
+            "address" => address = reader.name(value, "an address, as 127.0.0.1:9901"),
+            _ => reader.unknown_key(key, "`admin`", &["address"]),
+        }
+    }
+    if !told {
+        reader.missing(at.place, "`admin`", "address", "127.0.0.1:9901");
+    }
+    address
+}
+
+fn descriptor(node: &Node, reader: &mut Reader<'_>) -> Option<RawDescriptor> {
+    if !matches!(node.kind, Kind::Map(_)) {
+        return reader
+            .name(node, "the path of a descriptor set, a .proto file or a folder")
+            .map(RawDescriptor::Path);
+    }
+    for (key, _) in reader.entries(node, "a descriptor source")? {
+        match key.name.as_str() {
+            "reflection" => reader.not_supported(key),
+            _ => reader.unknown_key(key, "a descriptor source", &["reflection"]),
+        }
+    }
+    None
+}
+
+fn json(node: &Node, reader: &mut Reader<'_>) -> RawJson {
+    let mut json = RawJson::default();
+    for (key, value) in reader.entries(node, "a mapping, as `unset: omit`").unwrap_or_default() {
+        match key.name.as_str() {
+            "unset" => json.unset = reader.choice(value, &[("omit", Unset::Omit), ("print", Unset::Print)]),
+            "names" => json.names = reader.choice(value, &[("camel", Names::Camel), ("proto", Names::Proto)]),
+            "enums" => json.enums = reader.choice(value, &[("name", Enums::Name), ("number", Enums::Number)]),
+            "unknown" => json.unknown = reader.choice(value, route::UNKNOWN),
+            _ => reader.unknown_key(key, "`json`", &["unset", "names", "enums", "unknown"]),
+        }
+    }
+    json
+}
+
+fn limits(node: &Node, reader: &mut Reader<'_>) -> RawLimits {
+    const KEYS: &[&str] = &[
+        "body",
+        "response",
+        "headers",
+        "connections",
+        "requests",
+        "header_timeout",
+        "idle_timeout",
+        "stream_idle",
+    ];
+    let mut limits = RawLimits::default();
+    for (key, value) in reader.entries(node, "a mapping, as `body: 4MiB`").unwrap_or_default() {
+        match key.name.as_str() {
+            "body" => limits.body = reader.size(value),
+            "response" => limits.response = reader.size(value),
+            "headers" => limits.headers = reader.size(value),
+            "connections" => limits.connections = reader.number32(value, 1),
+            "requests" => limits.requests = reader.number32(value, 1),
+            "header_timeout" => limits.header_timeout = reader.duration(value),
+            "idle_timeout" => limits.idle_timeout = reader.duration(value),
+            "stream_idle" => limits.stream_idle = reader.duration(value),
+            _ => reader.unknown_key(key, "`limits`", KEYS),
+        }
+    }
+    limits
+}
+
+fn health(node: &Node, reader: &mut Reader<'_>) -> Option<At<String>> {
+    if matches!(node.kind, Kind::Null) {
+        return Some(At::new(String::new(), node.place));
+    }
+    reader.text(node, "a path, as /health, or \"\" for none")
+}
+
+fn log(node: &Node, reader: &mut Reader<'_>) -> RawLog {
+    const LEVELS: &[(&str, LogLevel)] = &[
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+        ("trace", LogLevel::Trace),
+    ];
+    let mut log = RawLog::default();
+    for (key, value) in reader.entries(node, "a mapping, as `level: info`").unwrap_or_default() {
+        match key.name.as_str() {
+            "level" => log.level = reader.choice(value, LEVELS),
+            "format" => {
+                log.format = reader.choice(value, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+            }
+            "access" => log.access = reader.boolean(value),
+            _ => reader.unknown_key(key, "`log`", &["level", "format", "access"]),
+        }
+    }
+    log
+}
+
+impl RawFile {
+    /// Where a key of the top level stands.
+    pub(in crate::config) fn key(&self, name: &str) -> Option<Place> {
+        self.keys.iter().find(|key| key.name == name).map(|key| key.place)
+    }
+}

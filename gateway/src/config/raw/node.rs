@@ -1,0 +1,221 @@
+//! YAML text as a tree that knows where every scalar, list and mapping stands.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::Spanned;
+use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+
+use crate::config::diagnostic::{Code, Diagnostic, FileId, Place, Sources};
+
+/// A value, and where it stands.
+#[derive(Debug, Clone)]
+pub(in crate::config) struct Node {
+    pub(in crate::config) place: Place,
+    pub(in crate::config) kind: Kind,
+}
+
+/// The kinds of value.
+#[derive(Debug, Clone)]
+pub(in crate::config) enum Kind {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// A text; numbers and booleans too, as they were written: what is expected decides what they mean.
+    Scalar(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+    /// A value whose mistake has been told already.
+    Broken,
+}
+
+/// A key of a mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::config) struct Key {
+    pub(in crate::config) name: String,
+    pub(in crate::config) place: Place,
+}
+
+/// Reads one file. An empty one is an empty mapping.
+pub(in crate::config) fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
+    let text = sources.text(file);
+    let options = serde_yaml::options! {
+        // Twice the same key is found here, where both places are known.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+        strict_booleans: true,
+        with_snippet: false,
+        budget: serde_yaml::budget! {
+            max_events: 20_000_000,
+            max_nodes: 10_000_000,
+            max_depth: 64,
+        },
+    };
+    match serde_yaml::from_str_with_options::<Spanned<Value>>(text, options) {
+        Ok(value) => Ok(Builder { text, file }.node(value)),
+        Err(error) => Err(Box::new(syntax_error(sources, file, &error))),
+    }
+}
+
+fn syntax_error(sources: &Sources, file: FileId, error: &serde_yaml::Error) -> Diagnostic {
+    let text = error.to_string();
+    // The position stands at the end of the message as well; the label shows it better.
+    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+    let mut place = sources.place_of(file, line, column);
+    let source = sources.text(file).lines().nth(usize::try_from(line).map_or(0, |l| l.max(1) - 1));
+    let source = source.unwrap_or("");
+
+    let (message, help): (&str, Option<&str>) = if message.contains("multiple YAML documents") {
+        (
+            "a file holds one document",
+            Some("remove what follows `---`, or move it to a file of its own and `include` it"),
+        )
+    } else if source.trim_start_matches(' ').starts_with('\t') {
+        let tab = source.find('\t').unwrap_or(0) as u64 + 1;
+        place = sources.place_of(file, line, tab);
+        ("a tab in the indentation", Some("YAML is indented with spaces"))
+    } else if source.contains("${") || source.contains('{') && source.contains("}}") {
+        (
+            message,
+            Some(
+                "inside `{…}` and `[…]`, quote values that hold braces, brackets or commas: {get: \"/users/{id}\"}",
+            ),
+        )
+    } else if source.trim_end().ends_with(": *") || source.contains(": *\"") {
+        (message, Some("a bare `*` begins a YAML alias; write \"*\""))
+    } else if message.contains("mapping values are not allowed") {
+        (message, Some("indent keys of one mapping alike, and quote values that contain `: `"))
+    } else if message.contains("unexpected character") {
+        (message, Some("quote the value"))
+    } else {
+        (message, None)
+    };
+    Diagnostic::error(Code::YamlSyntax, format!("not valid YAML: {message}"))
+        .at(place, "here")
+        .with_help_if(help.map(str::to_owned))
+}
+
+/// What the deserializer hands over, before places are ours.
+enum Value {
+    Null,
+    Text(String),
+    /// A number or boolean: its text is in the source.
+    Typed,
+    List(Vec<Spanned<Self>>),
+    Map(Vec<(Spanned<Self>, Spanned<Self>)>),
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Text(text))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Typed)
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Value::Map(entries))
+    }
+}
+
+/// Turns values into nodes of one source.
+struct Builder<'s> {
+    text: &'s str,
+    file: FileId,
+}
+
+impl Builder<'_> {
+    fn node(&self, value: Spanned<Value>) -> Node {
+        let place = self.place(&value);
+        let source = self.text.get(place.start as usize..place.end as usize).unwrap_or("");
+        match value.value {
+            Value::Null => Node { place, kind: Kind::Null },
+            Value::Text(text) => Node { place, kind: Kind::Scalar(text) },
+            Value::Typed => Node { place, kind: Kind::Scalar(source.to_owned()) },
+            Value::List(items) => {
+                let items: Vec<Node> = items.into_iter().map(|item| self.node(item)).collect();
+                let place = items.first().map_or(place, |item| item.place);
+                Node { place, kind: Kind::List(items) }
+            }
+            Value::Map(entries) => {
+                let entries: Vec<(Key, Node)> =
+                    entries.into_iter().map(|(key, value)| (self.key(key), self.node(value))).collect();
+                // A mapping is as long as its text; its first key stands for it.
+                let place = entries.first().map_or(place, |(key, _)| key.place);
+                Node { place, kind: Kind::Map(entries) }
+            }
+        }
+    }
+
+    fn key(&self, key: Spanned<Value>) -> Key {
+        let place = self.place(&key);
+        let name = match key.value {
+            Value::Text(text) => text,
+            _ => self.text.get(place.start as usize..place.end as usize).unwrap_or("").to_owned(),
+        };
+        Key { name, place }
+    }
+
+    fn place(&self, value: &Spanned<Value>) -> Place {
+        let span = value.defined.span();
+        let start = span.byte_offset().unwrap_or(0);
+        let end = start.saturating_add(span.byte_len().unwrap_or(0));
+        let clamp = |at: u64| u32::try_from(at).unwrap_or(u32::MAX);
+        Place { file: self.file, start: clamp(start), end: clamp(end) }
+    }
+}

@@ -1,0 +1,288 @@
+//! `routes:` and `defaults:`: google.api.HttpRule in YAML, and the settings of a route.
+
+use std::time::Duration;
+
+use transcode::Unknown;
+
+use super::node::{Key, Kind, Node};
+use super::reader::{At, Reader};
+use crate::config::diagnostic::{Code, Diagnostic, Place};
+
+const METHODS: &[&str] = &["get", "put", "post", "delete", "patch", "custom"];
+const BINDING: &[&str] = &["body", "response_body"];
+const SETTINGS: &[&str] = &["status", "timeout", "upstream", "mirror", "host", "unknown", "idempotent"];
+const NOT_YET: &[&str] = &["auth", "rate_limit", "set", "headers", "stream"];
+
+/// The choices of `unknown`.
+pub(super) const UNKNOWN: &[(&str, Unknown)] =
+    &[("reject", Unknown::Reject), ("warn", Unknown::Warn), ("ignore", Unknown::Ignore)];
+
+/// An entry of `routes`.
+#[derive(Debug)]
+pub(in crate::config) struct RawRoute {
+    pub(in crate::config) grpc: At<String>,
+    pub(in crate::config) binding: RawBinding,
+    pub(in crate::config) additional: Vec<RawBinding>,
+    pub(in crate::config) settings: RawSettings,
+}
+
+/// One HTTP method and path, and how its body is used.
+#[derive(Debug, Clone)]
+pub(in crate::config) struct RawBinding {
+    pub(in crate::config) method: RawMethod,
+    pub(in crate::config) path: At<String>,
+    pub(in crate::config) body: Option<At<String>>,
+    pub(in crate::config) response_body: Option<At<String>>,
+}
+
+/// The HTTP method, with the place of the key or of `kind`.
+#[derive(Debug, Clone)]
+pub(in crate::config) struct RawMethod {
+    /// In the case of the request line; `*` for any.
+    pub(in crate::config) name: String,
+    pub(in crate::config) place: Place,
+}
+
+/// What a route may say beyond its rule, and `defaults` for all routes.
+#[derive(Debug, Clone, Default)]
+pub(in crate::config) struct RawSettings {
+    pub(in crate::config) body: Option<At<String>>,
+    pub(in crate::config) response_body: Option<At<String>>,
+    pub(in crate::config) status: Option<At<u16>>,
+    pub(in crate::config) timeout: Option<At<Duration>>,
+    pub(in crate::config) upstream: Option<RawTargets>,
+    pub(in crate::config) mirror: Option<At<String>>,
+    pub(in crate::config) host: Option<Vec<At<String>>>,
+    pub(in crate::config) unknown: Option<At<Unknown>>,
+    pub(in crate::config) idempotent: Option<At<bool>>,
+}
+
+/// `upstream: name`, or names with their shares.
+#[derive(Debug, Clone)]
+pub(in crate::config) struct RawTargets {
+    pub(in crate::config) place: Place,
+    /// A name by itself has no share.
+    pub(in crate::config) names: Vec<(At<String>, Option<At<u8>>)>,
+}
+
+impl RawSettings {
+    /// What a route has when it does not say: first these, then `others`.
+    pub(in crate::config) fn or(&self, others: &Self) -> Self {
+        Self {
+            body: self.body.clone().or_else(|| others.body.clone()),
+            response_body: self.response_body.clone().or_else(|| others.response_body.clone()),
+            status: self.status.clone().or_else(|| others.status.clone()),
+            timeout: self.timeout.clone().or_else(|| others.timeout.clone()),
+            upstream: self.upstream.clone().or_else(|| others.upstream.clone()),
+            mirror: self.mirror.clone().or_else(|| others.mirror.clone()),
+            host: self.host.clone().or_else(|| others.host.clone()),
+            unknown: self.unknown.clone().or_else(|| others.unknown.clone()),
+            idempotent: self.idempotent.clone().or_else(|| others.idempotent.clone()),
+        }
+    }
+
+    /// Reads a key of a route or of `defaults`; false when it is none.
+    fn read_key(&mut self, key: &Key, value: &Node, reader: &mut Reader<'_>) -> bool {
+        match key.name.as_str() {
+            "body" => self.body = body(value, reader),
+            "response_body" => self.response_body = body(value, reader),
+            "status" => {
+                let status = reader.integer(value, 200, 299);
+                self.status = status.map(|at| At::new(u16::try_from(at.value).unwrap_or(200), at.place));
+            }
+            "timeout" => self.timeout = reader.duration(value),
+            "upstream" => self.upstream = targets(value, reader),
+            "mirror" => self.mirror = reader.name(value, "the name of an upstream"),
+            "host" => {
+                let items = reader.one_or_more(value, "a host, or a list of them");
+                let hosts = items.iter().filter_map(|item| reader.name(item, "a host, as api.example.com"));
+                self.host = Some(hosts.collect());
+            }
+            "unknown" => self.unknown = reader.choice(value, UNKNOWN),
+            "idempotent" => self.idempotent = reader.boolean(value),
+            name if NOT_YET.contains(&name) => reader.not_supported(key),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// `"*"`, a field, or nothing.
+fn body(node: &Node, reader: &mut Reader<'_>) -> Option<At<String>> {
+    if matches!(node.kind, Kind::Null) {
+        return Some(At::new(String::new(), node.place));
+    }
+    reader.text(node, "\"*\", a field, or \"\" for none")
+}
+
+fn targets(node: &Node, reader: &mut Reader<'_>) -> Option<RawTargets> {
+    let place = node.place;
+    if !matches!(node.kind, Kind::Map(_)) {
+        let name = reader.name(node, "the name of an upstream, or upstreams with their shares")?;
+        return Some(RawTargets { place, names: vec![(name, None)] });
+    }
+    let entries = reader.entries(node, "upstreams with their shares")?;
+    let mut names = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        let share = reader.percent(value)?;
+        names.push((At::new(key.name.clone(), key.place), Some(share)));
+    }
+    Some(RawTargets { place, names })
+}
+
+/// Reads `defaults`.
+pub(super) fn read_defaults(node: &Node, reader: &mut Reader<'_>) -> RawSettings {
+    let mut settings = RawSettings::default();
+    for (key, value) in reader.entries(node, "settings of routes, as `timeout: 3s`").unwrap_or_default() {
+        if settings.read_key(key, value, reader) {
+            continue;
+        }
+        let name = key.name.as_str();
+        if METHODS.contains(&name) || matches!(name, "grpc" | "additional_bindings") {
+            let message = format!("`{name}` belongs to a route and has no default");
+            reader.bad(Code::UnknownKey, key.place, message, "write it in the routes themselves");
+        } else {
+            reader.unknown_key(key, "`defaults`", &[BINDING, SETTINGS, NOT_YET].concat());
+        }
+    }
+    settings
+}
+
+/// Reads an entry of `routes`; nothing when it is too broken to be one.
+pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
+    let entries = reader.entries(node, "a route, as `get: /users/{id}`")?;
+    let mut settings = RawSettings::default();
+    let mut methods = Vec::new();
+    let mut grpc = None;
+    let mut additional = Vec::new();
+    let mut told_grpc = false;
+    for (key, value) in entries {
+        match key.name.as_str() {
+            name if METHODS.contains(&name) => methods.push((key, value)),
+            "grpc" => {
+                told_grpc = true;
+                grpc = reader.name(value, "a gRPC method, as shop.v1.Users/GetUser");
+            }
+            "additional_bindings" => {
+                let items = reader.items(value, "a list of bindings");
+                additional = items.iter().filter_map(|item| read_additional(item, reader)).collect();
+            }
+            _ if settings.read_key(key, value, reader) => {}
+            _ => unknown_key(key, reader),
+        }
+    }
+    if !told_grpc {
+        reader.missing(node.place, "a route", "grpc", "package.Service/Method");
+    }
+    let (method, path) = method_and_path(node.place, &methods, "a route", reader)?;
+    let binding =
+        RawBinding { method, path, body: settings.body.take(), response_body: settings.response_body.take() };
+    Some(RawRoute { grpc: grpc?, binding, additional, settings })
+}
+
+fn read_additional(node: &Node, reader: &mut Reader<'_>) -> Option<RawBinding> {
+    const OF: &str = "an additional binding";
+    let entries = reader.entries(node, "a binding, as `get: /orders`")?;
+    let mut methods = Vec::new();
+    let (mut request, mut response) = (None, None);
+    for (key, value) in entries {
+        match key.name.as_str() {
+            name if METHODS.contains(&name) => methods.push((key, value)),
+            "body" => request = body(value, reader),
+            "response_body" => response = body(value, reader),
+            "additional_bindings" => {
+                let help = "list them beside each other, under the route";
+                reader.bad(Code::UnknownKey, key.place, "additional bindings do not nest", help);
+            }
+            name if SETTINGS.contains(&name) || name == "grpc" => {
+                let message = format!("`{name}` is said once, on the route, for all of its bindings");
+                reader.bad(
+                    Code::UnknownKey,
+                    key.place,
+                    message,
+                    "move it to the route, or make this a route of its own",
+                );
+            }
+            _ => reader.unknown_key(key, OF, &[METHODS, BINDING].concat()),
+        }
+    }
+    let (method, path) = method_and_path(node.place, &methods, OF, reader)?;
+    Some(RawBinding { method, path, body: request, response_body: response })
+}
+
+fn unknown_key(key: &Key, reader: &mut Reader<'_>) {
+    let name = key.name.as_str();
+    if matches!(name, "head" | "options" | "trace" | "connect" | "any") {
+        let kind = if name == "any" { "\"*\"".to_owned() } else { name.to_uppercase() };
+        let message = format!("unknown key `{name}` in a route");
+        reader.bad(
+            Code::UnknownKey,
+            key.place,
+            message,
+            format!("write `custom: {{kind: {kind}, path: …}}`"),
+        );
+        return;
+    }
+    let known = [METHODS, &["grpc", "additional_bindings"], BINDING, SETTINGS, NOT_YET].concat();
+    reader.unknown_key(key, "a route", &known);
+}
+
+/// The one HTTP method of a binding.
+fn method_and_path(
+    place: Place,
+    methods: &[(&Key, &Node)],
+    of: &str,
+    reader: &mut Reader<'_>,
+) -> Option<(RawMethod, At<String>)> {
+    let (key, value) = match methods {
+        [] => {
+            reader.push(
+                Diagnostic::error(Code::MissingKey, format!("{of} needs an HTTP method and a path"))
+                    .at(place, "no method here")
+                    .with_help("add `get: /path`; the methods are get, put, post, delete, patch and custom"),
+            );
+            return None;
+        }
+        [one] => *one,
+        [first, second, ..] => {
+            reader.push(
+                Diagnostic::error(Code::KeyConflict, format!("{of} has one HTTP method"))
+                    .at(second.0.place, "a second one")
+                    .and_at(first.0.place, "the first one")
+                    .with_help("put the others under `additional_bindings`"),
+            );
+            *first
+        }
+    };
+    if key.name == "custom" {
+        return custom(key, value, reader);
+    }
+    let path = reader.name(value, "a path, as /users/{id}")?;
+    let method = RawMethod { name: key.name.to_uppercase(), place: key.place };
+    Some((method, path))
+}
+
+fn custom(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<(RawMethod, At<String>)> {
+    let (mut kind, mut path) = (None, None);
+    let mut told = [false, false];
+    for (key, value) in reader.entries(node, "`{kind: METHOD, path: /path}`")? {
+        match key.name.as_str() {
+            "kind" => {
+                told[0] = true;
+                kind = reader.name(value, "an HTTP method, as HEAD");
+            }
+            "path" => {
+                told[1] = true;
+                path = reader.name(value, "a path, as /users/{id}");
+            }
+            _ => reader.unknown_key(key, "`custom`", &["kind", "path"]),
+        }
+    }
+    for (told, name, example) in [(told[0], "kind", "HEAD"), (told[1], "path", "/users/{id}")] {
+        if !told {
+            reader.missing(at.place, "`custom`", name, example);
+        }
+    }
+    let (kind, path) = (kind?, path?);
+    Some((RawMethod { name: kind.value, place: kind.place }, path))
+}

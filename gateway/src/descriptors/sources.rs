@@ -1,0 +1,216 @@
+//! Reads every source and merges them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use transcode::{LoadError, Schema};
+
+use super::compile::{self, ProtoError, ProtoFile};
+
+/// A source that the configuration names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// What errors call it: the path as it was written.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// What came of the sources.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// All of them as one schema; nothing when any is broken.
+    pub schema: Option<Arc<Schema>>,
+    /// Everything that is wrong with them.
+    pub errors: Vec<SourceError>,
+    /// The files and folders that were read, or would have been.
+    pub watch: Vec<PathBuf>,
+    /// Where the .proto files are that were compiled, by the names that descriptors know them by.
+    pub proto_files: HashMap<String, PathBuf>,
+}
+
+/// A source that cannot be used.
+#[derive(Debug)]
+pub struct SourceError {
+    /// The index of the input, when one is to blame.
+    pub input: Option<usize>,
+    /// What is wrong.
+    pub kind: SourceErrorKind,
+}
+
+/// What is wrong with a source.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceErrorKind {
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// A folder without a single .proto file.
+    #[error("the folder holds no .proto file")]
+    NoProtoFiles,
+    /// A .proto file does not compile.
+    #[error(transparent)]
+    Proto(Box<ProtoError>),
+    /// The descriptors are not usable.
+    #[error(transparent)]
+    Load(LoadError),
+}
+
+/// A descriptor set, and the input that it came from.
+struct Set {
+    input: Option<usize>,
+    name: String,
+    bytes: Vec<u8>,
+}
+
+/// Reads, compiles and merges the inputs.
+pub fn load(inputs: &[Input]) -> Loaded {
+    let mut loaded = Loaded::default();
+    let mut sets = Vec::new();
+    let mut protos = Vec::new();
+    let mut roots = Vec::new();
+    for (index, input) in inputs.iter().enumerate() {
+        loaded.watch.push(input.path.clone());
+        if let Err(kind) = read(index, input, &mut loaded, &mut sets, &mut protos, &mut roots) {
+            loaded.errors.push(SourceError { input: Some(index), kind });
+        }
+    }
+    if !protos.is_empty() {
+        compile_protos(protos, roots, &mut loaded, &mut sets);
+    }
+    if loaded.errors.is_empty() {
+        add_annotations(&mut sets);
+        merge(&sets, &mut loaded);
+    }
+    loaded
+}
+
+/// Reads one input: into `sets`, or into `protos` and `roots` to be compiled together with the others.
+fn read(
+    index: usize,
+    input: &Input,
+    loaded: &mut Loaded,
+    sets: &mut Vec<Set>,
+    protos: &mut Vec<ProtoFile>,
+    roots: &mut Vec<PathBuf>,
+) -> Result<(), SourceErrorKind> {
+    let unreadable = |error: std::io::Error| SourceErrorKind::Unreadable(error.to_string());
+    let meta = std::fs::metadata(&input.path).map_err(unreadable)?;
+    if meta.is_dir() {
+        let mut files = Vec::new();
+        find_protos(&input.path, 0, &mut loaded.watch, &mut files).map_err(unreadable)?;
+        if files.is_empty() {
+            return Err(SourceErrorKind::NoProtoFiles);
+        }
+        files.sort();
+        roots.push(input.path.clone());
+        let in_root =
+            files.into_iter().map(|path| ProtoFile { input: index, path, root: Some(input.path.clone()) });
+        protos.extend(in_root);
+    } else if input.path.extension().is_some_and(|extension| extension == "proto") {
+        protos.push(ProtoFile { input: index, path: input.path.clone(), root: None });
+    } else {
+        let bytes = std::fs::read(&input.path).map_err(unreadable)?;
+        sets.push(Set { input: Some(index), name: input.name.clone(), bytes });
+    }
+    Ok(())
+}
+
+/// Deeper than any source tree; a loop of links ends here.
+const MAX_FOLDER_DEPTH: usize = 32;
+
+fn find_protos(
+    folder: &Path,
+    depth: usize,
+    watch: &mut Vec<PathBuf>,
+    files: &mut Vec<PathBuf>,
+) -> std::io::Result<()> {
+    if depth > MAX_FOLDER_DEPTH {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if hidden {
+            continue;
+        }
+        if path.is_dir() {
+            watch.push(path.clone());
+            find_protos(&path, depth + 1, watch, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
+            watch.push(path.clone());
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn compile_protos(protos: Vec<ProtoFile>, roots: Vec<PathBuf>, loaded: &mut Loaded, sets: &mut Vec<Set>) {
+    let known: Vec<&[u8]> = sets.iter().map(|set| set.bytes.as_slice()).collect();
+    let compiled = compile::compile(protos, roots, &known);
+    loaded.proto_files = compiled.files;
+    let errors = compiled.errors.into_iter();
+    loaded.errors.extend(errors.map(|(input, error)| SourceError {
+        input: Some(input),
+        kind: SourceErrorKind::Proto(Box::new(error)),
+    }));
+    sets.extend(compiled.sets.into_iter().map(|(input, name, bytes)| Set {
+        input: Some(input),
+        name,
+        bytes,
+    }));
+}
+
+/// Adds `google.api`'s annotations where no source has them: protoc leaves imports out unless it is told otherwise.
+fn add_annotations(sets: &mut Vec<Set>) {
+    let missing: Vec<&str> = compile::ANNOTATIONS
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| !sets.iter().any(|set| compile::has_file(&set.bytes, name)))
+        .collect();
+    if let Some(bytes) = compile::annotations(&missing) {
+        sets.push(Set { input: None, name: "the built-in google.api".to_owned(), bytes });
+    }
+}
+
+fn merge(sets: &[Set], loaded: &mut Loaded) {
+    let mut builder = Schema::builder();
+    for set in sets {
+        match builder.add(&set.name, &set.bytes) {
+            Ok(next) => builder = next,
+            Err(_) => return blame_each(sets, loaded),
+        }
+    }
+    match builder.build() {
+        Ok(schema) => loaded.schema = Some(schema),
+        Err(error) => loaded.errors.push(load_error(sets, error)),
+    }
+}
+
+/// A source was refused as it is: asks each by itself, so that all broken ones are told.
+fn blame_each(sets: &[Set], loaded: &mut Loaded) {
+    for set in sets.iter().filter(|set| set.input.is_some()) {
+        if let Err(error) = Schema::builder().add(&set.name, &set.bytes) {
+            loaded.errors.push(load_error(sets, error));
+        }
+    }
+    if loaded.errors.is_empty() {
+        // They are refused only together.
+        let mut builder = Schema::builder();
+        for set in sets {
+            match builder.add(&set.name, &set.bytes) {
+                Ok(next) => builder = next,
+                Err(error) => {
+                    loaded.errors.push(load_error(sets, error));
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn load_error(sets: &[Set], error: LoadError) -> SourceError {
+    let input =
+        sets.iter().find(|set| error.source.as_deref() == Some(set.name.as_str())).and_then(|set| set.input);
+    SourceError { input, kind: SourceErrorKind::Load(error) }
+}

@@ -1,0 +1,11 @@
+//! A route: which requests it takes, which gRPC method it calls, and how the one becomes the other; all compiled.
+//!
+//! Plans are built once, when the configuration loads, and shared by every request from then on.
+
+mod host;
+mod plan;
+mod table;
+
+pub use host::{HostError, HostPattern};
+pub use plan::{ErrorFormat, GrpcMethod, Idempotency, Origin, OriginKind, RoutePlan, Target, Targets};
+pub use table::{Candidate, CandidateOutcome, Lookup, Matcher, Problem, Table, TableBuilder};
