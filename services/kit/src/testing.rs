@@ -56,21 +56,24 @@ impl Postgres {
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let server = tools
-            .command("postgres")
-            .arg("-D")
-            .arg(&data)
-            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=100"])
-            .arg("-k")
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(folder.path().join("log")).expect("a log file"))
-            .spawn()
-            .expect("postgres runs");
+        let server = serve(&tools, folder.path());
         let postgres = Self { server, folder, tools };
         postgres.wait();
         Some(postgres)
+    }
+
+    /// Ends the server as a crash would.
+    pub fn halt(&mut self) {
+        self.end();
+    }
+
+    /// Starts it again, with all that it had.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn resume(&mut self) {
+        self.server = serve(&self.tools, self.folder.path());
+        self.wait();
     }
 
     /// Makes a database and tells its URL.
@@ -109,8 +112,34 @@ impl Postgres {
     }
 }
 
+/// Starts the server over the data in `folder`.
+fn serve(tools: &Tools, folder: &Path) -> Child {
+    let log = std::fs::File::create(folder.join("log")).expect("a log file");
+    tools
+        .command("postgres")
+        .arg("-D")
+        .arg(folder.join("data"))
+        .args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=100"])
+        .arg("-k")
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("postgres runs")
+}
+
 impl Drop for Postgres {
     fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Postgres {
+    fn end(&mut self) {
+        if !matches!(self.server.try_wait(), Ok(None)) {
+            return;
+        }
         let mut stop = self.tools.command("pg_ctl");
         stop.args(["stop", "-m", "immediate", "-s", "-D"]).arg(self.folder.path().join("data"));
         if !stop.status().is_ok_and(|status| status.success()) && self.server.kill().is_err() {

@@ -3,6 +3,7 @@
 
 use kit::server::Running;
 use kit::settings::Environment;
+use kit::testing::Postgres;
 use prost_types::FieldMask;
 use tempfile::TempDir;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -202,6 +203,29 @@ async fn health_is_told_per_service() {
     assert_eq!(check("").await.unwrap(), ServingStatus::Serving);
     assert_eq!(check(user_service::NAME).await.unwrap(), ServingStatus::Serving);
     assert_eq!(check("shop.Unknown").await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn health_follows_the_database() {
+    let Some(mut postgres) = Postgres::start() else { return };
+    let database = postgres.database("users");
+    let server = server(&[("DATABASE_URL", &database)]).await;
+    let mut client = server.client().await;
+    client.create_user(ann()).await.unwrap();
+    let mut health = HealthClient::new(server.channel().await);
+    let request = tonic_health::pb::HealthCheckRequest { service: user_service::NAME.into() };
+    let mut watch = health.watch(request).await.unwrap().into_inner();
+    let mut next = async || watch.message().await.unwrap().unwrap().status();
+    assert_eq!(next().await, ServingStatus::Serving);
+
+    postgres.halt();
+    assert_eq!(next().await, ServingStatus::NotServing);
+    let status = client.get_user(pb::GetUserRequest { user_id: 1 }).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unavailable, "the database is unavailable"));
+
+    postgres.resume();
+    assert_eq!(next().await, ServingStatus::Serving);
+    client.get_user(pb::GetUserRequest { user_id: 1 }).await.unwrap();
 }
 
 #[tokio::test]
