@@ -71,11 +71,11 @@ pub enum Reaction {
     /// Says nothing until the caller goes away.
     Hang,
     /// Waits, then does the other.
-    After(Duration, Box<Reaction>),
+    After(Duration, Box<Self>),
     /// Waits until [`Peer::release`], then does the other.
-    Held(Box<Reaction>),
+    Held(Box<Self>),
     /// Says GOAWAY in good order (streams that run are finished), then does the other.
-    GoAway(Box<Reaction>),
+    GoAway(Box<Self>),
     /// Ends the connection without a word.
     HangUp,
 }
@@ -101,6 +101,8 @@ pub fn framed(flags: u8, message: &[u8]) -> Bytes {
     out.freeze()
 }
 
+const HEALTH: &str = "/grpc.health.v1.";
+
 type Script = dyn Fn(Received) -> Reaction + Send + Sync;
 /// Wraps an accepted stream, for example in TLS.
 pub type Wrap =
@@ -115,6 +117,7 @@ pub struct PeerBuilder {
     address: SocketAddr,
     http2: Builder,
     wrap: Option<Arc<Wrap>>,
+    health: bool,
 }
 
 /// A running peer.
@@ -127,6 +130,7 @@ pub struct Peer {
 
 struct Shared {
     script: Box<Script>,
+    health: bool,
     connections: AtomicUsize,
     calls: AtomicUsize,
     cancelled: watch::Sender<usize>,
@@ -154,6 +158,18 @@ impl PeerBuilder {
         self
     }
 
+    /// Hands calls of `grpc.health.v1` to the script too; otherwise they are unimplemented, and not counted.
+    pub fn health(mut self) -> Self {
+        self.health = true;
+        self
+    }
+
+    /// Changes how it speaks HTTP/2.
+    pub fn http2(mut self, change: impl FnOnce(&mut Builder)) -> Self {
+        change(&mut self.http2);
+        self
+    }
+
     /// Wraps each accepted connection first.
     pub fn wrap(mut self, wrap: Arc<Wrap>) -> Self {
         self.wrap = Some(wrap);
@@ -167,7 +183,7 @@ impl PeerBuilder {
     ) -> io::Result<Peer> {
         let listener = TcpListener::bind(self.address).await?;
         let address = listener.local_addr()?.to_string();
-        let shared = Shared::new(script);
+        let shared = Shared::new(self.health, script);
         let (builder, wrap, inner) = (self.http2, self.wrap, Arc::clone(&shared));
         let task = tokio::spawn(async move {
             // Connections end with the peer.
@@ -208,7 +224,12 @@ impl Peer {
 
     /// To set more than the script.
     pub fn builder() -> PeerBuilder {
-        PeerBuilder { address: SocketAddr::from(([127, 0, 0, 1], 0)), http2: Builder::new(), wrap: None }
+        PeerBuilder {
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            http2: Builder::new(),
+            wrap: None,
+            health: false,
+        }
     }
 
     /// On a unix socket.
@@ -217,7 +238,7 @@ impl Peer {
         script: impl Fn(Received) -> Reaction + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let listener = UnixListener::bind(path)?;
-        let shared = Shared::new(script);
+        let shared = Shared::new(false, script);
         let inner = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
@@ -233,7 +254,7 @@ impl Peer {
     pub async fn garbage(bytes: &'static [u8]) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let shared = Shared::new(|_| Reaction::HangUp);
+        let shared = Shared::new(false, |_| Reaction::HangUp);
         let inner = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -280,9 +301,10 @@ impl Peer {
 }
 
 impl Shared {
-    fn new(script: impl Fn(Received) -> Reaction + Send + Sync + 'static) -> Arc<Self> {
+    fn new(health: bool, script: impl Fn(Received) -> Reaction + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             script: Box::new(script),
+            health,
             connections: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
             cancelled: watch::Sender::new(0),
@@ -339,6 +361,10 @@ async fn answer(
         let _ = body.flow_control().release_capacity(chunk.len());
         wire.extend_from_slice(&chunk);
     }
+    if head.uri.path().starts_with(HEALTH) && !shared.health {
+        let unimplemented = vec![("grpc-status", "12".to_owned())];
+        return perform(Reaction::TrailersOnly(unimplemented), respond, &orders).await;
+    }
     let call = Received {
         number: shared.calls.fetch_add(1, SeqCst) + 1,
         connection,
@@ -348,7 +374,7 @@ async fn answer(
     };
     shared.received().push(call.clone());
     let reaction = (shared.script)(call);
-    let reset = futures_reset(&mut respond, react(reaction, &shared, &orders)).await;
+    let reset = unless_cancelled(&mut respond, react(reaction, &shared, &orders)).await;
     match reset {
         Some((reaction, orders)) => perform(reaction, respond, &orders).await,
         None => shared.cancelled.send_modify(|count| *count += 1),
@@ -356,7 +382,7 @@ async fn answer(
 }
 
 /// Waits for the reaction's time to come, or for the caller to go away (`None`).
-async fn futures_reset<T>(respond: &mut SendResponse<Bytes>, ready: impl Future<Output = T>) -> Option<T> {
+async fn unless_cancelled<T>(respond: &mut SendResponse<Bytes>, ready: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         value = ready => Some(value),
         _ = std::future::poll_fn(|cx| respond.poll_reset(cx)) => None,
@@ -404,7 +430,11 @@ async fn perform(reaction: Reaction, mut respond: SendResponse<Bytes>, orders: &
             tokio::task::yield_now().await;
             send.send_reset(Reason::from(code));
         }
-        Reaction::HangUp => drop(orders.send(Order::HangUp)),
+        Reaction::HangUp => {
+            let _ = orders.send(Order::HangUp);
+            // The stream must not be reset before the connection is gone.
+            std::future::pending::<()>().await;
+        }
         Reaction::Hang | Reaction::After(..) | Reaction::Held(_) | Reaction::GoAway(_) => {}
     }
 }

@@ -1,17 +1,15 @@
 //! One try of a call on one stream: sends head, message and end together, reads the answer to its status.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
 use h2::RecvStream;
-use http::uri::{self, Uri};
+use http::uri::{self, PathAndQuery, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
 use tokio::time::Instant;
 
-use crate::call::{Answer, Call};
+use crate::call::Answer;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::frame::{Encoding, Messages};
@@ -29,28 +27,37 @@ const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("identity,gzip");
 /// back when the stream is dropped.
 const RELEASE: usize = 256 << 10;
 
+/// What the head of a request says beyond what every call says.
+pub(crate) struct HeadParts {
+    pub(crate) path: PathAndQuery,
+    pub(crate) metadata: HeaderMap,
+    pub(crate) deadline: Option<Instant>,
+}
+
 /// The request's head for one endpoint.
 pub(crate) fn head(
-    call: &Call,
-    mut metadata: HeaderMap,
+    parts: HeadParts,
     endpoint: &Endpoint,
     timeout: &TimeoutHeader,
     now: Instant,
 ) -> Request<()> {
-    metadata.insert(header::TE, TRAILERS);
-    metadata.insert(header::CONTENT_TYPE, CONTENT_TYPE);
-    metadata.insert(GRPC_ACCEPT_ENCODING, ACCEPT_ENCODING);
-    metadata.insert(GRPC_TIMEOUT, timeout.value(call.deadline.saturating_duration_since(now)));
-    let mut parts = uri::Parts::default();
-    parts.scheme = Some(endpoint.scheme.clone());
-    parts.authority = Some(endpoint.authority.clone());
-    parts.path_and_query = Some(call.path.clone());
+    let HeadParts { path, metadata: mut headers, deadline } = parts;
+    headers.insert(header::TE, TRAILERS);
+    headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+    headers.insert(GRPC_ACCEPT_ENCODING, ACCEPT_ENCODING);
+    if let Some(deadline) = deadline {
+        headers.insert(GRPC_TIMEOUT, timeout.value(deadline.saturating_duration_since(now)));
+    }
+    let mut uri = uri::Parts::default();
+    uri.scheme = Some(endpoint.scheme.clone());
+    uri.authority = Some(endpoint.authority.clone());
+    uri.path_and_query = Some(path);
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     *request.version_mut() = Version::HTTP_2;
     // All three parts are there, which is all that it checks.
-    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
-    *request.headers_mut() = metadata;
+    *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
+    *request.headers_mut() = headers;
     request
 }
 
@@ -77,12 +84,7 @@ pub(crate) async fn unary(opened: Opened, frame: Bytes, limit: usize) -> Result<
     if !is_grpc(head.status, &head.headers) {
         return Err(CallError::MissingStatus { http: head.status.as_u16() });
     }
-    let message = read_message(&mut body, Messages::new(Encoding::of(&head.headers), limit)).await;
-    let message = match message {
-        Ok(message) => message,
-        // A server may refuse in the middle of a message; its status says more than the cut.
-        Err(error) => return Err(error),
-    };
+    let message = read_message(&mut body, Messages::new(Encoding::of(&head.headers), limit)).await?;
     let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
     let Some(status) = status::read(&trailers) else {
         return Err(CallError::MissingStatus { http: head.status.as_u16() });
@@ -94,7 +96,7 @@ pub(crate) async fn unary(opened: Opened, frame: Bytes, limit: usize) -> Result<
     }
 }
 
-fn is_grpc(status: StatusCode, headers: &HeaderMap) -> bool {
+pub(crate) fn is_grpc(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::OK
         && headers
             .get(header::CONTENT_TYPE)

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::error::{CallError, Limit};
-use crate::spec::BreakerSpec;
+use crate::spec::{BreakerSpec, RetrySpec};
 
 /// Counters against limits. Full is refused at once: waiting would only move the queue to where nobody sees it.
 #[derive(Debug)]
@@ -50,6 +50,13 @@ impl Breaker {
         Permit::take(&self.pending, self.spec.max_pending).ok_or(CallError::Overflow(Limit::Pending))
     }
 
+    /// A call is to be tried again: allowed while retries are few, absolutely and as a share of the calls under way, so that
+    /// retries cannot keep a service down that cannot answer.
+    pub(crate) fn retry(&self, spec: &RetrySpec) -> Option<Permit<'_>> {
+        let share = spec.budget.of(self.requests() as usize) as u32;
+        Permit::take(&self.retries, share.max(spec.budget_floor).min(self.spec.max_retries))
+    }
+
     /// Calls under way.
     pub(crate) fn requests(&self) -> u32 {
         self.requests.load(Relaxed)
@@ -58,5 +65,44 @@ impl Breaker {
     /// Calls that wait for a connection.
     pub(crate) fn pending(&self) -> u32 {
         self.pending.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Percent;
+
+    #[test]
+    fn what_is_full_is_refused_until_something_ends() {
+        let breaker = Breaker::new(BreakerSpec { max_requests: 2, max_pending: 1, max_retries: 64 });
+        let one = breaker.enter().unwrap();
+        let _two = breaker.enter().unwrap();
+        assert_eq!(breaker.enter().unwrap_err(), CallError::Overflow(Limit::Requests));
+        drop(one);
+        let _three = breaker.enter().unwrap();
+        let _waits = breaker.wait().unwrap();
+        assert_eq!(breaker.wait().unwrap_err(), CallError::Overflow(Limit::Pending));
+        assert_eq!((breaker.requests(), breaker.pending()), (2, 1));
+    }
+
+    #[test]
+    fn retries_are_a_share_of_what_is_under_way_with_a_floor_and_a_cap() {
+        let percent = |n| Percent::new(n).unwrap();
+        // requests under way, budget, floor, max_retries → retries allowed at once
+        let table = [
+            (0, 20, 3, 64, 3),
+            (10, 20, 3, 64, 3),
+            (100, 20, 3, 64, 20),
+            (100, 20, 3, 8, 8),
+            (100, 0, 0, 64, 0),
+        ];
+        for (requests, budget, floor, most, allowed) in table {
+            let breaker = Breaker::new(BreakerSpec { max_retries: most, ..BreakerSpec::default() });
+            let spec = RetrySpec { budget: percent(budget), budget_floor: floor, ..RetrySpec::default() };
+            let _calls: Vec<_> = (0..requests).map(|_| breaker.enter().unwrap()).collect();
+            let retries: Vec<_> = std::iter::from_fn(|| breaker.retry(&spec)).collect();
+            assert_eq!(retries.len(), allowed, "{requests} {budget}% floor {floor} cap {most}");
+        }
     }
 }

@@ -1,17 +1,19 @@
 //! One endpoint: what it is called, how it is dialled, each worker's connections to it, and how it fares.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::uri::{Authority, Scheme};
 use tokio::time::Instant;
 
+use crate::condition::{Condition, Report};
 use crate::dial::{Dialer, Peer};
 use crate::metrics::Metrics;
+use crate::outlier::Outlier;
 use crate::pool::Pool;
-use crate::random::Dice;
+use crate::random::{Dice, mix};
 use crate::reach::{Reach, Sight};
-use crate::spec::KeepaliveSpec;
+use crate::spec::{HealthCheckSpec, KeepaliveSpec};
 
 /// Keepalive is slowed down at most this much for a peer that finds it too frequent.
 const SLOWEST_KEEPALIVE: u32 = 64;
@@ -25,8 +27,14 @@ pub(crate) struct Endpoint {
     pub(crate) source: usize,
     pub(crate) authority: Authority,
     pub(crate) scheme: Scheme,
+    /// Stands for it in consistent hashing: the same for the same address in every process.
+    pub(crate) identity: u64,
     /// Calls under way to it, over all workers.
     pub(crate) active: AtomicU32,
+    /// Answers that it gave.
+    pub(crate) answered: AtomicU64,
+    /// Failures since the last good answer.
+    errors: AtomicU32,
     dialer: Dialer,
     keepalive: Option<KeepaliveSpec>,
     keepalive_factor: AtomicU32,
@@ -40,6 +48,8 @@ pub(crate) struct Endpoint {
 #[derive(Debug)]
 pub(crate) struct Vitals {
     pub(crate) reach: Reach,
+    pub(crate) condition: Condition,
+    pub(crate) outlier: Outlier,
     /// What went wrong last.
     pub(crate) error: Option<Arc<str>>,
 }
@@ -57,17 +67,26 @@ pub(crate) struct EndpointParts {
 impl Endpoint {
     pub(crate) fn new(parts: EndpointParts) -> Self {
         let scheme = if parts.dialer.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let name: Arc<str> = parts.dialer.peer.to_string().into();
         Self {
-            name: parts.dialer.peer.to_string().into(),
+            identity: identity(&name),
+            name,
             source: parts.source,
             authority: parts.authority,
             scheme,
             active: AtomicU32::new(0),
+            answered: AtomicU64::new(0),
+            errors: AtomicU32::new(0),
             dialer: parts.dialer,
             keepalive: parts.keepalive,
             keepalive_factor: AtomicU32::new(1),
             pools: (0..parts.workers.max(1)).map(|_| Pool::new()).collect(),
-            vitals: Mutex::new(Vitals { reach: Reach::Connecting, error: None }),
+            vitals: Mutex::new(Vitals {
+                reach: Reach::Connecting,
+                condition: Condition::NEW,
+                outlier: Outlier::NEW,
+                error: None,
+            }),
             dice: Dice::new(),
             metrics: parts.metrics,
         }
@@ -115,6 +134,36 @@ impl Endpoint {
         self.keepalive_factor.store(factor, Relaxed);
     }
 
+    /// A good answer.
+    pub(crate) fn answered(&self) {
+        self.answered.fetch_add(1, Relaxed);
+        if self.errors.load(Relaxed) != 0 {
+            self.errors.store(0, Relaxed);
+        }
+    }
+
+    /// A failure that speaks against it; true if it is one too many in a row.
+    pub(crate) fn failed(&self, limit: u32) -> bool {
+        if self.errors.fetch_add(1, Relaxed).saturating_add(1) < limit {
+            return false;
+        }
+        self.errors.store(0, Relaxed);
+        true
+    }
+
+    /// Whether it said last that it is not serving.
+    pub(crate) fn says_not_serving(&self) -> bool {
+        self.vitals().condition == Condition::NotServing
+    }
+
+    /// Takes in what a health check brought; true if that changes whether it may be asked.
+    pub(crate) fn heard(&self, report: Report, spec: &HealthCheckSpec) -> bool {
+        let mut vitals = self.vitals();
+        let before = vitals.condition;
+        vitals.condition = before.after(report, spec);
+        before.is_usable() != vitals.condition.is_usable()
+    }
+
     /// Takes in what the lookout saw; true if the state changed.
     pub(crate) fn saw(&self, sight: Sight, error: Option<Arc<str>>, now: Instant) -> bool {
         let (before, after) = {
@@ -135,5 +184,55 @@ impl Endpoint {
             Reach::Connecting => {}
         }
         before != after
+    }
+}
+
+/// FNV-1a, then spread: short names that differ in a digit must not end up close.
+fn identity(name: &str) -> u64 {
+    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    mix(name.bytes().fold(0xcbf2_9ce4_8422_2325, fold))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Endpoints that nobody dials, for tests of what chooses among them.
+    pub(crate) fn endpoints(n: u16) -> Vec<Arc<Endpoint>> {
+        let endpoint = |port| {
+            let peer = Peer::Tcp(SocketAddr::from(([10, 0, 0, 1], port)));
+            Arc::new(Endpoint::new(EndpointParts {
+                source: 0,
+                authority: Authority::from_static("test"),
+                dialer: Dialer { peer, tls: None, timeout: Duration::from_secs(1) },
+                keepalive: None,
+                workers: 1,
+                metrics: Arc::default(),
+            }))
+        };
+        (1..=n).map(endpoint).collect()
+    }
+
+    #[test]
+    fn failures_count_in_a_row() {
+        let endpoint = &endpoints(1)[0];
+        assert_eq!([(); 4].map(|()| endpoint.failed(5)), [false; 4]);
+        endpoint.answered();
+        assert_eq!([(); 5].map(|()| endpoint.failed(5)), [false, false, false, false, true]);
+        assert!(!endpoint.failed(5));
+    }
+
+    #[test]
+    fn a_peer_that_complains_is_pinged_less() {
+        let spec = KeepaliveSpec { interval: Duration::from_secs(10), timeout: Duration::from_secs(1) };
+        let endpoint = Arc::into_inner(endpoints(1).remove(0)).unwrap();
+        let endpoint = Endpoint { keepalive: Some(spec), ..endpoint };
+        endpoint.slow_keepalive();
+        assert_eq!(endpoint.keepalive().unwrap().interval, Duration::from_secs(20));
+        (0..100).for_each(|_| endpoint.slow_keepalive());
+        assert_eq!(endpoint.keepalive().unwrap().interval, Duration::from_secs(640));
     }
 }

@@ -10,10 +10,13 @@ use h2::client::{Connection, SendRequest};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
+use crate::condition::Report;
 use crate::connection::{self, End};
 use crate::dial::Io;
 use crate::endpoint::Endpoint;
+use crate::health;
 use crate::reach::Sight;
+use crate::spec::HealthCheckSpec;
 use crate::upstream::Upstream;
 
 /// How long calls wait for an endpoint that is being dialled before they count it as unreachable.
@@ -40,9 +43,12 @@ pub(crate) async fn watch(endpoint: Arc<Endpoint>, upstream: Weak<Upstream>) {
         };
         let error = match reached {
             Ok(standing) => {
+                if let Some(spec) = health_check(&upstream) {
+                    endpoint.heard(Report::Reconnected, &spec);
+                }
                 report(Sight::Connected, None);
                 let since = Instant::now();
-                let end = standing.stay(&endpoint).await;
+                let end = standing.stay(&endpoint, &upstream).await;
                 if end == End::TooManyPings {
                     endpoint.slow_keepalive();
                 }
@@ -100,10 +106,43 @@ async fn reach_out(endpoint: &Endpoint) -> Result<Standing, Arc<str>> {
 }
 
 impl Standing {
-    /// Until the connection ends.
-    async fn stay(self, endpoint: &Endpoint) -> End {
-        let end = connection::drive(self.connection, self.pings, endpoint.keepalive(), || true).await;
-        drop(self.handle);
-        end
+    /// Until the connection ends; asks for the endpoint's health meanwhile.
+    async fn stay(self, endpoint: &Endpoint, upstream: &Weak<Upstream>) -> End {
+        let Self { handle, connection, pings } = self;
+        let drive = connection::drive(connection, pings, endpoint.keepalive(), || true);
+        let spec = health_check(upstream);
+        let attend = async {
+            if let Some(spec) = &spec {
+                let report = |report| hear(endpoint, upstream, report, spec);
+                health::attend(handle.clone(), endpoint, spec, report).await;
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            end = drive => end,
+            never = attend => never,
+        }
     }
+}
+
+fn health_check(upstream: &Weak<Upstream>) -> Option<HealthCheckSpec> {
+    upstream.upgrade().and_then(|upstream| upstream.spec().health_check.clone())
+}
+
+fn hear(endpoint: &Endpoint, upstream: &Weak<Upstream>, report: Report, spec: &HealthCheckSpec) {
+    if !endpoint.heard(report, spec) {
+        return;
+    }
+    let Some(upstream) = upstream.upgrade() else { return };
+    let (name, endpoint) = (upstream.name(), &endpoint.name);
+    match report {
+        Report::NotServing => {
+            tracing::warn!(upstream = name, %endpoint, "endpoint says that it is not serving")
+        }
+        Report::Missed => tracing::warn!(upstream = name, %endpoint, "endpoint fails its health checks"),
+        Report::Serving | Report::Unsupported | Report::Reconnected => {
+            tracing::info!(upstream = name, %endpoint, "endpoint serving");
+        }
+    }
+    upstream.refresh();
 }

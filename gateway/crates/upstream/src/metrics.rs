@@ -10,6 +10,7 @@ pub(crate) struct Metrics {
     pub(crate) requests: AtomicU64,
     pub(crate) failures: [AtomicU64; CallError::FLAGS.len()],
     pub(crate) retries: AtomicU64,
+    pub(crate) ejections: AtomicU64,
     pub(crate) connections_opened: AtomicU64,
 }
 

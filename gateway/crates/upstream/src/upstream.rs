@@ -1,10 +1,10 @@
-//! A running upstream: its endpoints and the tasks that watch them, and the way of a call through it.
+//! A running upstream: its endpoints the tasks that watch them, and who is asked next.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use http::uri::Authority;
@@ -14,16 +14,19 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::address::{Scheme, Target};
-use crate::attempt;
+use crate::balance::Chooser;
 use crate::breaker::Breaker;
-use crate::call::{Answer, Call};
+use crate::call::Call;
 use crate::dial::{Dialer, Peer, TlsConnectorBox};
 use crate::endpoint::{Endpoint, EndpointParts};
 use crate::error::{CallError, StartError};
 use crate::metrics::Metrics;
+use crate::outlier::{self, Standing};
 use crate::pool::Pool;
+use crate::random::Dice;
+use crate::reach::Reach;
 use crate::roster::{Otherwise, Roster};
-use crate::spec::{TlsSpec, UpstreamSpec};
+use crate::spec::{OutlierSpec, TlsSpec, UpstreamSpec};
 use crate::timeout::TimeoutHeader;
 use crate::tls::Tls;
 use crate::view::{EndpointView, Health, UpstreamView};
@@ -39,6 +42,8 @@ pub struct Upstream {
     roster: ArcSwap<Roster>,
     /// Told when the roster changes.
     changed: Notify,
+    /// Told when an endpoint is ejected.
+    ejected: Arc<Notify>,
     members: Mutex<Members>,
     workers: Box<[Worker]>,
     breaker: Breaker,
@@ -48,9 +53,24 @@ pub struct Upstream {
 
 /// What one worker keeps for itself.
 #[derive(Debug)]
-struct Worker {
-    turn: AtomicUsize,
+pub(crate) struct Worker {
+    chooser: Chooser,
     timeout: TimeoutHeader,
+    dice: Dice,
+}
+
+impl Worker {
+    fn new() -> Self {
+        Self { chooser: Chooser::new(Dice::new()), timeout: TimeoutHeader::new(), dice: Dice::new() }
+    }
+
+    pub(crate) fn timeout(&self) -> &TimeoutHeader {
+        &self.timeout
+    }
+
+    pub(crate) fn dice(&self) -> &Dice {
+        &self.dice
+    }
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +78,8 @@ struct Members {
     endpoints: Vec<(Arc<Endpoint>, AbortOnDropHandle<()>)>,
     /// Names, by place in the spec, whose first look-up is under way.
     resolving: BTreeSet<usize>,
-    resolvers: Vec<AbortOnDropHandle<()>>,
+    /// The tasks that follow names, and the one that ends ejections.
+    tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Upstream {
@@ -70,14 +91,14 @@ impl Upstream {
         }
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime(name.to_owned()))?;
         let tls = tls_of(&spec).map_err(|error| StartError::Tls { name: name.to_owned(), error })?;
-        let worker = |turn| Worker { turn: AtomicUsize::new(turn), timeout: TimeoutHeader::new() };
         let upstream = Arc::new(Self {
             name: name.into(),
             tls,
             roster: ArcSwap::from_pointee(Roster::empty()),
             changed: Notify::new(),
+            ejected: Arc::default(),
             members: Mutex::default(),
-            workers: (0..workers.max(1)).map(worker).collect(),
+            workers: (0..workers.max(1)).map(|_| Worker::new()).collect(),
             breaker: Breaker::new(spec.circuit_breaker.clone()),
             metrics: Arc::default(),
             runtime,
@@ -97,68 +118,105 @@ impl Upstream {
         &self.spec
     }
 
-    /// Makes a unary call. What the service answers, good or bad, is an [`Answer`]; dropping the future cancels the call.
-    pub async fn unary(&self, call: Call) -> Result<Answer, CallError> {
-        self.metrics.requests.fetch_add(1, Relaxed);
-        let result = match self.breaker.enter() {
-            Ok(_permit) => self.admitted(call).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = &result {
-            self.metrics.failed(error);
-        }
-        result
-    }
-
-    async fn admitted(&self, call: Call) -> Result<Answer, CallError> {
-        let deadline = call.deadline;
-        match tokio::time::timeout_at(deadline, self.one_try(call)).await {
-            Ok(result) => result,
-            Err(_) => Err(CallError::Deadline),
-        }
-    }
-
-    async fn one_try(&self, mut call: Call) -> Result<Answer, CallError> {
-        let worker = self.worker(call.worker);
-        let endpoint = self.pick(worker).await?;
-        let metadata = std::mem::take(&mut call.metadata);
-        let request = attempt::head(&call, metadata, &endpoint, &worker.timeout, Instant::now());
-        let opened = Pool::open(&endpoint, call.worker, request, &self.breaker).await?;
-        attempt::unary(opened, call.frame, call.max_response).await
-    }
-
     #[allow(clippy::indexing_slicing, reason = "the remainder is below the length, which is at least 1")]
-    fn worker(&self, worker: usize) -> &Worker {
+    pub(crate) fn worker(&self, worker: usize) -> &Worker {
         &self.workers[worker % self.workers.len()]
     }
 
     /// An endpoint for the next try; waits while the first dials are under way.
-    async fn pick(&self, worker: &Worker) -> Result<Arc<Endpoint>, CallError> {
-        if let Some(endpoint) = self.pick_now(worker)? {
+    pub(crate) async fn pick(
+        &self,
+        worker: &Worker,
+        call: &Call,
+        tried: &[Arc<Endpoint>],
+    ) -> Result<Arc<Endpoint>, CallError> {
+        if let Some(endpoint) = self.pick_now(worker, call, tried)? {
             return Ok(endpoint);
         }
         let _pending = self.breaker.wait()?;
-        loop {
-            let mut changed = pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if let Some(endpoint) = self.pick_now(worker)? {
-                return Ok(endpoint);
+        let found = async {
+            loop {
+                let mut changed = pin!(self.changed.notified());
+                changed.as_mut().enable();
+                if let Some(endpoint) = self.pick_now(worker, call, tried)? {
+                    return Ok(endpoint);
+                }
+                changed.await;
             }
-            changed.await;
+        };
+        tokio::time::timeout_at(call.deadline, found).await.unwrap_or(Err(CallError::Deadline))
+    }
+
+    fn pick_now(
+        &self,
+        worker: &Worker,
+        call: &Call,
+        tried: &[Arc<Endpoint>],
+    ) -> Result<Option<Arc<Endpoint>>, CallError> {
+        let roster = self.roster.load();
+        match worker.chooser.choose(self.spec.balance, &roster.ready, call.hash, tried) {
+            Some(endpoint) => Ok(Some(Arc::clone(endpoint))),
+            None => match roster.otherwise {
+                Otherwise::Wait => Ok(None),
+                Otherwise::Fail(why) => Err(CallError::NoEndpoint(why)),
+            },
         }
     }
 
-    fn pick_now(&self, worker: &Worker) -> Result<Option<Arc<Endpoint>>, CallError> {
-        let roster = self.roster.load();
-        match (roster.ready.as_slice(), roster.otherwise) {
-            ([], Otherwise::Wait) => Ok(None),
-            ([], Otherwise::Fail(why)) => Err(CallError::NoEndpoint(why)),
-            ([only], _) => Ok(Some(Arc::clone(only))),
-            (many, _) => {
-                let turn = worker.turn.fetch_add(1, Relaxed);
-                Ok(many.get(turn % many.len()).cloned())
+    /// Whether somebody else could be asked.
+    pub(crate) fn has_other(&self, endpoint: &Arc<Endpoint>, tried: &[Arc<Endpoint>]) -> bool {
+        let is = |e: &Arc<Endpoint>, other: &Arc<Endpoint>| Arc::ptr_eq(e, other);
+        self.roster.load().ready.iter().any(|e| !is(e, endpoint) && !tried.iter().any(|t| is(e, t)))
+    }
+
+    /// An endpoint failed too often in a row: leaves it out for a while, if enough others are left.
+    pub(crate) fn strike(&self, endpoint: &Arc<Endpoint>, spec: &OutlierSpec) {
+        let members = self.members();
+        let (mut usable, mut out) = (0, 0);
+        for (member, _) in &members.endpoints {
+            let vitals = member.vitals();
+            if vitals.reach == Reach::Reachable && vitals.condition.is_usable() {
+                usable += 1;
+                out += usize::from(vitals.outlier.is_out());
             }
         }
+        if !outlier::may_eject(spec, usable, out) {
+            return;
+        }
+        {
+            let mut vitals = endpoint.vitals();
+            if vitals.outlier.is_out() {
+                return;
+            }
+            vitals.outlier = vitals.outlier.after(outlier::Event::Struck, spec, Instant::now());
+        }
+        self.metrics.ejections.fetch_add(1, Relaxed);
+        tracing::warn!(upstream = self.name(), endpoint = %endpoint.name, "endpoint ejected: too many failures in a row");
+        self.rebuild(&members);
+        self.ejected.notify_one();
+    }
+
+    /// Takes back those whose ejection is over; tells when the next one's is.
+    pub(crate) fn readmit(&self, spec: &OutlierSpec, now: Instant) -> Option<Instant> {
+        let members = self.members();
+        let (mut next, mut changed) = (None::<Instant>, false);
+        for (endpoint, _) in &members.endpoints {
+            let mut vitals = endpoint.vitals();
+            let before = vitals.outlier;
+            vitals.outlier = before.after(outlier::Event::Passed, spec, now);
+            match vitals.outlier.standing {
+                Standing::Out { until } => next = Some(next.map_or(until, |next| next.min(until))),
+                Standing::In if before.is_out() => {
+                    changed = true;
+                    tracing::info!(upstream = self.name(), endpoint = %endpoint.name, "endpoint back after ejection");
+                }
+                Standing::In => {}
+            }
+        }
+        if changed {
+            self.rebuild(&members);
+        }
+        next
     }
 
     /// Whether a call would find somebody to ask.
@@ -170,6 +228,14 @@ impl Upstream {
     pub fn view(&self) -> UpstreamView {
         let endpoints = self.members().endpoints.iter().map(|(e, _)| EndpointView::of(e)).collect();
         UpstreamView::of(&self.name, self.health(), endpoints, &self.metrics, &self.breaker)
+    }
+
+    pub(crate) fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     fn members(&self) -> MutexGuard<'_, Members> {
@@ -187,10 +253,14 @@ impl Upstream {
                     Err(_) => {
                         members.resolving.insert(source);
                         let follow = resolve::follow(Arc::downgrade(self), source, host.clone(), *port);
-                        members.resolvers.push(AbortOnDropHandle::new(self.runtime.spawn(follow)));
+                        members.tasks.push(AbortOnDropHandle::new(self.runtime.spawn(follow)));
                     }
                 },
             }
+        }
+        if let Some(spec) = &self.spec.outlier_detection {
+            let keep = end_ejections(Arc::downgrade(self), spec.clone(), Arc::clone(&self.ejected));
+            members.tasks.push(AbortOnDropHandle::new(self.runtime.spawn(keep)));
         }
         self.rebuild(&members);
     }
@@ -258,8 +328,25 @@ impl Upstream {
 
     fn rebuild(&self, members: &Members) {
         let all: Vec<_> = members.endpoints.iter().map(|(endpoint, _)| Arc::clone(endpoint)).collect();
-        self.roster.store(Arc::new(Roster::of(&all, !members.resolving.is_empty())));
+        let outlier = self.spec.outlier_detection.as_ref();
+        self.roster.store(Arc::new(Roster::of(&all, !members.resolving.is_empty(), outlier)));
         self.changed.notify_waiters();
+    }
+}
+
+/// Takes ejected endpoints back when their time has come.
+async fn end_ejections(upstream: Weak<Upstream>, spec: OutlierSpec, ejected: Arc<Notify>) {
+    loop {
+        let Some(next) = upstream.upgrade().map(|upstream| upstream.readmit(&spec, Instant::now())) else {
+            return;
+        };
+        match next {
+            None => ejected.notified().await,
+            Some(next) => tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                () = ejected.notified() => {}
+            },
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::breaker::Breaker;
+use crate::condition::Condition;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::metrics::Metrics;
@@ -34,6 +35,8 @@ pub struct UpstreamView {
     pub failures: Vec<(&'static str, u64)>,
     /// Tries beyond the first.
     pub retries: u64,
+    /// Ejections of endpoints.
+    pub ejections: u64,
     /// Connections opened for calls so far.
     pub connections_opened: u64,
     /// Calls under way.
@@ -49,6 +52,12 @@ pub struct EndpointView {
     pub address: Arc<str>,
     /// Whether it can be reached.
     pub reach: Reach,
+    /// Whether it is serving.
+    pub condition: Condition,
+    /// Whether it is left out because it failed too often.
+    pub ejected: bool,
+    /// Calls that it answered.
+    pub answered: u64,
     /// Calls under way to it.
     pub active: u32,
     /// Connections for calls that stand.
@@ -63,6 +72,9 @@ impl EndpointView {
         Self {
             address: Arc::clone(&endpoint.name),
             reach: vitals.reach,
+            condition: vitals.condition,
+            ejected: vitals.outlier.is_out(),
+            answered: endpoint.answered.load(Relaxed),
             active: endpoint.active.load(Relaxed),
             connections: endpoint.pools().iter().map(Pool::connections).sum(),
             last_error: vitals.error.clone(),
@@ -91,6 +103,7 @@ impl UpstreamView {
             requests: metrics.requests.load(Relaxed),
             failures,
             retries: metrics.retries.load(Relaxed),
+            ejections: metrics.ejections.load(Relaxed),
             connections_opened: metrics.connections_opened.load(Relaxed),
             active: breaker.requests(),
             pending: breaker.pending(),

@@ -1,0 +1,185 @@
+//! The way of a unary call: admit, pick, lease, send, judge, perhaps again.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::attempt::{self, HeadParts};
+use crate::breaker::Permit;
+use crate::call::{Answer, Call};
+use crate::code;
+use crate::endpoint::Endpoint;
+use crate::error::CallError;
+use crate::pool::Pool;
+use crate::retry::{Next, Tries};
+use crate::upstream::{Upstream, Worker};
+
+/// How long a call whose connection broke waits for the retry budget. Many break at once when a server dies; they are tried
+/// again in turn rather than failed. A service that *answers* that it cannot is not waited for.
+const BUDGET_PATIENCE: Duration = Duration::from_secs(1);
+/// A deadline that passes sooner than this says more about the caller's haste than about the endpoint.
+const HASTE: Duration = Duration::from_secs(1);
+
+type Tried = SmallVec<[Arc<Endpoint>; 3]>;
+
+/// How one try ended; `None` if it took longer than one try may, and another endpoint is there to be asked within the budget.
+type Outcome = Option<Result<Answer, CallError>>;
+
+impl Upstream {
+    /// Makes a unary call. What the service answers, good or bad, is an [`Answer`]; dropping the future cancels the call.
+    pub async fn unary(&self, call: Call) -> Result<Answer, CallError> {
+        self.metrics().requests.fetch_add(1, Relaxed);
+        let result = match self.breaker().enter() {
+            Ok(_permit) => self.admitted(call).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &result {
+            self.metrics().failed(error);
+        }
+        result
+    }
+
+    async fn admitted(&self, call: Call) -> Result<Answer, CallError> {
+        let worker = self.worker(call.worker);
+        let mut tries = Tries::new(call.idempotent);
+        let mut tried = Tried::new();
+        let mut budget: Option<Permit<'_>> = None;
+        loop {
+            let endpoint = self.pick(worker, &call, &tried).await?;
+            let begun = Instant::now();
+            let outcome = self.one_try(&call, worker, &endpoint, begun, &tries, &tried, &mut budget).await;
+            let outcome = match outcome {
+                Some(outcome) => outcome,
+                None => {
+                    self.record(&endpoint, &Err(CallError::Deadline), begun);
+                    tries.made += 1;
+                    self.again(&mut tried, endpoint);
+                    continue;
+                }
+            };
+            self.record(&endpoint, &outcome, begun);
+            if matches!(&outcome, Ok(answer) if answer.status.is_ok()) {
+                return with_attempts(outcome, &tried);
+            }
+            let left = call.deadline.saturating_duration_since(Instant::now());
+            match tries.judge(&outcome, &self.spec().retry, left, worker.dice()) {
+                Next::AtOnce => {}
+                Next::Again(pause) => {
+                    // The retry that just ended gives its place back first.
+                    drop(budget.take());
+                    budget = self.retry_permit(&outcome, call.deadline, worker).await;
+                    if budget.is_none() {
+                        return with_attempts(outcome, &tried);
+                    }
+                    sleep(pause).await;
+                }
+                Next::Done => return with_attempts(outcome, &tried),
+            }
+            self.again(&mut tried, endpoint);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the state of one loop, split off to fit a screen")]
+    async fn one_try<'a>(
+        &'a self,
+        call: &Call,
+        worker: &Worker,
+        endpoint: &Arc<Endpoint>,
+        now: Instant,
+        tries: &Tries,
+        tried: &Tried,
+        budget: &mut Option<Permit<'a>>,
+    ) -> Outcome {
+        let spec = &self.spec().retry;
+        let parts = HeadParts {
+            path: call.path.clone(),
+            metadata: call.metadata.clone(),
+            deadline: Some(call.deadline),
+        };
+        let request = attempt::head(parts, endpoint, worker.timeout(), now);
+        let (frame, limit, deadline) = (call.frame.clone(), call.max_response, call.deadline);
+        let index = call.worker;
+        let mut attempt = pin!(async {
+            let opened = Pool::open(endpoint, index, request, self.breaker()).await?;
+            attempt::unary(opened, frame, limit).await
+        });
+        if tries.may_repeat(spec)
+            && let Some(cut) = spec.per_try_timeout.map(|time| now + time)
+            && cut < deadline
+        {
+            match timeout_at(cut, &mut attempt).await {
+                Ok(outcome) => return Some(outcome),
+                Err(_) if self.has_other(endpoint, tried) => {
+                    drop(budget.take());
+                    *budget = self.breaker().retry(spec);
+                    if budget.is_some() {
+                        return None;
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        let outcome = timeout_at(deadline, attempt).await;
+        Some(outcome.unwrap_or(Err(CallError::Deadline)))
+    }
+
+    fn again(&self, tried: &mut Tried, endpoint: Arc<Endpoint>) {
+        self.metrics().retries.fetch_add(1, Relaxed);
+        tried.push(endpoint);
+    }
+
+    /// Room in the retry budget: at once, or, for calls whose connection is gone, soon.
+    async fn retry_permit(
+        &self,
+        outcome: &Result<Answer, CallError>,
+        deadline: Instant,
+        worker: &Worker,
+    ) -> Option<Permit<'_>> {
+        let spec = &self.spec().retry;
+        let patience = match outcome {
+            Err(CallError::Connect(_) | CallError::Disconnected(_) | CallError::Refused) => BUDGET_PATIENCE,
+            _ => Duration::ZERO,
+        };
+        let end = deadline.min(Instant::now() + patience);
+        loop {
+            if let Some(permit) = self.breaker().retry(spec) {
+                return Some(permit);
+            }
+            if Instant::now() >= end {
+                return None;
+            }
+            sleep(worker.dice().jitter(Duration::from_millis(10))).await;
+        }
+    }
+
+    /// Counts a try for or against its endpoint.
+    fn record(&self, endpoint: &Arc<Endpoint>, outcome: &Result<Answer, CallError>, begun: Instant) {
+        let code = match outcome {
+            Ok(answer) => answer.status.code,
+            Err(error) if error.blames_endpoint() => error.code(),
+            Err(_) => return,
+        };
+        let against = match code {
+            code::UNKNOWN | code::INTERNAL | code::UNAVAILABLE | code::DATA_LOSS => true,
+            code::DEADLINE_EXCEEDED => begun.elapsed() >= HASTE.min(self.spec().timeout),
+            _ => outcome.is_err(),
+        };
+        if !against {
+            endpoint.answered();
+            return;
+        }
+        if let Some(outlier) = &self.spec().outlier_detection
+            && endpoint.failed(outlier.consecutive_errors)
+        {
+            self.strike(endpoint, outlier);
+        }
+    }
+}
+
+fn with_attempts(outcome: Result<Answer, CallError>, tried: &Tried) -> Result<Answer, CallError> {
+    outcome.map(|answer| Answer { attempts: 1 + tried.len() as u32, ..answer })
+}
