@@ -143,21 +143,23 @@ fn misfit(
 ///
 /// Whoever reads the wire merges a message that comes in several pieces, so this adds to what is there already.
 pub(crate) fn nest(parents: &[Step<'_>], at: usize, out: &mut Vec<u8>) -> usize {
+    if parents.is_empty() {
+        return at;
+    }
     // Lengths are known from the inside out, so the head is built backwards: each piece before the last.
-    let leaf = out.len().saturating_sub(at);
-    let (mut head, mut size) = (SmallVec::<[u8; 32]>::new(), leaf);
-    let mut piece = Vec::with_capacity(8);
+    let mut size = out.len().saturating_sub(at);
+    let mut head = SmallVec::<[u8; 32]>::new();
     for step in parents.iter().rev() {
-        piece.clear();
-        step.field.tag.write(&mut piece);
+        let before = head.len();
         if is_group(step.field) {
             size += step.field.end_tag.len();
             step.field.end_tag.write(out);
         } else {
-            write_varint(size, &mut piece);
+            let (bytes, length) = varint(size);
+            head.insert_from_slice(0, bytes.get(..length).unwrap_or_default());
         }
-        size += piece.len();
-        head.insert_from_slice(0, &piece);
+        head.insert_from_slice(0, step.field.tag.as_bytes());
+        size += head.len() - before;
     }
     out.splice(at..at, head.iter().copied());
     at + head.len()
@@ -168,10 +170,22 @@ fn is_group(field: &FieldPlan) -> bool {
 }
 
 /// Appends a length as a varint.
-pub(crate) fn write_varint(mut value: usize, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push((value as u8) | 0x80);
+pub(crate) fn write_varint(value: usize, out: &mut Vec<u8>) {
+    let (bytes, length) = varint(value);
+    out.extend_from_slice(bytes.get(..length).unwrap_or_default());
+}
+
+/// A length as a varint: the bytes, and how many of them count.
+fn varint(mut value: usize) -> ([u8; 10], usize) {
+    let (mut bytes, mut length) = ([0; 10], 0);
+    for slot in &mut bytes {
+        length += 1;
+        *slot = (value as u8) & 0x7f;
         value >>= 7;
+        if value == 0 {
+            break;
+        }
+        *slot |= 0x80;
     }
-    out.push(value as u8);
+    (bytes, length)
 }

@@ -191,7 +191,7 @@ impl RequestPlan {
         let mut binder = Binder::new(schema, options.unknown, encoded, out);
         for (variable, capture) in self.variables.iter().zip(parts.captures) {
             let text = Text {
-                name: Cow::Owned(variable.name.to_string()),
+                name: Cow::Borrowed(&*variable.name),
                 value: Cow::Borrowed(capture),
                 source: Source::Path,
             };
