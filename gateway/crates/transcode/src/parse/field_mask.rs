@@ -20,12 +20,15 @@ pub(crate) fn parse(text: &[u8], snake: bool, mut emit: impl FnMut(&[u8])) -> bo
 }
 
 fn to_proto_names(written: &[u8], snake: bool, path: &mut Vec<u8>) -> bool {
-    let mut at_name = true;
+    let (mut at_name, mut at_star) = (true, false);
     for byte in written {
         match byte {
+            _ if at_star && *byte != b'.' => return false,
+            // Not a name, but what services take for "all of them".
+            b'*' if at_name => path.push(b'*'),
             b'.' if !at_name => {
                 path.push(b'.');
-                at_name = true;
+                (at_name, at_star) = (true, false);
                 continue;
             }
             b'A'..=b'Z' => path.extend_from_slice(&[b'_', byte.to_ascii_lowercase()]),
@@ -34,7 +37,7 @@ fn to_proto_names(written: &[u8], snake: bool, path: &mut Vec<u8>) -> bool {
             b'_' if snake => path.push(b'_'),
             _ => return false,
         }
-        at_name = false;
+        (at_name, at_star) = (false, *byte == b'*');
     }
     !at_name
 }
@@ -68,7 +71,11 @@ mod tests {
             ("a_b", None),
             ("a-b", None),
             ("é", None),
-            ("*", None),
+            ("*", some(&["*"])),
+            ("a.*,b", some(&["a.*", "b"])),
+            ("a*", None),
+            ("*a", None),
+            ("**", None),
         ] {
             assert_eq!(paths(text, false), expected, "{text}");
         }
