@@ -1,0 +1,5 @@
+//! Wire to JSON, beside prost-reflect.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::wire_in::run(data));

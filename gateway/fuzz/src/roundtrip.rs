@@ -1,0 +1,32 @@
+//! Both directions composed: what is printed can be read again, and says the same.
+
+use transcode::{DecodeOptions, EncodeOptions};
+
+use crate::{schema::choose, wire_in};
+
+/// The first byte chooses the message, the second the options, the rest is wire.
+pub fn run(data: &[u8]) {
+    let Some((message, [bits, wire @ ..])) = choose(data) else { return };
+    let options = wire_in::options(*bits);
+    let mut json = Vec::new();
+    // Deeper messages are printed than read again: each level of an `Any` or `Struct` takes more than one in JSON.
+    let shallow = DecodeOptions { max_depth: 20, ..options };
+    if message.decode(wire, &shallow, &mut json).is_err() {
+        return;
+    }
+    let mut again = Vec::new();
+    if let Err(error) = message.encode(&json, &EncodeOptions::default(), &mut again) {
+        // A service's mask is printed whatever stands in it; a client's must be of names.
+        let by_mask =
+            |violation: &transcode::Violation| violation.description.contains("expected field names");
+        assert!(error.violations.iter().all(by_mask), "{error}\n{}", String::from_utf8_lossy(&json));
+        return;
+    }
+    let mut json_again = Vec::new();
+    message.decode(&again, &options, &mut json_again).expect("what we wrote, we read");
+    let (first, second): (serde_json::Value, serde_json::Value) = (
+        serde_json::from_slice(&json).expect("the first output is JSON"),
+        serde_json::from_slice(&json_again).expect("the second output is JSON"),
+    );
+    assert_eq!(first, second);
+}
