@@ -4,6 +4,7 @@
 //! straight into structs would stop at the first mistake; an operator wants all of them.
 
 mod file;
+mod http;
 mod interpolate;
 mod node;
 mod reader;
@@ -15,7 +16,7 @@ mod upstream;
 pub(super) use file::{RawDescriptor, RawFile, RawLimits};
 pub(super) use node::{Key, parse};
 pub(super) use reader::{At, Reader};
-pub(super) use route::{RawBinding, RawMethod, RawRoute, RawSettings};
+pub(super) use route::{RawBinding, RawMethod, RawRoute, RawSettings, RawTargets};
 pub(super) use upstream::{
     Part, RawBalance, RawBreaker, RawHealthCheck, RawKeepalive, RawOutlier, RawRetry, RawTls, RawUpstream,
 };

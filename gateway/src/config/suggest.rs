@@ -26,23 +26,23 @@ pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// `a, b or c`, at most twelve of them.
+/// `a, b, c`, at most twelve of them.
 pub(super) fn list<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
+    listed(names, 12)
+}
+
+/// `a, b, c`, all of them.
+pub(super) fn all<'k>(names: impl IntoIterator<Item = &'k str>) -> String {
+    listed(names, usize::MAX)
+}
+
+fn listed<'k>(names: impl IntoIterator<Item = &'k str>, most: usize) -> String {
     let mut names: Vec<&str> = names.into_iter().collect();
     names.sort_unstable();
-    let more = names.len().saturating_sub(12);
-    names.truncate(12);
-    let mut text = String::new();
-    for (i, name) in names.iter().enumerate() {
-        if i > 0 {
-            text.push_str(", ");
-        }
-        text.push_str(name);
-    }
-    if more > 0 {
-        text.push_str(&format!(" and {more} more"));
-    }
-    text
+    let more = names.len().saturating_sub(most);
+    names.truncate(most);
+    let text = names.join(", ");
+    if more > 0 { format!("{text} and {more} more") } else { text }
 }
 
 fn fold(name: &str) -> String {

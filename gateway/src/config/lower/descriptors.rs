@@ -36,18 +36,31 @@ pub(super) fn load(files: &[File], context: &mut Context) -> Descriptors {
             places.push(at.place);
         }
     }
-    if inputs.is_empty() {
-        none(files, context);
+    if inputs.is_empty() && none(files, context) {
+        return Descriptors::default();
     }
     let loaded = descriptors::load(&inputs);
     context.watch.extend(loaded.watch);
     let mut texts = HashMap::new();
     for error in loaded.errors {
         let input = error.input.and_then(|index| Some((inputs.get(index)?, *places.get(index)?)));
+        let other = conflicting(&error, &inputs, &places);
         let diagnostic = finding(error, input, &mut texts, context);
-        context.push(diagnostic);
+        context.push(match other {
+            Some(place) => diagnostic.and_at(place, "differs from this one"),
+            None => diagnostic,
+        });
     }
     Descriptors { schema: loaded.schema, proto_files: loaded.proto_files }
+}
+
+/// The place of the other source of a conflict.
+fn conflicting(error: &SourceError, inputs: &[Input], places: &[Place]) -> Option<Place> {
+    let SourceErrorKind::Load(LoadError { kind: LoadErrorKind::Conflict(other), .. }) = &error.kind else {
+        return None;
+    };
+    let index = inputs.iter().position(|input| input.name == *other)?;
+    places.get(index).copied()
 }
 
 fn named_again(at: &At<String>, first: Option<Place>) -> Diagnostic {
@@ -60,11 +73,12 @@ fn named_again(at: &At<String>, first: Option<Place>) -> Diagnostic {
     }
 }
 
-/// Without descriptors there are no methods to call.
-fn none(files: &[File], context: &mut Context) {
+/// Tells when something needs descriptors and there are none: without them there are no methods to call.
+fn none(files: &[File], context: &mut Context) -> bool {
     let told = files.iter().any(|file| file.raw.key("descriptors").is_some());
     let needed = files.iter().find(|file| !file.raw.routes.is_empty() || !file.raw.services.is_empty());
-    if let Some(file) = needed.filter(|_| !told) {
+    let Some(file) = needed else { return false };
+    if !told {
         let place = file.raw.key("routes").or_else(|| file.raw.key("services"));
         let mut diagnostic = Diagnostic::error(Code::NoDescriptors, "nothing describes the gRPC services")
             .with_help("add `descriptors: [shop.binpb]` (made by protoc, buf or `gateway descriptors`) or `descriptors: [proto/]`");
@@ -73,6 +87,7 @@ fn none(files: &[File], context: &mut Context) {
         }
         context.push(diagnostic);
     }
+    true
 }
 
 fn finding(

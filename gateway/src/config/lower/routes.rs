@@ -18,7 +18,7 @@ use super::upstreams::Upstreams;
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
-use crate::config::raw::{At, RawSettings};
+use crate::config::raw::{At, RawSettings, RawTargets};
 use crate::config::suggest;
 use crate::route::{HostPattern, Origin, OriginKind, RoutePlan, Table, Target, Targets};
 
@@ -189,32 +189,16 @@ fn targets(
     context: &mut Context,
 ) -> Option<Targets> {
     used.services.insert(service.to_owned());
-    let mirror = match &settings.mirror {
-        Some(name) => Some(inputs.upstreams.resolve(name, context)?),
+    // Every name is looked up before any of them ends this, so that all unknown ones are told.
+    let mirror = settings.mirror.as_ref().map(|name| inputs.upstreams.resolve(name, context));
+    used.upstreams.extend(mirror.clone().flatten());
+    let named = settings.upstream.as_ref().map(|named| by_share(named, inputs, used, context));
+    let mirror = match mirror {
+        Some(mirror) => Some(mirror?),
         None => None,
     };
-    used.upstreams.extend(mirror.clone());
-    let mut targets = Vec::new();
-    if let Some(named) = &settings.upstream {
-        let mut weight_sum = 0;
-        for (name, share) in &named.names {
-            let weight = share.as_ref().map_or(100, |share| u32::from(share.value));
-            weight_sum += weight;
-            let upstream = inputs.upstreams.resolve(name, context)?;
-            used.upstreams.insert(Arc::clone(&upstream));
-            targets.push(target(upstream, weight, inputs));
-        }
-        if weight_sum != 100 {
-            context.push(
-                Diagnostic::error(
-                    Code::BadValue,
-                    format!("the shares of the upstreams add up to {weight_sum}%"),
-                )
-                .at(named.place, "")
-                .with_help("let them add up to 100%"),
-            );
-        }
-        return Some(Targets { upstreams: targets, mirror });
+    if let Some(upstreams) = named {
+        return Some(Targets { upstreams: upstreams?, mirror });
     }
     let Some(entry) = inputs.services.get(service) else {
         context.push(no_upstream(service, place, inputs));
@@ -222,8 +206,30 @@ fn targets(
     };
     let upstream = entry.upstream.clone()?;
     used.upstreams.insert(Arc::clone(&upstream));
-    targets.push(target(upstream, 100, inputs));
-    Some(Targets { upstreams: targets, mirror })
+    Some(Targets { upstreams: vec![target(upstream, 100, inputs)], mirror })
+}
+
+/// The upstreams that a route names itself.
+fn by_share(
+    named: &RawTargets,
+    inputs: &Inputs<'_>,
+    used: &mut Used,
+    context: &mut Context,
+) -> Option<Vec<Target>> {
+    let shares =
+        named.names.iter().map(|(_, share)| share.as_ref().map_or(100, |share| u32::from(share.value)));
+    let sum: u32 = shares.clone().sum();
+    if sum != 100 {
+        context.push(
+            Diagnostic::error(Code::BadValue, format!("the shares of the upstreams add up to {sum}%"))
+                .at(named.place, "")
+                .with_help("let them add up to 100%"),
+        );
+    }
+    let found: Vec<Option<Arc<str>>> =
+        named.names.iter().map(|(name, _)| inputs.upstreams.resolve(name, context)).collect();
+    used.upstreams.extend(found.iter().flatten().cloned());
+    found.into_iter().zip(shares).map(|(upstream, weight)| Some(target(upstream?, weight, inputs))).collect()
 }
 
 fn target(upstream: Arc<str>, weight: u32, inputs: &Inputs<'_>) -> Target {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::http;
 use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
 use super::route::{self, RawRoute, RawSettings};
@@ -22,6 +23,7 @@ const KEYS: &[&str] = &[
     "services",
     "defaults",
     "routes",
+    "http",
     "json",
     "errors",
     "limits",
@@ -105,7 +107,11 @@ impl RawFile {
         let Some(entries) = reader.entries(node, "a mapping of settings, as `routes:`") else {
             return file;
         };
+        let is_service = entries.iter().any(|(key, _)| key.name == "http");
         for (key, value) in entries {
+            if is_service && http::BESIDES.contains(&key.name.as_str()) {
+                continue;
+            }
             file.read_key(key, value, reader);
             file.keys.push(key.clone());
         }
@@ -117,31 +123,36 @@ impl RawFile {
             "listeners" => self.listeners = listeners(value, reader),
             "admin" => self.admin = admin(key, value, reader),
             "include" => {
-                let items = reader.one_or_more(value, "a list of files");
+                let items = reader.one_or_more(value, "a list of files, as `- routes.d/*.yaml`");
                 self.include =
                     items.iter().filter_map(|item| reader.name(item, "the path of a file")).collect();
             }
             "descriptors" => {
-                let items = reader.one_or_more(value, "a list of descriptor sources");
+                let items = reader.one_or_more(value, "a list of descriptor sources, as `- proto/`");
                 self.descriptors = items.iter().filter_map(|item| descriptor(item, reader)).collect();
             }
             "upstreams" => {
-                for (name, value) in reader.entries(value, "upstreams by their names").unwrap_or_default() {
+                for (name, value) in reader
+                    .entries(value, "upstreams by their names, as `users: {address: localhost:50051}`")
+                    .unwrap_or_default()
+                {
                     self.upstreams.push((name.clone(), upstream::read(name, value, reader)));
                 }
             }
             "services" => {
-                for (name, value) in
-                    reader.entries(value, "gRPC services by their full names").unwrap_or_default()
+                for (name, value) in reader
+                    .entries(value, "gRPC services by their full names, as `shop.v1.Users: users`")
+                    .unwrap_or_default()
                 {
                     self.services.push((name.clone(), service::read(value, reader)));
                 }
             }
             "defaults" => self.defaults = route::read_defaults(value, reader),
             "routes" => {
-                let items = reader.items(value, "a list of routes");
-                self.routes = items.iter().filter_map(|item| route::read(item, reader)).collect();
+                let items = reader.items(value, "a list of routes, as `- get: /users/{id}`");
+                self.routes.extend(items.iter().filter_map(|item| route::read(item, reader)));
             }
+            "http" => self.routes.extend(http::read(value, reader)),
             "json" => self.json = json(value, reader),
             "errors" => self.errors = reader.choice(value, ERROR_FORMATS),
             "limits" => self.limits = limits(value, reader),
@@ -150,7 +161,7 @@ impl RawFile {
             "log" => self.log = log(value, reader),
             "drain" => self.drain = reader.duration_or_zero(value),
             name if NOT_YET.contains(&name) => reader.not_supported(key),
-            _ => reader.unknown_key(key, "the top level", &[KEYS, NOT_YET].concat()),
+            _ => reader.unknown_key_besides(key, "the top level", KEYS, NOT_YET),
         }
     }
 }
@@ -160,12 +171,12 @@ const ERROR_FORMATS: &[(&str, ErrorFormat)] =
 
 fn listeners(node: &Node, reader: &mut Reader<'_>) -> Vec<RawListener> {
     let mut listeners = Vec::new();
-    for item in reader.items(node, "a list of listeners") {
+    for item in reader.items(node, "a list of listeners, as `- address: 0.0.0.0:3000`") {
         let mut address = None;
         let Some(entries) = reader.entries(item, "a listener, as `address: 0.0.0.0:3000`") else {
             continue;
         };
-        let told = entries.iter().any(|(key, _)| key.name == "address");
+        let told = Reader::has(&entries, "address", &["address", "tls", "proxy_protocol"]);
         for (key, value) in entries {
             match key.name.as_str() {
                 "address" => address = reader.name(value, "an address, as 0.0.0.0:3000"),
@@ -184,7 +195,7 @@ fn listeners(node: &Node, reader: &mut Reader<'_>) -> Vec<RawListener> {
 fn admin(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<At<String>> {
     let mut address = None;
     let entries = reader.entries(node, "`address: 127.0.0.1:9901`")?;
-    let told = entries.iter().any(|(key, _)| key.name == "address");
+    let told = Reader::has(&entries, "address", &["address"]);
     for (key, value) in entries {
         match key.name.as_str() {
             "address" => address = reader.name(value, "an address, as 127.0.0.1:9901"),

@@ -65,34 +65,57 @@ fn syntax_error(sources: &Sources, file: FileId, error: &serde_yaml::Error) -> D
     let source = sources.text(file).lines().nth(usize::try_from(line).map_or(0, |l| l.max(1) - 1));
     let source = source.unwrap_or("");
 
-    let (message, help): (&str, Option<&str>) = if message.contains("multiple YAML documents") {
-        (
-            "a file holds one document",
-            Some("remove what follows `---`, or move it to a file of its own and `include` it"),
-        )
-    } else if source.trim_start_matches(' ').starts_with('\t') {
+    if source.trim_start_matches(' ').starts_with('\t') {
         let tab = source.find('\t').unwrap_or(0) as u64 + 1;
         place = sources.place_of(file, line, tab);
-        ("a tab in the indentation", Some("YAML is indented with spaces"))
-    } else if source.contains("${") || source.contains('{') && source.contains("}}") {
-        (
-            message,
-            Some(
-                "inside `{…}` and `[…]`, quote values that hold braces, brackets or commas: {get: \"/users/{id}\"}",
-            ),
-        )
-    } else if source.trim_end().ends_with(": *") || source.contains(": *\"") {
-        (message, Some("a bare `*` begins a YAML alias; write \"*\""))
-    } else if message.contains("mapping values are not allowed") {
-        (message, Some("indent keys of one mapping alike, and quote values that contain `: `"))
-    } else if message.contains("unexpected character") {
-        (message, Some("quote the value"))
-    } else {
-        (message, None)
-    };
+    }
+    let (message, help) = explain(message, source);
     Diagnostic::error(Code::YamlSyntax, format!("not valid YAML: {message}"))
         .at(place, "here")
         .with_help_if(help.map(str::to_owned))
+}
+
+/// What the parser says, in words for those who do not know its grammar, and what to do about it.
+fn explain<'m>(message: &'m str, source: &str) -> (&'m str, Option<&'static str>) {
+    if message.contains("multiple YAML documents") {
+        return (
+            "a file holds one document",
+            Some("remove what follows `---`, or move it to a file of its own and `include` it"),
+        );
+    }
+    if source.trim_start_matches(' ').starts_with('\t') {
+        return ("a tab in the indentation", Some("YAML is indented with spaces"));
+    }
+    if message.contains("unknown anchor") {
+        return (message, Some("give a value that name with `&name` further up, or quote this one"));
+    }
+    if message.contains("anchor or alias") {
+        let help = "a bare `*` begins the name of an alias; write \"*\" in quotes for a star";
+        return (message.strip_prefix("while scanning an anchor or alias, ").unwrap_or(message), Some(help));
+    }
+    if message.contains("flow") && source.contains("${") {
+        return (
+            message,
+            Some("inside `{…}` and `[…]`, quote values that hold a variable: {address: \"${HOST}:50051\"}"),
+        );
+    }
+    if message.contains("flow") {
+        let help = "close every `{` and `[`, and inside them quote values that hold braces or commas: {get: \"/users/{id}\"}";
+        return (message, Some(help));
+    }
+    if message.contains("illegal placement") {
+        return (message, Some("a `{`, `[` or quote further up is probably not closed"));
+    }
+    if message.contains("unclosed quote") {
+        return (message, Some("end the value with the quote that it begins with"));
+    }
+    if message.contains("mapping values are not allowed") {
+        return (message, Some("indent keys of one mapping alike, and quote values that contain `: `"));
+    }
+    if message.contains("unexpected character") {
+        return (message, Some("quote the value"));
+    }
+    (message, None)
 }
 
 /// What the deserializer hands over, before places are ours.

@@ -21,6 +21,9 @@ impl<T> At<T> {
     }
 }
 
+/// The largest count; nobody means an upper bound by it.
+const ANY: u64 = u32::MAX as u64;
+
 /// Where findings go while a file is read.
 pub(in crate::config) struct Reader<'r> {
     sources: &'r Sources,
@@ -121,8 +124,19 @@ impl<'r> Reader<'r> {
     }
 
     pub(in crate::config) fn unknown_key(&mut self, key: &Key, of: &str, known: &[&str]) {
-        let help = suggest::did_you_mean(&key.name, known.iter().copied())
-            .unwrap_or_else(|| format!("{of} takes: {}", suggest::list(known.iter().copied())));
+        self.unknown_key_besides(key, of, known, &[]);
+    }
+
+    /// As [`Self::unknown_key`]; `not_yet` may be meant, but is not offered.
+    pub(in crate::config) fn unknown_key_besides(
+        &mut self,
+        key: &Key,
+        of: &str,
+        known: &[&str],
+        not_yet: &[&str],
+    ) {
+        let help = suggest::did_you_mean(&key.name, known.iter().chain(not_yet).copied())
+            .unwrap_or_else(|| format!("{of} takes: {}", suggest::all(known.iter().copied())));
         self.push(
             Diagnostic::error(Code::UnknownKey, format!("unknown key `{}` in {of}", key.name))
                 .at(key.place, "no such key")
@@ -145,6 +159,14 @@ impl<'r> Reader<'r> {
                 .at(place, format!("`{key}` is missing"))
                 .with_help(format!("add `{key}: {example}`")),
         );
+    }
+
+    /// Whether a key is there, or one that was probably meant to be it, which is told about anyway.
+    pub(in crate::config) fn has(entries: &[(&Key, &Node)], name: &str, known: &[&str]) -> bool {
+        entries.iter().any(|(key, _)| {
+            let is_known = known.contains(&key.name.as_str());
+            key.name == name || !is_known && suggest::nearest(&key.name, known.iter().copied()) == Some(name)
+        })
     }
 
     pub(in crate::config) fn bad(
@@ -205,7 +227,10 @@ impl<'r> Reader<'r> {
 
     /// A whole number from `min` to `max`.
     pub(in crate::config) fn integer(&mut self, node: &Node, min: u64, max: u64) -> Option<At<u64>> {
-        let expected = format!("a whole number from {min} to {max}");
+        let expected = match max {
+            ANY => format!("a whole number, {min} or more"),
+            _ => format!("a whole number from {min} to {max}"),
+        };
         let scalar = self.scalar(node, &expected)?;
         match scalar.parse::<u64>() {
             Ok(value) if (min..=max).contains(&value) => Some(At::new(value, node.place)),
@@ -218,7 +243,7 @@ impl<'r> Reader<'r> {
     }
 
     pub(in crate::config) fn number32(&mut self, node: &Node, min: u32) -> Option<At<u32>> {
-        let At { value, place } = self.integer(node, min.into(), u32::MAX.into())?;
+        let At { value, place } = self.integer(node, min.into(), ANY)?;
         Some(At::new(u32::try_from(value).unwrap_or(u32::MAX), place))
     }
 

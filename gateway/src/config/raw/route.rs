@@ -8,8 +8,8 @@ use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 
-const METHODS: &[&str] = &["get", "put", "post", "delete", "patch", "custom"];
-const BINDING: &[&str] = &["body", "response_body"];
+pub(super) const METHODS: &[&str] = &["get", "put", "post", "delete", "patch", "custom"];
+pub(super) const BINDING: &[&str] = &["body", "response_body"];
 const SETTINGS: &[&str] = &["status", "timeout", "upstream", "mirror", "host", "unknown", "idempotent"];
 const NOT_YET: &[&str] = &["auth", "rate_limit", "set", "headers", "stream"];
 
@@ -142,7 +142,7 @@ pub(super) fn read_defaults(node: &Node, reader: &mut Reader<'_>) -> RawSettings
             let message = format!("`{name}` belongs to a route and has no default");
             reader.bad(Code::UnknownKey, key.place, message, "write it in the routes themselves");
         } else {
-            reader.unknown_key(key, "`defaults`", &[BINDING, SETTINGS, NOT_YET].concat());
+            reader.unknown_key_besides(key, "`defaults`", &[BINDING, SETTINGS].concat(), NOT_YET);
         }
     }
     settings
@@ -155,14 +155,13 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
     let mut methods = Vec::new();
     let mut grpc = None;
     let mut additional = Vec::new();
-    let mut told_grpc = false;
+    let told_grpc = Reader::has(&entries, "grpc", &keys());
+    let meant = entries.iter().any(|(key, _)| is_other_method(&key.name))
+        || METHODS.iter().any(|method| Reader::has(&entries, method, &keys()));
     for (key, value) in entries {
         match key.name.as_str() {
             name if METHODS.contains(&name) => methods.push((key, value)),
-            "grpc" => {
-                told_grpc = true;
-                grpc = reader.name(value, "a gRPC method, as shop.v1.Users/GetUser");
-            }
+            "grpc" => grpc = reader.name(value, "a gRPC method, as shop.v1.Users/GetUser"),
             "additional_bindings" => {
                 let items = reader.items(value, "a list of bindings");
                 additional = items.iter().filter_map(|item| read_additional(item, reader)).collect();
@@ -174,6 +173,9 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
     if !told_grpc {
         reader.missing(node.place, "a route", "grpc", "package.Service/Method");
     }
+    if methods.is_empty() && meant {
+        return None;
+    }
     let (method, path) = method_and_path(node.place, &methods, "a route", reader)?;
     let binding =
         RawBinding { method, path, body: settings.body.take(), response_body: settings.response_body.take() };
@@ -181,38 +183,43 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
 }
 
 fn read_additional(node: &Node, reader: &mut Reader<'_>) -> Option<RawBinding> {
-    const OF: &str = "an additional binding";
     let entries = reader.entries(node, "a binding, as `get: /orders`")?;
+    read_binding(node.place, &entries, "an additional binding", reader)
+}
+
+/// Reads what is a binding and nothing more.
+pub(super) fn read_binding(
+    place: Place,
+    entries: &[(&Key, &Node)],
+    of: &str,
+    reader: &mut Reader<'_>,
+) -> Option<RawBinding> {
     let mut methods = Vec::new();
     let (mut request, mut response) = (None, None);
     for (key, value) in entries {
         match key.name.as_str() {
-            name if METHODS.contains(&name) => methods.push((key, value)),
+            name if METHODS.contains(&name) => methods.push((*key, *value)),
             "body" => request = body(value, reader),
             "response_body" => response = body(value, reader),
             "additional_bindings" => {
                 let help = "list them beside each other, under the route";
                 reader.bad(Code::UnknownKey, key.place, "additional bindings do not nest", help);
             }
-            name if SETTINGS.contains(&name) || name == "grpc" => {
+            name if SETTINGS.contains(&name) || matches!(name, "grpc" | "selector") => {
                 let message = format!("`{name}` is said once, on the route, for all of its bindings");
-                reader.bad(
-                    Code::UnknownKey,
-                    key.place,
-                    message,
-                    "move it to the route, or make this a route of its own",
-                );
+                let help = "move it to the route, or make this a route of its own";
+                reader.bad(Code::UnknownKey, key.place, message, help);
             }
-            _ => reader.unknown_key(key, OF, &[METHODS, BINDING].concat()),
+            _ => reader.unknown_key(key, of, &[METHODS, BINDING].concat()),
         }
     }
-    let (method, path) = method_and_path(node.place, &methods, OF, reader)?;
+    let (method, path) = method_and_path(place, &methods, of, reader)?;
     Some(RawBinding { method, path, body: request, response_body: response })
 }
 
 fn unknown_key(key: &Key, reader: &mut Reader<'_>) {
     let name = key.name.as_str();
-    if matches!(name, "head" | "options" | "trace" | "connect" | "any") {
+    if is_other_method(name) {
         let kind = if name == "any" { "\"*\"".to_owned() } else { name.to_uppercase() };
         let message = format!("unknown key `{name}` in a route");
         reader.bad(
@@ -223,8 +230,17 @@ fn unknown_key(key: &Key, reader: &mut Reader<'_>) {
         );
         return;
     }
-    let known = [METHODS, &["grpc", "additional_bindings"], BINDING, SETTINGS, NOT_YET].concat();
-    reader.unknown_key(key, "a route", &known);
+    reader.unknown_key_besides(key, "a route", &keys(), NOT_YET);
+}
+
+/// The keys of a route.
+fn keys() -> Vec<&'static str> {
+    [METHODS, &["grpc", "additional_bindings"], BINDING, SETTINGS].concat()
+}
+
+/// Methods that other notations have a key for, and this one has `custom`.
+fn is_other_method(name: &str) -> bool {
+    matches!(name, "head" | "options" | "trace" | "connect" | "any")
 }
 
 /// The one HTTP method of a binding.

@@ -110,7 +110,7 @@ pub(super) fn read(name: &Key, node: &Node, reader: &mut Reader<'_>) -> RawUpstr
     let Some(entries) = reader.entries(node, "an upstream, as `address: localhost:50051`") else {
         return upstream;
     };
-    if !entries.iter().any(|(key, _)| key.name == "address") {
+    if !Reader::has(&entries, "address", KEYS) {
         let of = format!("upstream `{}`", name.name);
         reader.missing(name.place, &of, "address", "localhost:50051");
     }
