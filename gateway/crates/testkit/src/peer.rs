@@ -101,6 +101,8 @@ pub fn framed(flags: u8, message: &[u8]) -> Bytes {
     out.freeze()
 }
 
+/// Calls of this path are echoed as they come, message by message, whatever the script says.
+pub const DUPLEX: &str = "/test.Echo/Duplex";
 const HEALTH: &str = "/grpc.health.v1.";
 
 type Script = dyn Fn(Received) -> Reaction + Send + Sync;
@@ -356,6 +358,9 @@ async fn answer(
     orders: Orders,
 ) {
     let (head, mut body) = request.into_parts();
+    if head.uri.path() == DUPLEX {
+        return echo_as_it_comes(body, respond).await;
+    }
     let mut wire = BytesMut::new();
     while let Some(Ok(chunk)) = body.data().await {
         let _ = body.flow_control().release_capacity(chunk.len());
@@ -379,6 +384,21 @@ async fn answer(
         Some((reaction, orders)) => perform(reaction, respond, &orders).await,
         None => shared.cancelled.send_modify(|count| *count += 1),
     }
+}
+
+async fn echo_as_it_comes(mut body: RecvStream, mut respond: SendResponse<Bytes>) {
+    let Ok(mut send) = respond.send_response(response(200, grpc_head()), false) else { return };
+    while let Some(Ok(mut chunk)) = body.data().await {
+        let _ = body.flow_control().release_capacity(chunk.len());
+        while !chunk.is_empty() {
+            send.reserve_capacity(chunk.len());
+            let Some(Ok(room)) = std::future::poll_fn(|cx| send.poll_capacity(cx)).await else { return };
+            if send.send_data(chunk.split_to(room.min(chunk.len())), false).is_err() {
+                return;
+            }
+        }
+    }
+    let _ = send.send_trailers(fields(vec![("grpc-status", "0".into())]));
 }
 
 /// Waits for the reaction's time to come, or for the caller to go away (`None`).

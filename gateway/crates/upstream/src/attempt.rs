@@ -123,7 +123,7 @@ async fn read_message(body: &mut RecvStream, mut messages: Messages) -> Result<O
     if messages.is_between_messages() { Ok(message) } else { Err(CallError::Truncated) }
 }
 
-async fn data(body: &mut RecvStream) -> Result<Option<Bytes>, CallError> {
+pub(crate) async fn data(body: &mut RecvStream) -> Result<Option<Bytes>, CallError> {
     match poll_fn(|cx| body.poll_data(cx)).await {
         None => Ok(None),
         Some(Ok(chunk)) => Ok(Some(chunk)),

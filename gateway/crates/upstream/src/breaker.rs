@@ -1,5 +1,6 @@
 //! The circuit breaker: how much may be under way to an upstream at once, counted over all workers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::error::{CallError, Limit};
@@ -31,6 +32,24 @@ impl<'a> Permit<'a> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A call that is counted as long as its stream lives.
+#[derive(Debug)]
+pub(crate) struct OwnedPermit(Arc<Breaker>);
+
+impl OwnedPermit {
+    pub(crate) fn enter(breaker: &Arc<Breaker>) -> Result<Self, CallError> {
+        // Counted by hand from here on.
+        std::mem::forget(breaker.enter()?);
+        Ok(Self(Arc::clone(breaker)))
+    }
+}
+
+impl Drop for OwnedPermit {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Relaxed);
     }
 }
 

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::RecvStream;
 use h2::client::SendRequest;
 use http::HeaderMap;
 use http::uri::PathAndQuery;
@@ -166,7 +165,8 @@ impl Client<'_> {
             return Ok(code::from_http(head.status.as_u16()));
         }
         let mut messages = Messages::new(Encoding::of(&head.headers), LIMIT);
-        while let Some(chunk) = next_chunk(&mut body).await? {
+        while let Some(chunk) = attempt::data(&mut body).await? {
+            body.flow_control().release_capacity(chunk.len())?;
             messages.push(chunk);
             while let Some(message) = messages.next()? {
                 each(message);
@@ -174,17 +174,6 @@ impl Client<'_> {
         }
         let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
         Ok(status::read(&trailers).map_or(code::UNKNOWN, |status| status.code))
-    }
-}
-
-async fn next_chunk(body: &mut RecvStream) -> Result<Option<Bytes>, CallError> {
-    match poll_fn(|cx| body.poll_data(cx)).await {
-        None => Ok(None),
-        Some(chunk) => {
-            let chunk = chunk?;
-            body.flow_control().release_capacity(chunk.len())?;
-            Ok(Some(chunk))
-        }
     }
 }
 

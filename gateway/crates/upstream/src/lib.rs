@@ -24,6 +24,7 @@ mod connection;
 mod dial;
 mod endpoint;
 mod error;
+mod exchange;
 mod health;
 mod lookout;
 mod metrics;
@@ -46,6 +47,7 @@ pub use address::{Address, AddressError, Scheme, Target};
 pub use call::{Answer, Call, DEFAULT_MAX_RESPONSE, Status};
 pub use condition::Condition;
 pub use error::{CallError, Limit, NoEndpoint, StartError, TlsError, Verdict};
+pub use exchange::{End, Event, Exchange, Receiver, Request, Sender};
 pub use reach::Reach;
 pub use spec::{
     Balance, BreakerSpec, Codes, HealthCheckSpec, Identity, KeepaliveSpec, OutlierSpec, Pem, Percent,

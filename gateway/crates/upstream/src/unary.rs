@@ -24,7 +24,7 @@ const BUDGET_PATIENCE: Duration = Duration::from_secs(1);
 /// A deadline that passes sooner than this says more about the caller's haste than about the endpoint.
 const HASTE: Duration = Duration::from_secs(1);
 
-type Tried = SmallVec<[Arc<Endpoint>; 3]>;
+pub(crate) type Tried = SmallVec<[Arc<Endpoint>; 3]>;
 
 /// How one try ended; `None` if it took longer than one try may, and another endpoint is there to be asked within the budget.
 type Outcome = Option<Result<Answer, CallError>>;
@@ -127,7 +127,7 @@ impl Upstream {
         Some(outcome.unwrap_or(Err(CallError::Deadline)))
     }
 
-    fn again(&self, tried: &mut Tried, endpoint: Arc<Endpoint>) {
+    pub(crate) fn again(&self, tried: &mut Tried, endpoint: Arc<Endpoint>) {
         self.metrics().retries.fetch_add(1, Relaxed);
         tried.push(endpoint);
     }
@@ -157,9 +157,24 @@ impl Upstream {
     }
 
     /// Counts a try for or against its endpoint.
-    fn record(&self, endpoint: &Arc<Endpoint>, outcome: &Result<Answer, CallError>, begun: Instant) {
+    pub(crate) fn record(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        outcome: &Result<Answer, CallError>,
+        begun: Instant,
+    ) {
+        self.record_code(endpoint, outcome.as_ref().map(|answer| answer.status.code), begun);
+    }
+
+    /// The same, from the status code alone.
+    pub(crate) fn record_code(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        outcome: Result<u32, &CallError>,
+        begun: Instant,
+    ) {
         let code = match outcome {
-            Ok(answer) => answer.status.code,
+            Ok(code) => code,
             Err(error) if error.blames_endpoint() => error.code(),
             Err(_) => return,
         };

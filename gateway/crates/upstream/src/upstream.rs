@@ -46,7 +46,7 @@ pub struct Upstream {
     ejected: Arc<Notify>,
     members: Mutex<Members>,
     workers: Box<[Worker]>,
-    breaker: Breaker,
+    breaker: Arc<Breaker>,
     metrics: Arc<Metrics>,
     runtime: Handle,
 }
@@ -99,7 +99,7 @@ impl Upstream {
             ejected: Arc::default(),
             members: Mutex::default(),
             workers: (0..workers.max(1)).map(|_| Worker::new()).collect(),
-            breaker: Breaker::new(spec.circuit_breaker.clone()),
+            breaker: Arc::new(Breaker::new(spec.circuit_breaker.clone())),
             metrics: Arc::default(),
             runtime,
             spec,
@@ -230,7 +230,7 @@ impl Upstream {
         UpstreamView::of(&self.name, self.health(), endpoints, &self.metrics, &self.breaker)
     }
 
-    pub(crate) fn breaker(&self) -> &Breaker {
+    pub(crate) fn breaker(&self) -> &Arc<Breaker> {
         &self.breaker
     }
 

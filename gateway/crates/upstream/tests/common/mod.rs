@@ -44,3 +44,8 @@ pub async fn until(mut holds: impl FnMut() -> bool) {
     };
     tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the state within 20 s");
 }
+
+/// The same, and it may be repeated.
+pub fn idempotent(message: &[u8]) -> Call {
+    Call { idempotent: true, ..call(message) }
+}
