@@ -98,7 +98,9 @@ struct RetryInfo {
 mod tests {
     use super::*;
 
-    fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
+    type Fields = &'static [(&'static str, &'static str)];
+
+    fn map(fields: Fields) -> HeaderMap {
         fields.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_str(v).unwrap())).collect()
     }
 
@@ -107,7 +109,7 @@ mod tests {
         let status = |code, message: &str, details: Option<&'static [u8]>| {
             Some(Status { code, message: message.into(), details: details.map(Bytes::from_static) })
         };
-        let table: [(&[(&'static str, &str)], Option<Status>); 9] = [
+        let table: [(Fields, Option<Status>); 9] = [
             (&[], None),
             (&[("grpc-status", "0")], status(0, "", None)),
             (&[("grpc-status", "0"), ("x-a", "b")], status(0, "", None)),
@@ -135,7 +137,7 @@ mod tests {
         };
         let details = Bytes::from(RpcStatus { details: vec![any] }.encode_to_vec());
         let after = |ms| Pushback::After(Duration::from_millis(ms));
-        let table: [(&[(&'static str, &str)], Option<&Bytes>, Pushback); 6] = [
+        let table: [(Fields, Option<&Bytes>, Pushback); 6] = [
             (&[], None, Pushback::None),
             (&[("grpc-retry-pushback-ms", "250")], None, after(250)),
             (&[("grpc-retry-pushback-ms", "-1")], None, Pushback::Stop),

@@ -52,14 +52,11 @@ impl Upstream {
             let endpoint = self.pick(worker, &call, &tried).await?;
             let begun = Instant::now();
             let outcome = self.one_try(&call, worker, &endpoint, begun, &tries, &tried, &mut budget).await;
-            let outcome = match outcome {
-                Some(outcome) => outcome,
-                None => {
-                    self.record(&endpoint, &Err(CallError::Deadline), begun);
-                    tries.made += 1;
-                    self.again(&mut tried, endpoint);
-                    continue;
-                }
+            let Some(outcome) = outcome else {
+                self.record(&endpoint, &Err(CallError::Deadline), begun);
+                tries.made += 1;
+                self.again(&mut tried, endpoint);
+                continue;
             };
             self.record(&endpoint, &outcome, begun);
             if matches!(&outcome, Ok(answer) if answer.status.is_ok()) {
