@@ -5,25 +5,59 @@ pub(super) fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k s
     nearest(name, known).map(|known| format!("did you mean `{known}`?"))
 }
 
-/// The nearest of `known`, when at most a third of it differs. Case, `-` and `_` count little.
+/// The nearest of `known`: at most a third of it differs, or the two begin alike, or `name` is a word of just one of them.
+/// Case, `-` and `_` count little.
 pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let folded = fold(name);
+    if folded.is_empty() {
+        return None;
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    by_distance(name, &folded, &known)
+        .or_else(|| by_beginning(&folded, &known))
+        .or_else(|| by_word(&folded, &known))
+}
+
+fn by_distance<'k>(name: &str, folded: &str, known: &[&'k str]) -> Option<&'k str> {
     let len = folded.chars().count();
     known
-        .into_iter()
+        .iter()
         .filter_map(|candidate| {
             let other = fold(candidate);
-            let longest = len.max(other.chars().count());
+            let other_len = other.chars().count();
+            let longest = len.max(other_len);
+            let most = (longest / 3).max(1);
             // Cheap way out: the distance is at least the difference in length.
-            if len.abs_diff(other.chars().count()) > longest.div_ceil(3) {
+            if len.abs_diff(other_len) > most {
                 return None;
             }
-            let distance = strsim::osa_distance(&folded, &other);
-            let near = distance <= (longest / 3).max(1) && distance < longest;
-            near.then_some((distance, candidate))
+            let distance = strsim::osa_distance(folded, &other);
+            (distance <= most && distance < longest).then_some((distance, *candidate))
         })
         .min_by_key(|(distance, candidate)| (*distance, candidate.len().abs_diff(name.len()), *candidate))
         .map(|(_, candidate)| candidate)
+}
+
+/// The one that begins most alike: four letters at least, and half of the longer.
+fn by_beginning<'k>(folded: &str, known: &[&'k str]) -> Option<&'k str> {
+    known
+        .iter()
+        .filter_map(|candidate| {
+            let other = fold(candidate);
+            let alike = folded.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+            let longest = folded.chars().count().max(other.chars().count());
+            (alike >= 4 && alike * 2 >= longest).then_some((alike, *candidate))
+        })
+        .max_by_key(|(alike, candidate)| (*alike, std::cmp::Reverse(*candidate)))
+        .map(|(_, candidate)| candidate)
+}
+
+/// The only one that has the name as one of its words.
+fn by_word<'k>(folded: &str, known: &[&'k str]) -> Option<&'k str> {
+    let mut with_word =
+        known.iter().filter(|candidate| candidate.split(['_', '-', '.']).any(|word| fold(word) == folded));
+    let first = with_word.next()?;
+    with_word.next().is_none().then_some(*first)
 }
 
 /// `a, b, c`, at most twelve of them.
@@ -55,12 +89,14 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_found_only_when_it_is_near() {
-        let known = ["timeout", "connect_timeout", "retry", "balance", "tls"];
+        let known = ["timeout", "connect_timeout", "retry", "balance", "tls", "outlier_detection"];
         for (name, expected) in [
             ("timout", Some("timeout")),
             ("Timeout", Some("timeout")),
             ("connectTimeout", Some("connect_timeout")),
-            ("retires", Some("retry")),
+            ("retries", Some("retry")),
+            ("outlier", Some("outlier_detection")),
+            ("connect", Some("connect_timeout")),
             ("ballance", Some("balance")),
             ("tsl", Some("tls")),
             ("colour", None),
