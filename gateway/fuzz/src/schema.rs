@@ -65,11 +65,18 @@ pub fn is_regular(message: &MessageDescriptor, mut wire: &[u8]) -> bool {
                 return false;
             }
         }
-        if wire_type == WireType::StartGroup || !is_of_enum(&field, value, packed) {
+        if wire_type == WireType::StartGroup || !is_text(&field, value) || !is_of_enum(&field, value, packed)
+        {
             return false;
         }
     }
     true
+}
+
+/// Whether a string is UTF-8. We refuse one that is not when it is printed, not when a later one replaces it.
+fn is_text(field: &FieldDescriptor, mut value: &[u8]) -> bool {
+    let is_string = matches!(field.kind(), Kind::String);
+    !is_string || decode_varint(&mut value).is_ok() && std::str::from_utf8(value).is_ok()
 }
 
 /// Whether a closed enum has a value for each number. Other numbers are unknown fields, but not to prost-reflect.

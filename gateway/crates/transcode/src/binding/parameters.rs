@@ -21,6 +21,9 @@ pub(crate) const MAX_PARAMETERS: usize = 1000;
 /// How deep a parameter may reach into nested messages. Recursive messages have no end of their own.
 const MAX_SEGMENTS: usize = 32;
 
+/// No part of a name that another would put right.
+const NOTHING: Range<usize> = 0..0;
+
 /// Which fields the query may fill.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Open {
@@ -35,8 +38,8 @@ pub(crate) enum Open {
 /// A parameter's name, resolved.
 enum Target<'s> {
     Field(Steps<'s>),
-    /// The name leads nowhere; a name that does, if one is near.
-    Unknown(Option<String>),
+    /// The name leads nowhere: this part of it is no field of this message.
+    Unknown(&'s MessagePlan, Range<usize>),
     /// The name leads to something that text cannot fill, and why.
     Closed(String),
 }
@@ -80,12 +83,8 @@ fn one<'s, 'r>(
     }
     let steps = match resolve(schema, request, &name) {
         Target::Field(steps) => steps,
-        Target::Unknown(near) => {
-            let describe = || match near {
-                Some(near) => format!("no such query parameter; did you mean `{near}`?"),
-                None => "no such query parameter".to_owned(),
-            };
-            return report.unknown(&name, Reason::UnknownParameter, describe);
+        Target::Unknown(parent, segment) => {
+            return report.unknown(&name, Reason::UnknownParameter, || unknown(parent, &name, segment));
         }
         Target::Closed(why) => return report.unknown(&name, Reason::UnknownParameter, || why),
     };
@@ -145,7 +144,7 @@ fn resolve<'s>(schema: &'s Schema, request: &'s MessagePlan, name: &str) -> Targ
     let mut start = 0;
     while let Some(segment) = segments.next() {
         let Some(field) = parent.field_by_key(segment.as_bytes()).filter(|field| !field.is_extension) else {
-            return Target::Unknown(near(parent, name, start..start + segment.len()));
+            return Target::Unknown(parent, start..start + segment.len());
         };
         steps.push(Step { parent, field });
         start += segment.len() + 1;
@@ -164,15 +163,21 @@ fn resolve<'s>(schema: &'s Schema, request: &'s MessagePlan, name: &str) -> Targ
             (Shape::Closed(what), _) => {
                 return Target::Closed(format!("`{segment}` is {what}, which a query cannot hold"));
             }
-            (Shape::Leaf | Shape::Leaves, true) => return Target::Unknown(None),
+            (Shape::Leaf | Shape::Leaves, true) => return Target::Unknown(parent, NOTHING),
         }
     }
-    Target::Unknown(None)
+    Target::Unknown(request, NOTHING)
 }
 
-/// The whole name with its unknown segment put right.
-fn near(parent: &MessagePlan, name: &str, segment: Range<usize>) -> Option<String> {
+/// What to say of a name that leads nowhere: with its unknown segment put right, if another name is near.
+fn unknown(parent: &MessagePlan, name: &str, segment: Range<usize>) -> String {
     let names = parent.fields.iter().filter(|field| !field.is_extension).map(|field| &*field.json_name);
-    let near = nearest(name.get(segment.clone())?, names)?;
-    Some(format!("{}{near}{}", name.get(..segment.start)?, name.get(segment.end..)?))
+    let near = name.get(segment.clone()).and_then(|segment| nearest(segment, names));
+    let whole = near.and_then(|near| Some((name.get(..segment.start)?, near, name.get(segment.end..)?)));
+    match whole {
+        Some((before, near, after)) => {
+            format!("no such query parameter; did you mean `{before}{near}{after}`?")
+        }
+        None => "no such query parameter".to_owned(),
+    }
 }

@@ -5,43 +5,66 @@ const LONGEST: usize = 64;
 
 /// The name nearest to `wrong`, if one is so near that it was probably meant.
 pub(crate) fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    if wrong.len() > LONGEST {
-        return None;
-    }
-    let limit = (wrong.chars().count() / 3).max(1);
-    let near = names.filter_map(|name| Some((distance(wrong, name, limit)?, name)));
+    let wrong = Folded::new(wrong).filter(|wrong| wrong.length > 0)?;
+    let limit = (wrong.letters().len() / 3).max(1);
+    let near = names.filter_map(|name| Some((distance(&wrong, &Folded::new(name)?, limit)?, name)));
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// The edits (insert, remove, replace, swap neighbours; case is free) between two names, up to `limit`.
-fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
-    let (a, b) = (fold(a), fold(b));
+/// A name without case and underscores, which is what camelCase and snake_case differ in.
+struct Folded {
+    letters: [u8; LONGEST],
+    length: usize,
+}
+
+impl Folded {
+    fn new(name: &str) -> Option<Self> {
+        let mut folded = Self { letters: [0; LONGEST], length: 0 };
+        for letter in name.bytes().filter(|byte| *byte != b'_') {
+            *folded.letters.get_mut(folded.length)? = letter.to_ascii_lowercase();
+            folded.length += 1;
+        }
+        Some(folded)
+    }
+
+    fn letters(&self) -> &[u8] {
+        self.letters.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// The edits (insert, remove, replace, swap neighbours) between two names, up to `limit`.
+fn distance(a: &Folded, b: &Folded, limit: usize) -> Option<usize> {
+    let (a, b) = (a.letters(), b.letters());
     if a.len().abs_diff(b.len()) > limit {
         return None;
     }
     // Three rows of the edit matrix: the one being filled and the two above, for swaps.
-    let mut above: Vec<usize> = vec![0; b.len() + 1];
-    let mut last: Vec<usize> = (0..=b.len()).collect();
+    let (mut above, mut last, mut row) = ([0; LONGEST + 1], [0; LONGEST + 1], [0; LONGEST + 1]);
+    for (index, cell) in last.iter_mut().enumerate() {
+        *cell = index;
+    }
+    let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(LONGEST);
     for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
+        let mut left = i + 1;
+        let mut least = left;
+        row[0] = left;
         for (j, y) in b.iter().enumerate() {
-            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
-            let mut best = at(&last, j) + usize::from(x != y);
-            best = best.min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
+            let mut best = (at(&last, j) + usize::from(x != y)).min(at(&last, j + 1) + 1).min(left + 1);
+            if i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
                 best = best.min(at(&above, j - 1) + 1);
             }
-            row.push(best);
+            if let Some(cell) = row.get_mut(j + 1) {
+                *cell = best;
+            }
+            (left, least) = (best, least.min(best));
         }
-        above = std::mem::replace(&mut last, row);
+        // What has gone too far in every place comes back in none, but for a swap, which looks two rows up.
+        if least > limit + 1 {
+            return None;
+        }
+        (above, last, row) = (last, row, above);
     }
-    last.last().copied().filter(|distance| *distance <= limit)
-}
-
-/// Case and underscores are what camelCase and snake_case differ in.
-fn fold(name: &str) -> Vec<char> {
-    name.chars().filter(|character| *character != '_').flat_map(char::to_lowercase).collect()
+    Some(at(&last, b.len())).filter(|distance| *distance <= limit)
 }
 
 #[cfg(test)]
