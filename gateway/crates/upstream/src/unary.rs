@@ -51,6 +51,9 @@ impl Upstream {
         loop {
             let endpoint = self.pick(worker, &call, &tried).await?;
             let begun = Instant::now();
+            if begun >= call.deadline {
+                return Err(CallError::Deadline);
+            }
             let outcome = self.one_try(&call, worker, &endpoint, begun, &tries, &tried, &mut budget).await;
             let Some(outcome) = outcome else {
                 self.record(&endpoint, &Err(CallError::Deadline), begun);

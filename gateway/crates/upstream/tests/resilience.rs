@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::{call, idempotent, spec, started, until, upstream};
+use testkit::link::Link;
 use testkit::peer::{Peer, Reaction};
 use upstream::{
-    Address, Balance, BreakerSpec, CallError, Codes, Health, HealthCheckSpec, Limit, NoEndpoint, Reach,
-    RetrySpec, Upstream, UpstreamSpec, code,
+    Address, Balance, BreakerSpec, CallError, Codes, Health, HealthCheckSpec, KeepaliveSpec, Limit,
+    NoEndpoint, Reach, RetrySpec, Upstream, UpstreamSpec, code,
 };
 
 fn answer() -> Reaction {
@@ -378,4 +379,113 @@ async fn what_cannot_be_started_is_said() {
     let error = Upstream::start("users", spec, 1).unwrap_err();
     assert_eq!(error.to_string(), "upstream `users`: ca: no certificate in it");
     assert_eq!(Codes::of(&[14, 99]), Codes::of(&[14]));
+}
+
+/// A keepalive and nothing else that finds dead connections.
+fn impatient(spec: UpstreamSpec) -> UpstreamSpec {
+    let keepalive =
+        KeepaliveSpec { interval: Duration::from_millis(50), timeout: Duration::from_millis(100) };
+    UpstreamSpec { keepalive: Some(keepalive), health_check: None, ..spec }
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_found_by_keepalive() {
+    let peer = Peer::start(|_| Reaction::Hang).await;
+    let link = Link::to(peer.address()).await.unwrap();
+    let spec = impatient(UpstreamSpec::new(vec![Address::parse(link.address()).unwrap()]));
+    let upstream = Upstream::start("test", spec, 1).unwrap();
+    let task = {
+        let upstream = Arc::clone(&upstream);
+        tokio::spawn(async move { upstream.unary(call(b"x")).await })
+    };
+    until(|| peer.calls() == 1).await;
+    let start = Instant::now();
+    link.freeze();
+    let error = task.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Disconnected(_)), "{error:?}");
+    assert!(start.elapsed() < Duration::from_secs(2), "before the deadline");
+    started(&upstream, Health::Unavailable).await;
+    link.thaw();
+    started(&upstream, Health::Connected).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_but_alive_is_not_taken_for_dead() {
+    let peer = Peer::start(|_| Reaction::After(Duration::from_millis(600), Box::new(answer()))).await;
+    let upstream = Upstream::start("test", impatient(spec(&[&peer])), 1).unwrap();
+    assert!(upstream.unary(call(b"x")).await.unwrap().status.is_ok());
+    assert_eq!(peer.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_call_whose_deadline_has_passed_is_not_sent() {
+    let peer = Peer::echo().await;
+    let upstream = upstream(&[&peer]);
+    started(&upstream, Health::Connected).await;
+    let mut late = call(b"x");
+    late.deadline = tokio::time::Instant::now();
+    assert_eq!(upstream.unary(late).await.unwrap_err(), CallError::Deadline);
+    assert_eq!(peer.calls(), 0);
+}
+
+#[tokio::test]
+async fn least_request_gives_a_slow_endpoint_less() {
+    let slow = Peer::start(|_| Reaction::After(Duration::from_millis(20), Box::new(answer()))).await;
+    let fast = Peer::start(|_| answer()).await;
+    let spec = UpstreamSpec { balance: Balance::LeastRequest, ..spec(&[&slow, &fast]) };
+    let upstream = Upstream::start("test", spec, 1).unwrap();
+    all_reachable(&upstream).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let upstream = Arc::clone(&upstream);
+        tasks.spawn(async move {
+            for _ in 0..50 {
+                upstream.unary(call(b"x")).await.unwrap();
+            }
+        });
+    }
+    while let Some(result) = tasks.join_next().await {
+        result.unwrap();
+    }
+    assert!(slow.calls() * 3 < fast.calls(), "{} and {}", slow.calls(), fast.calls());
+}
+
+#[tokio::test]
+async fn each_worker_has_connections_of_its_own() {
+    let peer = Peer::echo().await;
+    let upstream = Upstream::start("test", spec(&[&peer]), 3).unwrap();
+    for worker in 0..6 {
+        let mut call = call(b"x");
+        call.worker = worker;
+        upstream.unary(call).await.unwrap();
+    }
+    assert_eq!(upstream.view().endpoints[0].connections, 3);
+}
+
+#[tokio::test]
+async fn workers_may_run_on_runtimes_of_their_own_and_end() {
+    let peer = Peer::echo().await;
+    let upstream = Upstream::start("test", spec(&[&peer]), 2).unwrap();
+    // The second round finds the connections that the first one's runtimes left behind.
+    for _ in 0..2 {
+        let workers: Vec<_> = (0..2)
+            .map(|worker| {
+                let upstream = Arc::clone(&upstream);
+                tokio::task::spawn_blocking(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(async {
+                        for _ in 0..50 {
+                            let mut call = call(b"x");
+                            call.worker = worker;
+                            upstream.unary(call).await.unwrap();
+                        }
+                    });
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.await.unwrap();
+        }
+    }
+    assert_eq!(peer.calls(), 200);
 }
