@@ -19,7 +19,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 pub use body::Body;
-pub use listener::{BindError, Listener};
+pub use listener::{BindError, Listener, bind};
 pub use spec::{LimitsSpec, ListenerSpec, ListenerTls};
 pub use worker::{Admission, ConnectionSettings, Workers};
 

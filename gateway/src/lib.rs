@@ -1,8 +1,14 @@
 //! A declarative gateway between REST clients and gRPC services.
 #![forbid(unsafe_code)]
 
+pub mod admin;
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod descriptors;
 pub mod edge;
+pub mod proxy;
+pub mod reload;
 pub mod route;
+pub mod snapshot;
 pub mod telemetry;

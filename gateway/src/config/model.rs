@@ -100,3 +100,12 @@ pub enum LogFormat {
     /// An object a line.
     Json,
 }
+
+impl From<LogFormat> for crate::telemetry::logging::Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}

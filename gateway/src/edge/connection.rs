@@ -118,7 +118,6 @@ async fn serve_http1<H: Handler>(
         .max_headers(MAX_HEADERS)
         .max_buf_size(settings.max_head.max(MIN_BUFFER))
         .header_read_timeout(None)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(io), service);
     run!(connection, activity, drain)
 }

@@ -53,7 +53,7 @@ impl Listener {
     /// # Errors
     /// When it is taken, forbidden, or not of this machine.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        let bound = bind(address).map_err(|source| BindError { address, source })?;
+        let bound = bind(address)?;
         let address = bound.local_addr().unwrap_or(address);
         Ok(Self {
             socket: Some(bound),
@@ -92,7 +92,15 @@ impl Drop for Listener {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Binds and listens, nothing more.
+///
+/// # Errors
+/// When the address is taken, forbidden, or not of this machine.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    listen(address).map_err(|source| BindError { address, source })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     use socket2::{Domain, Protocol, Socket, Type};
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for the old process's closed connections.

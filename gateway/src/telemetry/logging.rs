@@ -1,5 +1,7 @@
 //! The log: set up once, its level changeable while the gateway runs.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -52,9 +54,11 @@ fn filter(level: &str) -> Result<EnvFilter, UnknownLevel> {
 pub fn init(format: Format) -> Level {
     let (filter, handle) = reload::Layer::new(EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let ready = match format {
         Format::Text => {
-            registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false).compact()).try_init()
+            let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
+            registry.with(lines.compact()).try_init()
         }
         Format::Json => {
             registry.with(fmt::layer().with_writer(std::io::stderr).json().flatten_event(true)).try_init()

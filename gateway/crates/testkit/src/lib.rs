@@ -1,5 +1,6 @@
-//! Scripted backends and a gateway on port 0, for tests.
+//! Scripted peers and backends, for tests.
 #![forbid(unsafe_code)]
 
+pub mod backend;
 pub mod link;
 pub mod peer;

@@ -1,0 +1,240 @@
+//! What the admin address shows, as its own serializable types.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use upstream::UpstreamView;
+
+use super::State;
+use crate::proxy::code::Code;
+use crate::reload::Entry;
+use crate::snapshot::Snapshot;
+use crate::telemetry::metrics::{Exposition, labels};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Route<'a> {
+    route: &'a str,
+    grpc: String,
+    upstream: String,
+    timeout_ms: u128,
+    status: u16,
+    origin: String,
+    requests: u64,
+}
+
+pub(super) fn routes(snapshot: &Snapshot) -> Vec<Route<'_>> {
+    let route = |target: &'_ crate::proxy::Target| {
+        let plan = &target.plan;
+        (plan.grpc.to_string(), plan.targets.to_string(), plan.origin.to_string(), target.metrics.requests())
+    };
+    snapshot
+        .targets
+        .iter()
+        .map(|target| {
+            let (grpc, upstream, origin, requests) = route(target);
+            Route {
+                route: &target.plan.name,
+                grpc,
+                upstream,
+                timeout_ms: target.plan.timeout.as_millis(),
+                status: target.plan.status.as_u16(),
+                origin,
+                requests,
+            }
+        })
+        .collect()
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Upstream {
+    name: String,
+    health: &'static str,
+    requests: u64,
+    active: u32,
+    pending: u32,
+    retries: u64,
+    connections_opened: u64,
+    failures: BTreeMap<&'static str, u64>,
+    endpoints: Vec<Endpoint>,
+}
+
+#[derive(Debug, Serialize)]
+struct Endpoint {
+    address: String,
+    state: String,
+    active: u32,
+    connections: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+}
+
+pub(super) fn upstreams(snapshot: &Snapshot) -> Vec<Upstream> {
+    snapshot.upstreams.iter().map(|(_, upstream)| Upstream::from(upstream.view())).collect()
+}
+
+impl From<UpstreamView> for Upstream {
+    fn from(view: UpstreamView) -> Self {
+        let endpoints = view.endpoints.into_iter().map(|endpoint| Endpoint {
+            address: endpoint.address.to_string(),
+            state: format!("{:?}", endpoint.reach).to_lowercase(),
+            active: endpoint.active,
+            connections: endpoint.connections,
+            last_error: endpoint.last_error.map(|error| error.to_string()),
+        });
+        Self {
+            name: view.name.to_string(),
+            health: health_word(view.health),
+            requests: view.requests,
+            active: view.active,
+            pending: view.pending,
+            retries: view.retries,
+            connections_opened: view.connections_opened,
+            failures: view.failures.into_iter().collect(),
+            endpoints: endpoints.collect(),
+        }
+    }
+}
+
+const fn health_word(health: upstream::Health) -> &'static str {
+    match health {
+        upstream::Health::Connected => "connected",
+        upstream::Health::Unavailable => "unavailable",
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Config {
+    version: u64,
+    listeners: Vec<String>,
+    admin: Option<String>,
+    upstreams: BTreeMap<String, UpstreamConfig>,
+    routes: usize,
+    errors: String,
+    limits: String,
+    health: Option<String>,
+    drain_ms: u128,
+    log: String,
+}
+
+#[derive(Debug, Serialize)]
+struct UpstreamConfig {
+    addresses: Vec<String>,
+    tls: bool,
+    timeout_ms: u128,
+    connect_timeout_ms: u128,
+    retry: String,
+}
+
+/// The configuration as it is in force. Keys and certificates are only said to be there.
+pub(super) fn config(snapshot: &Snapshot) -> Config {
+    let config = &snapshot.config;
+    let upstreams = config.upstreams.iter().map(|(name, spec)| {
+        let shown = UpstreamConfig {
+            addresses: spec.addresses.iter().map(ToString::to_string).collect(),
+            tls: spec.tls.is_some(),
+            timeout_ms: spec.timeout.as_millis(),
+            connect_timeout_ms: spec.connect_timeout.as_millis(),
+            retry: format!("{:?}", spec.retry),
+        };
+        (name.to_string(), shown)
+    });
+    Config {
+        version: snapshot.version,
+        listeners: config.listeners.iter().map(|listener| listener.address.to_string()).collect(),
+        admin: config.admin.as_ref().map(|admin| admin.address.to_string()),
+        upstreams: upstreams.collect(),
+        routes: config.routes.len(),
+        errors: format!("{:?}", config.errors).to_lowercase(),
+        limits: format!("{:?}", config.limits),
+        health: config.health.clone(),
+        drain_ms: config.drain.as_millis(),
+        log: format!("{:?}", config.log),
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Reload<'a> {
+    seconds_ago: u64,
+    trigger: String,
+    outcome: &'static str,
+    version: Option<u64>,
+    text: &'a str,
+}
+
+pub(super) fn reloads(entries: &[Entry]) -> Vec<Reload<'_>> {
+    let now = SystemTime::now();
+    let reload = |entry: &'_ Entry| now.duration_since(entry.at).unwrap_or_default().as_secs();
+    entries
+        .iter()
+        .map(|entry| Reload {
+            seconds_ago: reload(entry),
+            trigger: entry.trigger.to_string(),
+            outcome: if entry.version.is_some() { "applied" } else { "rejected" },
+            version: entry.version,
+            text: &entry.text,
+        })
+        .collect()
+}
+
+/// Everything that Prometheus gets.
+pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
+    let mut out = Exposition::default();
+    out.family("gateway_requests_total", "counter", "Requests answered, by route and gRPC code.");
+    for target in &snapshot.targets {
+        let code = |number: usize| Code::from_number(u32::try_from(number).unwrap_or(2)).name();
+        out.route_requests(&route_labels(&target.plan), &target.metrics, code);
+    }
+    out.family("gateway_request_duration_seconds", "histogram", "From a request's head to its answer.");
+    for target in &snapshot.targets {
+        out.route_durations(&route_labels(&target.plan), &target.metrics);
+    }
+    upstream_metrics(&mut out, snapshot);
+    let (applied, rejected) = state.history.counts();
+    out.family("gateway_config_version", "gauge", "The version of the running configuration.");
+    out.value("gateway_config_version", "", snapshot.version);
+    out.family("gateway_reloads_total", "counter", "Reloads, by outcome.");
+    out.value("gateway_reloads_total", "outcome=\"applied\"", applied);
+    out.value("gateway_reloads_total", "outcome=\"rejected\"", rejected);
+    out.family("gateway_connections", "gauge", "Client connections open now.");
+    out.value("gateway_connections", "", state.workers.connections());
+    out.family("gateway_requests_in_flight", "gauge", "Requests in flight now.");
+    out.value("gateway_requests_in_flight", "", state.dispatch.in_flight());
+    out.family("gateway_draining", "gauge", "1 while the gateway finishes.");
+    out.value("gateway_draining", "", u8::from(state.draining.load(Relaxed)));
+    out.finish()
+}
+
+fn route_labels(plan: &crate::route::RoutePlan) -> String {
+    labels(&[("route", &plan.name), ("grpc", &plan.grpc.to_string())])
+}
+
+fn upstream_metrics(out: &mut Exposition, snapshot: &Snapshot) {
+    let views: Vec<UpstreamView> = snapshot.upstreams.iter().map(|(_, upstream)| upstream.view()).collect();
+    let mut each = |name: &str, kind: &str, help: &str, value: &dyn Fn(&UpstreamView) -> u64| {
+        out.family(name, kind, help);
+        for view in &views {
+            out.value(name, &labels(&[("upstream", &view.name)]), value(view));
+        }
+    };
+    each("gateway_upstream_requests_total", "counter", "Calls made.", &|view| view.requests);
+    each("gateway_upstream_retries_total", "counter", "Tries beyond the first.", &|view| view.retries);
+    each("gateway_upstream_connections_opened_total", "counter", "Connections opened.", &|view| {
+        view.connections_opened
+    });
+    each("gateway_upstream_active", "gauge", "Calls under way.", &|view| u64::from(view.active));
+    each("gateway_upstream_pending", "gauge", "Calls that wait for a connection.", &|view| {
+        u64::from(view.pending)
+    });
+    each("gateway_upstream_healthy", "gauge", "1 when an endpoint can be asked.", &|view| {
+        u64::from(view.health == upstream::Health::Connected)
+    });
+    out.family("gateway_upstream_failures_total", "counter", "Calls that no service answered, by reason.");
+    for view in &views {
+        for (flag, count) in &view.failures {
+            let labels = labels(&[("upstream", &view.name), ("reason", flag)]);
+            out.value("gateway_upstream_failures_total", &labels, count);
+        }
+    }
+}

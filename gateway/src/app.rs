@@ -1,0 +1,196 @@
+//! Builds the parts, starts them in order, stops them in reverse.
+
+mod signals;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
+
+use crate::admin::Admin;
+use crate::config::diagnostic::Diagnostics;
+use crate::edge::{BindError, ConnectionSettings, Listener, Workers};
+use crate::reload::{History, Inbox, Parts, Reloader, Requests, Source, Watcher};
+use crate::snapshot::{BuildError, Current, Dispatch, Snapshot};
+use crate::telemetry::access::AccessLog;
+use crate::telemetry::logging::Level;
+
+pub use signals::{Signal, Signals};
+
+/// What a gateway is started with.
+#[derive(Debug)]
+pub struct Options {
+    /// Where its configuration comes from.
+    pub source: Source,
+    /// Threads that serve connections.
+    pub workers: usize,
+    /// The log's level, changed by the configuration and the admin address.
+    pub level: Level,
+    /// Where access records go.
+    pub access: AccessLog,
+}
+
+/// A gateway that can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration has errors.
+    #[error("{}", .0.render(false))]
+    Config(Diagnostics),
+    /// An upstream can't be started.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A listener can't be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The system gives no thread or event queue.
+    #[error("cannot start the workers: {0}")]
+    Workers(#[from] std::io::Error),
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct App {
+    current: Arc<Current>,
+    workers: Arc<Workers>,
+    reloader: Reloader,
+    requests: Requests,
+    inbox: Inbox,
+    admin: Option<Admin>,
+    drain: Arc<tokio::sync::Notify>,
+    addresses: Vec<SocketAddr>,
+    warnings: Diagnostics,
+}
+
+/// How long the drain looks away between two counts of the open connections.
+const DRAIN_STEP: Duration = Duration::from_millis(20);
+
+impl App {
+    /// Starts a gateway: when this returns, its listeners accept. Must run inside a runtime, the control runtime.
+    ///
+    /// # Errors
+    /// When the configuration has errors, or an address is taken.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let Options { source, workers: count, level, access } = options;
+        let mut watcher = Watcher::new(vec![source.path.clone()]);
+        let loaded = source.load();
+        watcher.watch(loaded.watch);
+        let config = loaded.config.ok_or_else(|| StartError::Config(loaded.diagnostics.clone()))?;
+        if let Err(error) = level.set(config.log.level.as_str()) {
+            tracing::warn!(%error, "log level unchanged");
+        }
+
+        let mut listeners = Vec::new();
+        for spec in &config.listeners {
+            listeners.push((spec.address, Listener::bind(spec.address)?));
+        }
+        let addresses = listeners.iter().map(|(_, listener)| listener.address()).collect();
+        let settings = Arc::new(ArcSwap::from_pointee(ConnectionSettings::from(&config.limits)));
+        let current = Arc::new(Current::new(Snapshot::build(Arc::clone(&config), None, count.max(1))?));
+        let dispatch = Arc::new(Dispatch::new(Arc::clone(&current), access));
+        let workers = Arc::new(Workers::start(count, &dispatch)?);
+
+        let history = History::default();
+        let (requests, inbox) = Reloader::requests();
+        let drain = Arc::new(tokio::sync::Notify::new());
+        let admin = match &config.admin {
+            None => None,
+            Some(spec) => Some(Admin::start(
+                spec.address,
+                crate::admin::State {
+                    current: Arc::clone(&current),
+                    dispatch: Arc::clone(&dispatch),
+                    workers: Arc::clone(&workers),
+                    requests: requests.clone(),
+                    history: history.clone(),
+                    level: level.clone(),
+                    drain: Arc::clone(&drain),
+                    draining: Arc::default(),
+                },
+            )?),
+        };
+        for (_, listener) in &mut listeners {
+            listener.accept(&workers, &settings);
+        }
+        let parts = Parts {
+            source,
+            current: Arc::clone(&current),
+            workers: Arc::clone(&workers),
+            settings,
+            listeners,
+            watcher,
+            level,
+            history,
+        };
+        Ok(Self {
+            current,
+            workers,
+            reloader: Reloader::new(parts),
+            requests,
+            inbox,
+            admin,
+            drain,
+            addresses,
+            warnings: loaded.diagnostics,
+        })
+    }
+
+    /// The addresses of the listeners, in the order of the file, with the ports that they got.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The admin address, if it is served.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::address)
+    }
+
+    /// Warnings of the configuration that it started with.
+    pub const fn warnings(&self) -> &Diagnostics {
+        &self.warnings
+    }
+
+    /// A way to ask for reloads.
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
+
+    /// Runs until `stop` is done or somebody asks for a drain, then finishes what runs and ends.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let drain = Arc::clone(&self.drain);
+        tokio::select! {
+            () = self.reloader.run(&mut self.inbox) => {}
+            () = stop => {}
+            () = drain.notified() => {}
+        }
+        self.finish().await;
+    }
+
+    /// Readiness turns first, then no new connections, and those that are open end after what runs on them.
+    async fn finish(self) {
+        if let Some(admin) = &self.admin {
+            admin.set_draining();
+        }
+        let patience = self.current.pin().config.drain;
+        tracing::info!(connections = self.workers.connections(), ?patience, "draining");
+        for listener in self.reloader.listeners() {
+            listener.drain();
+        }
+        let end = Instant::now() + patience;
+        while self.workers.connections() > 0 && Instant::now() < end {
+            tokio::time::sleep(DRAIN_STEP).await;
+        }
+        match self.workers.connections() {
+            0 => tracing::info!("drained"),
+            open => tracing::warn!(open, "connections cut off: they did not end within the drain time"),
+        }
+        let Self { workers, reloader, admin, .. } = self;
+        drop(reloader);
+        drop(admin);
+        // Everybody else who held them is gone; if not, dropping the last handle ends them as well.
+        if let Some(workers) = Arc::into_inner(workers) {
+            workers.stop();
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `gateway serve`
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::{ServeArgs, environment};
+use crate::app::{App, Options, Signal, Signals, StartError};
+use crate::reload::{Source, Trigger};
+use crate::telemetry::access::AccessLog;
+use crate::telemetry::logging;
+
+pub(super) fn run(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> ExitCode {
+    match serve(args, stop) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", error.to_string().trim_end());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<(), StartError> {
+    let source = Source { path: args.file.config.clone(), environment: Arc::new(environment) };
+    let level = logging::init(format_of(&source));
+    let (access, written) = AccessLog::start(std::io::stdout())?;
+    let cpus = || std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = args.workers.map_or_else(cpus, usize::from);
+
+    // The control runtime: signals, reloads, accepts and the admin address. Requests never run on it.
+    let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    control.block_on(async {
+        let mut signals = Signals::listen()?;
+        let app = App::start(Options { source, workers, level, access }).await?;
+        announce(&app, workers);
+        let requests = app.requests();
+        let stopped = async {
+            tokio::select! {
+                () = stop => {}
+                () = until_stopped(&mut signals, &requests) => {}
+            }
+        };
+        app.run(stopped).await;
+        Ok::<(), StartError>(())
+    })?;
+    drop(control);
+    // The last access records are written before the process ends.
+    drop(written.join());
+    Ok(())
+}
+
+/// The log's format has to be known before anything is logged; errors of the file are reported when it is loaded.
+fn format_of(source: &Source) -> logging::Format {
+    source.load().config.map_or(logging::Format::Text, |config| config.log.format.into())
+}
+
+async fn until_stopped(signals: &mut Signals, requests: &crate::reload::Requests) {
+    while signals.next().await == Signal::Reload {
+        let requests = requests.clone();
+        // Another signal must not have to wait for the reload.
+        tokio::spawn(async move { requests.reload(Trigger::Signal).await });
+    }
+}
+
+fn announce(app: &App, workers: usize) {
+    for warning in app.warnings().lines() {
+        tracing::warn!("{warning}");
+    }
+    for address in app.addresses() {
+        tracing::info!(workers, "listening on http://{address}");
+    }
+    if let Some(address) = app.admin() {
+        tracing::info!("admin on http://{address}");
+    }
+}

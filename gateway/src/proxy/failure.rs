@@ -1,0 +1,204 @@
+//! A request that did not succeed, and the answer that its client gets.
+//!
+//! The only place that turns an error into a status. Whoever made the error (router, limits, transcoder, upstream,
+//! service), the client sees one shape, and never a stack trace or an upstream's address.
+
+mod reason;
+mod shape;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use transcode::{DecodeError, EncodeError};
+use upstream::CallError;
+
+use super::code::Code;
+use crate::edge::Body;
+use crate::route::ErrorFormat;
+
+pub use reason::Reason;
+
+/// What a client may send to a route that takes JSON (RFC 9110 and the Accept-Post registration).
+const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+
+/// A request that did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    code: Code,
+    status: StatusCode,
+    reason: Option<Reason>,
+    message: Cow<'static, str>,
+    /// The google.rpc error details, a JSON array.
+    details: Option<String>,
+    /// Headers beyond the usual: what to do about it.
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Failure {
+    /// A failure that the gateway itself made.
+    pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+        let (code, status) = reason.answer();
+        Self {
+            code,
+            status,
+            reason: Some(reason),
+            message: message.into(),
+            details: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// No route takes this path.
+    pub fn route_not_found() -> Self {
+        Self::new(Reason::RouteNotFound, "no route matches this path")
+    }
+
+    /// The path exists, under these other methods.
+    pub fn method_not_allowed(allowed: &str) -> Self {
+        let message = format!("this path takes {allowed}");
+        Self::new(Reason::MethodNotAllowed, message).with(ALLOW, allowed)
+    }
+
+    /// The path can't be routed at all.
+    pub fn bad_path(error: &http_rule::PathError) -> Self {
+        Self::new(Reason::BadPath, error.to_string())
+    }
+
+    /// The request names no host, or several.
+    pub fn ambiguous_host() -> Self {
+        Self::new(Reason::BadHead, "an HTTP/1.1 request has one Host header").with(CONNECTION, "close")
+    }
+
+    /// The request has a body of a type that the route can't read.
+    pub fn unsupported_media_type(got: &str) -> Self {
+        let message = format!("content-type `{got}` is not understood here: send application/json");
+        Self::new(Reason::UnsupportedMediaType, message)
+            .with(ACCEPT_POST, "application/json")
+            .with(ACCEPT, "application/json")
+    }
+
+    /// The request has a body in an encoding that is not undone.
+    pub fn unsupported_encoding(got: &str) -> Self {
+        let message = format!("content-encoding `{got}` is not understood: send the body as it is");
+        Self::new(Reason::UnsupportedEncoding, message).with(http::header::ACCEPT_ENCODING, "identity")
+    }
+
+    /// The request's body is larger than it may be.
+    pub fn body_too_large(limit: usize) -> Self {
+        // What is left of the body is not worth reading.
+        Self::new(Reason::BodyTooLarge, format!("the body is larger than {limit} bytes"))
+            .with(CONNECTION, "close")
+    }
+
+    /// The client stopped sending in the middle of its body.
+    pub fn body_timeout() -> Self {
+        Self::new(Reason::BodyTimeout, "the body did not arrive in time").with(CONNECTION, "close")
+    }
+
+    /// The body broke off, or was not HTTP.
+    pub fn body_unreadable() -> Self {
+        Self::new(Reason::BodyUnreadable, "the body broke off").with(CONNECTION, "close")
+    }
+
+    /// More requests run than may.
+    pub fn overloaded() -> Self {
+        Self::new(Reason::Overloaded, "too many requests at once").retry_after(Duration::from_secs(1))
+    }
+
+    /// The route has nobody to call.
+    pub fn no_upstream() -> Self {
+        Self::new(Reason::NoHealthyUpstream, "the service cannot be reached")
+    }
+
+    /// The service's message can't be told in JSON: not the client's fault.
+    pub fn response_not_transcodable(error: &DecodeError) -> Self {
+        tracing::warn!(%error, "an answer cannot be transcoded");
+        Self::new(Reason::ResponseTranscodeFailed, "the service's answer cannot be read")
+    }
+
+    /// The service answered with an error of its own.
+    ///
+    /// `details` is the JSON array of its google.rpc error details.
+    pub fn service(status: &upstream::Status, details: Option<String>) -> Self {
+        let code = Code::from_number(status.code);
+        let message = if status.message.is_empty() {
+            Cow::Borrowed(code.name())
+        } else {
+            Cow::Owned(status.message.clone())
+        };
+        Self { code, status: code.http(), reason: None, message, details, headers: Vec::new() }
+    }
+
+    /// Tells the client when to come back, in whole seconds.
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        self.headers.retain(|(name, _)| *name != RETRY_AFTER);
+        self.headers.push((RETRY_AFTER, HeaderValue::from(seconds.max(1))));
+        self
+    }
+
+    /// The same failure under a gRPC code, and its HTTP status, that the upstream's answer suggests.
+    fn with_code(self, number: u32) -> Self {
+        let code = Code::from_number(number);
+        Self { code, status: code.http(), ..self }
+    }
+
+    fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// Headers that the client sees besides, such as a service's metadata.
+    pub fn with_headers(mut self, headers: &HeaderMap) -> Self {
+        let own: Vec<HeaderName> = self.headers.iter().map(|(name, _)| name.clone()).collect();
+        let new = headers.iter().filter(|(name, _)| !own.contains(name));
+        self.headers.extend(new.map(|(name, value)| (name.clone(), value.clone())));
+        self
+    }
+
+    /// The gRPC code behind the answer.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The HTTP status of the answer.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The short reason for logs and metrics; empty when a service made the error.
+    pub fn flag(&self) -> &'static str {
+        self.reason.map_or("", Reason::name)
+    }
+
+    /// The answer.
+    pub fn into_response(self, format: ErrorFormat, request_id: &HeaderValue) -> Response<Body> {
+        let body = shape::render(format, &self, request_id.to_str().unwrap_or_default());
+        let mut response = Response::new(Body::full(Bytes::from(body)));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.extend(self.headers);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(shape::content_type(format)));
+        response
+    }
+}
+
+impl From<EncodeError> for Failure {
+    fn from(error: EncodeError) -> Self {
+        Self {
+            details: Some(shape::bad_request(&error.violations)),
+            ..Self::new(Reason::InvalidRequest, shape::summary(&error.violations))
+        }
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        reason::of_call(&error)
+    }
+}

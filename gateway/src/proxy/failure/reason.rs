@@ -1,0 +1,135 @@
+//! The closed list of reasons for which the gateway itself refuses or fails a request.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use upstream::{CallError, NoEndpoint};
+
+use super::Failure;
+use crate::proxy::code::Code;
+
+/// Declares the reasons once: variant, name, gRPC code, HTTP status, and what the reference says of it.
+macro_rules! reasons {
+    ($($variant:ident = $name:literal, $code:ident, $status:literal, $about:literal;)*) => {
+        /// Why the gateway refused or failed a request. Each has a section in `docs/reference/errors.md`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $(#[doc = $about] $variant,)*
+        }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Its stable name, as clients, logs and metrics see it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it means, in a sentence.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)* }
+            }
+
+            /// The gRPC code and the HTTP status that go with it.
+            pub const fn answer(self) -> (Code, StatusCode) {
+                match self {
+                    $(Self::$variant => (Code::$code, match StatusCode::from_u16($status) {
+                        Ok(status) => status,
+                        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                    }),)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    RouteNotFound = "ROUTE_NOT_FOUND", NOT_FOUND, 404, "No route takes this path.";
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", UNIMPLEMENTED, 405, "The path exists under other methods, which `Allow` lists.";
+    BadPath = "BAD_PATH", INVALID_ARGUMENT, 400, "The path has a malformed escape, invalid UTF-8, a dot segment, or too many segments.";
+    BadHead = "BAD_HEAD", INVALID_ARGUMENT, 400, "The request's head is ambiguous: an HTTP/1.1 request has one Host (RFC 9112 section 3.2).";
+    InvalidRequest = "INVALID_REQUEST", INVALID_ARGUMENT, 400, "Path, query or body do not fit the request message; `details` lists every violation.";
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", INVALID_ARGUMENT, 415, "The body's content-type is not JSON.";
+    UnsupportedEncoding = "UNSUPPORTED_ENCODING", INVALID_ARGUMENT, 415, "The body's content-encoding is not understood.";
+    BodyTooLarge = "BODY_TOO_LARGE", RESOURCE_EXHAUSTED, 413, "The body is larger than `limits.body`.";
+    BodyTimeout = "BODY_TIMEOUT", DEADLINE_EXCEEDED, 408, "The client stopped sending in the middle of its body.";
+    BodyUnreadable = "BODY_UNREADABLE", INVALID_ARGUMENT, 400, "The body broke off, or is not framed as HTTP says.";
+    Overloaded = "OVERLOADED", UNAVAILABLE, 503, "As many requests run as `limits.requests` allows.";
+    NoHealthyUpstream = "NO_HEALTHY_UPSTREAM", UNAVAILABLE, 503, "No endpoint of the upstream can be asked.";
+    UpstreamOverflow = "UPSTREAM_OVERFLOW", UNAVAILABLE, 503, "A circuit breaker limit of the upstream is reached.";
+    UpstreamConnectFailed = "UPSTREAM_CONNECT_FAILED", UNAVAILABLE, 503, "No connection to an endpoint could be made.";
+    UpstreamDisconnected = "UPSTREAM_DISCONNECTED", UNAVAILABLE, 503, "The connection broke before the answer was complete.";
+    UpstreamRefused = "UPSTREAM_REFUSED", UNAVAILABLE, 503, "The endpoint refused to take the call.";
+    UpstreamReset = "UPSTREAM_RESET", INTERNAL, 502, "The endpoint reset the call.";
+    UpstreamProtocolError = "UPSTREAM_PROTOCOL_ERROR", INTERNAL, 502, "What the endpoint answered is not gRPC.";
+    UpstreamStatusMissing = "UPSTREAM_STATUS_MISSING", UNKNOWN, 502, "The endpoint's answer ended without a gRPC status.";
+    DeadlineExceeded = "DEADLINE_EXCEEDED", DEADLINE_EXCEEDED, 504, "The answer did not come before the deadline of the route or the client.";
+    ResponseTooLarge = "RESPONSE_TOO_LARGE", RESOURCE_EXHAUSTED, 502, "The answer is larger than `limits.response`.";
+    ResponseTranscodeFailed = "RESPONSE_TRANSCODE_FAILED", INTERNAL, 502, "The answer is not the message that the descriptors declare.";
+}
+
+/// The failure behind a call that no service answered. Neither the text nor the code tells the client an address.
+pub(super) fn of_call(error: &CallError) -> Failure {
+    let (reason, message) = explain(error);
+    let failure = Failure::new(reason, message);
+    let failure = match error {
+        // The endpoint's HTTP status says more than its missing gRPC status (the gRPC HTTP status mapping).
+        CallError::MissingStatus { .. } | CallError::Reset(_) => failure.with_code(error.code()),
+        _ => failure,
+    };
+    match error.retry_after() {
+        Some(after) => failure.retry_after(after.max(Duration::from_secs(1))),
+        None => failure,
+    }
+}
+
+fn explain(error: &CallError) -> (Reason, &'static str) {
+    match error {
+        CallError::NoEndpoint(NoEndpoint::Unhealthy) => {
+            (Reason::NoHealthyUpstream, "the service is not healthy")
+        }
+        CallError::NoEndpoint(_) => (Reason::NoHealthyUpstream, "the service cannot be reached"),
+        CallError::Overflow(_) => (Reason::UpstreamOverflow, "the service has too many requests at once"),
+        CallError::Connect(_) => (Reason::UpstreamConnectFailed, "the service cannot be reached"),
+        CallError::Disconnected(_) => {
+            (Reason::UpstreamDisconnected, "the connection to the service broke before it answered")
+        }
+        CallError::Refused => (Reason::UpstreamRefused, "the service refused the call"),
+        CallError::Reset(_) => (Reason::UpstreamReset, "the service broke off the call"),
+        CallError::MissingStatus { .. } => {
+            (Reason::UpstreamStatusMissing, "the service's answer has no status")
+        }
+        CallError::Deadline => (Reason::DeadlineExceeded, "the service did not answer in time"),
+        CallError::TooLarge { .. } => (Reason::ResponseTooLarge, "the service's answer is too large"),
+        CallError::Protocol(_)
+        | CallError::Encoding(_)
+        | CallError::Decompress
+        | CallError::Truncated
+        | CallError::TooManyMessages
+        | CallError::NoMessage => (Reason::UpstreamProtocolError, "the service's answer is not valid gRPC"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_describes_every_reason_and_no_other() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/errors.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let described: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let declared: Vec<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        assert_eq!(
+            described, declared,
+            "docs/reference/errors.md lists the reasons in the order of the enum"
+        );
+        for reason in Reason::ALL {
+            assert!(text.contains(reason.about()), "docs/reference/errors.md: {}", reason.name());
+            let status = reason.answer().1.as_u16().to_string();
+            assert!(text.contains(&format!("| `{}` | {status} |", reason.name())), "{}", reason.name());
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The shapes that an error answer can have.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use transcode::Violation;
+
+use super::Failure;
+use crate::route::ErrorFormat;
+
+/// The media type of a body of this shape.
+pub(super) const fn content_type(format: ErrorFormat) -> &'static str {
+    match format {
+        ErrorFormat::Simple | ErrorFormat::Google => "application/json",
+        ErrorFormat::Problem => "application/problem+json",
+    }
+}
+
+/// The body of a failure.
+pub(super) fn render(format: ErrorFormat, failure: &Failure, request_id: &str) -> Vec<u8> {
+    let body = match format {
+        ErrorFormat::Simple => simple(failure, request_id),
+        ErrorFormat::Google => google(failure),
+        ErrorFormat::Problem => problem(failure, request_id),
+    };
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+fn simple(failure: &Failure, request_id: &str) -> Value {
+    let mut body = json!({
+        "error": failure.message,
+        "code": failure.code.name(),
+        "requestId": request_id,
+    });
+    if let Some(reason) = failure.reason {
+        set(&mut body, "reason", reason.name().into());
+    }
+    if let Some(details) = details(failure) {
+        set(&mut body, "details", details);
+    }
+    body
+}
+
+/// The gateway's own failures carry their reason as google.rpc.ErrorInfo (AIP-193).
+fn google(failure: &Failure) -> Value {
+    let mut all = match details(failure) {
+        Some(Value::Array(details)) => details,
+        _ => Vec::new(),
+    };
+    if let Some(reason) = failure.reason {
+        all.insert(
+            0,
+            json!({
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": reason.name(),
+                "domain": "gateway",
+            }),
+        );
+    }
+    json!({ "code": failure.code.number(), "message": failure.message, "details": all })
+}
+
+fn problem(failure: &Failure, request_id: &str) -> Value {
+    let mut body = json!({
+        "type": "about:blank",
+        "title": title(failure.status),
+        "status": failure.status.as_u16(),
+        "detail": failure.message,
+        "code": failure.code.name(),
+        "requestId": request_id,
+    });
+    if let Some(reason) = failure.reason {
+        set(&mut body, "reason", reason.name().into());
+    }
+    if let Some(details) = details(failure) {
+        set(&mut body, "details", details);
+    }
+    body
+}
+
+/// With `about:blank` the title is the status's own phrase (RFC 9457 section 4.2.1).
+fn title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Client Closed Request")
+}
+
+fn details(failure: &Failure) -> Option<Value> {
+    let details: Value = serde_json::from_str(failure.details.as_deref()?).ok()?;
+    details.as_array().is_some_and(|details| !details.is_empty()).then_some(details)
+}
+
+fn set(body: &mut Value, key: &str, value: Value) {
+    if let Some(body) = body.as_object_mut() {
+        body.insert(key.to_owned(), value);
+    }
+}
+
+/// The details of a bad request: google.rpc.BadRequest with all violations.
+pub(super) fn bad_request(violations: &[Violation]) -> String {
+    let violations: Vec<Value> = violations
+        .iter()
+        .map(|violation| json!({ "field": violation.field, "description": violation.description }))
+        .collect();
+    json!([{ "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations }])
+        .to_string()
+}
+
+/// The message of a bad request: its first violation, and how many more there are.
+pub(super) fn summary(violations: &[Violation]) -> String {
+    let Some(first) = violations.first() else { return "the request is not valid".to_owned() };
+    let mut text = match first.field.as_str() {
+        "" => first.description.clone(),
+        field => format!("{field}: {}", first.description),
+    };
+    if violations.len() > 1 {
+        text.push_str(&format!(" (and {} more)", violations.len() - 1));
+    }
+    text
+}

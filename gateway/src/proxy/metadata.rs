@@ -1,0 +1,223 @@
+//! Headers on their way through: the client's become metadata, the service's come back as headers.
+
+use std::net::IpAddr;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::edge::Peer;
+use crate::telemetry::request_id::X_REQUEST_ID;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// The metadata of a service's choice of the success status.
+pub(super) const X_HTTP_CODE: HeaderName = HeaderName::from_static("x-http-code");
+
+/// The metadata for a call: what of the client's headers may pass, and what the gateway adds.
+pub(super) fn for_call(
+    client: &HeaderMap,
+    peer: &Peer,
+    authority: Option<&str>,
+    request_id: &HeaderValue,
+) -> HeaderMap {
+    let mut metadata = HeaderMap::with_capacity(8);
+    for (name, value) in client {
+        if is_forwarded(name) && !is_named_by_connection(client, name) && fits(name, value) {
+            metadata.append(name, value.clone());
+        }
+    }
+    metadata.insert(X_REQUEST_ID, request_id.clone());
+    if let Ok(address) = HeaderValue::from_str(&ip(peer.address.ip())) {
+        metadata.insert(X_FORWARDED_FOR, address);
+    }
+    let scheme = if peer.tls { "https" } else { "http" };
+    metadata.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    if let Some(Ok(host)) = authority.map(HeaderValue::from_str) {
+        metadata.insert(X_FORWARDED_HOST, host);
+    }
+    metadata
+}
+
+/// An IPv4 client of a dual-stack listener is named by its IPv4 address.
+fn ip(address: IpAddr) -> String {
+    address.to_canonical().to_string()
+}
+
+/// Whether a client's header is one that services get to see: `x-*`, `accept-language`, `user-agent` and the trace
+/// context, but none that the gateway itself sets. `authorization` and `cookie` are not among them.
+fn is_forwarded(name: &HeaderName) -> bool {
+    if *name == header::ACCEPT_LANGUAGE || *name == header::USER_AGENT {
+        return true;
+    }
+    if *name == TRACEPARENT || *name == TRACESTATE {
+        return true;
+    }
+    let text = name.as_str();
+    text.starts_with("x-")
+        && !text.starts_with("x-forwarded-")
+        && *name != X_REQUEST_ID
+        && *name != X_HTTP_CODE
+}
+
+/// `connection: x-foo` makes x-foo a hop-by-hop header (RFC 9110 section 7.6.1).
+fn is_named_by_connection(client: &HeaderMap, name: &HeaderName) -> bool {
+    client.get_all(header::CONNECTION).iter().any(|value| {
+        value.to_str().is_ok_and(|options| {
+            options.split(',').any(|option| option.trim().eq_ignore_ascii_case(name.as_str()))
+        })
+    })
+}
+
+/// Metadata is visible ASCII, or base64 under a name that ends in `-bin` (the gRPC protocol, "Custom-Metadata").
+/// Peers reset a call for anything else, so it does not go through.
+fn fits(name: &HeaderName, value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    if name.as_str().ends_with("-bin") {
+        return bytes.split(|byte| *byte == b',').all(is_base64);
+    }
+    bytes.iter().all(|byte| (0x20..=0x7e).contains(byte))
+}
+
+fn is_base64(bytes: &[u8]) -> bool {
+    let bytes = bytes.trim_ascii();
+    let end = bytes.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+    let (digits, padding) = bytes.split_at(end);
+    let padded = padding.is_empty() || (padding.len() < 3 && bytes.len().is_multiple_of(4));
+    padded && digits.len() % 4 != 1 && base64_simd::forgiving_decode_to_vec(&standard(digits)).is_ok()
+}
+
+/// Both alphabets are in use; the decoder knows the standard one.
+fn standard(digits: &[u8]) -> Vec<u8> {
+    let translate = |byte: &u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    };
+    digits.iter().map(translate).collect()
+}
+
+/// Copies a service's metadata to the headers of the answer, without what belongs to gRPC or to one hop.
+pub(super) fn to_headers(metadata: &HeaderMap, headers: &mut HeaderMap) {
+    for (name, value) in metadata {
+        if is_returned(name) {
+            headers.append(name, value.clone());
+        }
+    }
+}
+
+fn is_returned(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    let hop_by_hop = matches!(
+        text,
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "trailer" | "transfer-encoding" | "upgrade"
+    );
+    // The gateway writes these itself, for its own body.
+    let own = text.starts_with("content-") && text != "content-disposition" && text != "content-language";
+    !(hop_by_hop
+        || own
+        || text.starts_with("grpc-")
+        || *name == header::DATE
+        || *name == X_REQUEST_ID
+        || *name == X_HTTP_CODE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer() -> Peer {
+        Peer { address: "203.0.113.7:5000".parse().unwrap(), worker: 0, tls: false }
+    }
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    fn forwarded(pairs: &[(&'static str, &'static str)], name: &str) -> Option<String> {
+        let id = HeaderValue::from_static("id-1");
+        let metadata = for_call(&headers(pairs), &peer(), Some("shop.example"), &id);
+        metadata.get(name).map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn what_goes_through_and_what_does_not() {
+        let sent = [
+            ("x-tenant", "t1"),
+            ("accept-language", "de"),
+            ("user-agent", "curl"),
+            ("authorization", "Bearer x"),
+            ("cookie", "a=b"),
+            ("host", "shop.example"),
+            ("content-type", "application/json"),
+            ("grpc-timeout", "1S"),
+            ("te", "trailers"),
+            ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ];
+        for passes in ["x-tenant", "accept-language", "user-agent", "traceparent"] {
+            assert!(forwarded(&sent, passes).is_some(), "{passes}");
+        }
+        for stays in ["authorization", "cookie", "host", "content-type", "grpc-timeout", "te"] {
+            assert_eq!(forwarded(&sent, stays), None, "{stays}");
+        }
+    }
+
+    #[test]
+    fn what_the_gateway_sets_cannot_be_spoofed() {
+        let sent =
+            [("x-request-id", "theirs"), ("x-forwarded-for", "10.0.0.1"), ("x-forwarded-host", "evil")];
+        assert_eq!(forwarded(&sent, "x-request-id").as_deref(), Some("id-1"));
+        assert_eq!(forwarded(&sent, "x-forwarded-for").as_deref(), Some("203.0.113.7"));
+        assert_eq!(forwarded(&sent, "x-forwarded-host").as_deref(), Some("shop.example"));
+        assert_eq!(forwarded(&sent, "x-forwarded-proto").as_deref(), Some("http"));
+    }
+
+    #[test]
+    fn headers_named_by_connection_are_hop_by_hop() {
+        let sent = [("connection", "close, X-Secret"), ("x-secret", "1"), ("x-other", "2")];
+        assert_eq!(forwarded(&sent, "x-secret"), None);
+        assert_eq!(forwarded(&sent, "x-other").as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn binary_metadata_must_be_base64() {
+        for good in ["aGk", "aGk=", "_-8=", "aGk=,aGk"] {
+            assert!(
+                fits(&HeaderName::from_static("x-a-bin"), &HeaderValue::from_str(good).unwrap()),
+                "{good}"
+            );
+        }
+        for bad in ["a", "a!", "aGk==="] {
+            assert!(
+                !fits(&HeaderName::from_static("x-a-bin"), &HeaderValue::from_str(bad).unwrap()),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_that_are_no_ascii_do_not_become_metadata() {
+        let value = HeaderValue::from_bytes("Grüße".as_bytes()).unwrap();
+        assert!(!fits(&HeaderName::from_static("x-a"), &value));
+    }
+
+    #[test]
+    fn metadata_comes_back_without_what_belongs_to_grpc() {
+        let mut answer = HeaderMap::new();
+        let metadata = headers(&[
+            ("grpc-status", "0"),
+            ("content-type", "application/grpc"),
+            ("x-http-code", "201"),
+            ("x-page", "2"),
+            ("etag", "\"1\""),
+        ]);
+        to_headers(&metadata, &mut answer);
+        let names: Vec<_> = answer.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["x-page", "etag"]);
+    }
+}

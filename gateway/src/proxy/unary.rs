@@ -1,0 +1,194 @@
+//! The unary call: one message there, one back.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http_rule::Captures;
+use hyper::body::Incoming;
+use transcode::binding::RequestParts;
+use upstream::{Answer, Call};
+
+use super::failure::Failure;
+use super::metadata::{self, X_HTTP_CODE};
+use super::request_body::{self, Limits};
+use super::{Target, Trail, deadline};
+use crate::edge::{Body, LimitsSpec, Peer};
+use crate::route::RoutePlan;
+
+/// The length prefix of a gRPC message: a flag and 32 bits of length.
+const PREFIX: usize = 5;
+
+/// What the exchange of one request is made with.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    /// The route that took it.
+    pub target: &'a Target,
+    /// What the route's template captured.
+    pub captures: &'a Captures<'a>,
+    /// Where it came from.
+    pub peer: &'a Peer,
+    /// Its id.
+    pub request_id: &'a HeaderValue,
+    /// The gateway's limits.
+    pub limits: &'a LimitsSpec,
+    /// When it came.
+    pub started: Instant,
+}
+
+/// Makes the call and tells its answer.
+///
+/// # Errors
+/// Whatever went wrong, from the body's first byte to the answer's last.
+pub async fn unary(
+    exchange: &Exchange<'_>,
+    head: &Parts,
+    body: Incoming,
+    trail: &mut Trail,
+) -> Result<Response<Body>, Failure> {
+    let plan = &exchange.target.plan;
+    let body = read_body(exchange, head, body).await?;
+    trail.received = body.len();
+    let (frame, unknown) = encode(exchange, head, &body)?;
+    drop(body);
+    let call = call(exchange, head, frame);
+
+    let upstream = exchange.target.split.pick().ok_or_else(Failure::no_upstream)?;
+    mirror(exchange.target, &call);
+    let called = Instant::now();
+    let outcome = upstream.unary(call).await;
+    trail.upstream = called.elapsed();
+    let answer = outcome?;
+    trail.attempts = answer.attempts;
+    trail.endpoint = Some(std::sync::Arc::clone(&answer.endpoint));
+
+    if !answer.status.is_ok() {
+        return Err(service_failure(plan, &answer));
+    }
+    let mut response = decode(plan, &answer)?;
+    warn_of_unknown(&unknown, response.headers_mut());
+    Ok(response)
+}
+
+/// Sends a copy of the call to the mirror, whose answer nobody waits for. The call's deadline bounds the task.
+fn mirror(target: &Target, call: &Call) {
+    let Some(mirror) = &target.mirror else { return };
+    let (mirror, call) = (std::sync::Arc::clone(mirror), call.clone());
+    tokio::spawn(async move { drop(mirror.unary(call).await) });
+}
+
+async fn read_body(exchange: &Exchange<'_>, head: &Parts, body: Incoming) -> Result<Bytes, Failure> {
+    let limits = Limits { size: exchange.limits.body, pause: exchange.limits.header_timeout };
+    let body = request_body::read(body, limits).await?;
+    if body.is_empty() {
+        return Ok(body);
+    }
+    let plan = &exchange.target.plan;
+    if plan.request.takes_raw_body() {
+        request_body::check_encoding(&head.headers)?;
+    } else if plan.request.takes_body() {
+        request_body::check_json(&head.headers)?;
+    }
+    Ok(body)
+}
+
+/// Encodes path, query and body behind the prefix of the one frame. Gives what the request named but the message has
+/// not, too, where the route only warns of that.
+fn encode(exchange: &Exchange<'_>, head: &Parts, body: &Bytes) -> Result<(Bytes, Vec<String>), Failure> {
+    let plan = &exchange.target.plan;
+    let mut out = Vec::with_capacity(PREFIX + 64 + body.len());
+    out.extend_from_slice(&[0; PREFIX]);
+    let parts = RequestParts {
+        captures: exchange.captures.iter(),
+        query: head.uri.query(),
+        body,
+        content_type: head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
+    };
+    let encoded = plan.request.encode(parts, &plan.encode, &mut out)?;
+    let length = u32::try_from(out.len() - PREFIX).map_err(|_| Failure::body_too_large(u32::MAX as usize))?;
+    if let Some(prefix) = out.get_mut(1..PREFIX) {
+        prefix.copy_from_slice(&length.to_be_bytes());
+    }
+    Ok((out.into(), encoded.unknown))
+}
+
+fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
+    let plan = &exchange.target.plan;
+    let timeout = deadline::timeout(plan.timeout, &head.headers);
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    let host = authority.or_else(|| head.headers.get(HOST)?.to_str().ok());
+    let metadata = metadata::for_call(&head.headers, exchange.peer, host, exchange.request_id);
+    Call {
+        metadata,
+        idempotent: plan.idempotent || is_safe(&head.method),
+        worker: exchange.peer.worker,
+        max_response: exchange.limits.response,
+        ..Call::new(plan.grpc.path.clone(), frame, (exchange.started + timeout).into())
+    }
+}
+
+/// RFC 9110 section 9.2.2, as far as a REST route gives the method its usual meaning.
+fn is_safe(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
+}
+
+fn decode(plan: &RoutePlan, answer: &Answer) -> Result<Response<Body>, Failure> {
+    let status = success_status(plan, answer);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    metadata::to_headers(&answer.metadata, headers);
+    metadata::to_headers(&answer.trailers, headers);
+    if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+        return Ok(response); // RFC 9110: these have no body, and so no type.
+    }
+    let mut out = Vec::with_capacity(answer.message.len() * 2 + 64);
+    let decoded = plan.response.decode(&answer.message, &plan.decode, &mut out);
+    let content_type = match decoded.map_err(|error| Failure::response_not_transcodable(&error))? {
+        transcode::Body::Json => HeaderValue::from_static("application/json"),
+        transcode::Body::Raw { content_type } => HeaderValue::try_from(content_type)
+            .unwrap_or(HeaderValue::from_static("application/octet-stream")),
+    };
+    headers.insert(CONTENT_TYPE, content_type);
+    *response.body_mut() = Body::full(out);
+    Ok(response)
+}
+
+/// The route's, unless the service chose another one by its metadata.
+fn success_status(plan: &RoutePlan, answer: &Answer) -> StatusCode {
+    let chosen = answer.metadata.get(&X_HTTP_CODE).or_else(|| answer.trailers.get(&X_HTTP_CODE));
+    let chosen = chosen.and_then(|value| StatusCode::from_bytes(value.as_bytes()).ok());
+    chosen.filter(|status| status.is_success() || status.is_redirection()).unwrap_or(plan.status)
+}
+
+/// The service's own error, with its details and its metadata.
+fn service_failure(plan: &RoutePlan, answer: &Answer) -> Failure {
+    let details = answer.status.details.as_deref().and_then(|details| details_of(plan, details));
+    let mut headers = HeaderMap::new();
+    metadata::to_headers(&answer.metadata, &mut headers);
+    metadata::to_headers(&answer.trailers, &mut headers);
+    let failure = Failure::service(&answer.status, details);
+    failure.with_headers(&headers)
+}
+
+/// The google.rpc details of an error, as a JSON array. Details that can't be read are no reason to lose the error.
+fn details_of(plan: &RoutePlan, bytes: &[u8]) -> Option<String> {
+    let schema = plan.response.message().schema();
+    let status = schema.decode_status(bytes, &plan.decode);
+    let status = status.inspect_err(|error| tracing::debug!(%error, "unreadable error details")).ok()?;
+    String::from_utf8(status.details).ok()
+}
+
+/// `Warning: 299` names what was left out (RFC 7234 section 5.5.7), one header for all.
+fn warn_of_unknown(unknown: &[String], headers: &mut HeaderMap) {
+    if unknown.is_empty() {
+        return;
+    }
+    let text: String =
+        unknown.join(", ").chars().filter(|c| (' '..='~').contains(c) && !"\"\\".contains(*c)).collect();
+    if let Ok(value) = HeaderValue::from_str(&format!("299 - \"ignored unknown fields: {text}\"")) {
+        headers.insert(http::header::WARNING, value);
+    }
+}

@@ -1,0 +1,247 @@
+//! The hot reload: watch → load → build → bind → swap → report, as one transaction.
+//!
+//! A configuration that does not load, or can't be made to run, changes nothing: the running one goes on.
+
+mod diff;
+mod history;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::diagnostic::Diagnostics;
+use crate::config::{self, GatewayConfig};
+use crate::edge::{BindError, ConnectionSettings, Listener, Workers};
+
+use crate::snapshot::{BuildError, Current, Snapshot};
+use crate::telemetry::logging::Level;
+
+pub use diff::Diff;
+pub use history::{Entry, History, Trigger};
+pub use watch::Watcher;
+
+/// Reads an environment variable.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What a reload came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Live now, as this version.
+    Applied {
+        /// The version of the new snapshot.
+        version: u64,
+        /// What is different.
+        diff: Diff,
+        /// Warnings that do not stand in the way.
+        diagnostics: Diagnostics,
+    },
+    /// Refused; the old state goes on.
+    Rejected(Rejection),
+}
+
+/// Why a configuration did not go live.
+#[derive(Debug)]
+pub enum Rejection {
+    /// It has errors.
+    Invalid(Diagnostics),
+    /// An upstream can't be started.
+    Build(BuildError),
+    /// A new listener can't be bound.
+    Bind(BindError),
+}
+
+impl std::fmt::Display for Rejection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Invalid(diagnostics) => write!(f, "{}", diagnostics.render(false)),
+            Self::Build(error) => error.fmt(f),
+            Self::Bind(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Asks for a reload, and hears what it came to.
+#[derive(Debug, Clone)]
+pub struct Requests(mpsc::Sender<Request>);
+
+type Request = (Trigger, oneshot::Sender<Entry>);
+
+/// Where a reloader hears what is asked of it.
+pub type Inbox = mpsc::Receiver<Request>;
+
+impl Requests {
+    /// Reloads now.
+    pub async fn reload(&self, trigger: Trigger) -> Option<Entry> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send((trigger, reply)).await.ok()?;
+        answer.await.ok()
+    }
+}
+
+/// Owns what a reload changes. One task runs it, so that reloads never overlap.
+#[derive(Debug)]
+pub struct Reloader {
+    source: Source,
+    current: Arc<Current>,
+    workers: Arc<Workers>,
+    settings: Arc<ArcSwap<ConnectionSettings>>,
+    listeners: Vec<(std::net::SocketAddr, Listener)>,
+    watcher: Watcher,
+    level: Level,
+    history: History,
+}
+
+/// Where the configuration comes from.
+#[derive(Clone)]
+pub struct Source {
+    /// The path of routes.yaml.
+    pub path: PathBuf,
+    /// What `${VAR}` is read from.
+    pub environment: Environment,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The environment holds secrets.
+        f.debug_tuple("Source").field(&self.path).finish()
+    }
+}
+
+impl Source {
+    /// Loads and checks the whole configuration. Blocks: it reads files and compiles descriptors.
+    pub fn load(&self) -> config::Loaded {
+        config::load(&self.path, &*self.environment)
+    }
+}
+
+/// The parts that a reloader works on.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where the configuration comes from.
+    pub source: Source,
+    /// What it is swapped into.
+    pub current: Arc<Current>,
+    /// Who serves the connections of new listeners.
+    pub workers: Arc<Workers>,
+    /// What new connections are held to.
+    pub settings: Arc<ArcSwap<ConnectionSettings>>,
+    /// The bound listeners, by their configured addresses.
+    pub listeners: Vec<(std::net::SocketAddr, Listener)>,
+    /// Watches the files that the running configuration was read from.
+    pub watcher: Watcher,
+    /// The log's level.
+    pub level: Level,
+    /// What became of each reload.
+    pub history: History,
+}
+
+impl Reloader {
+    /// Takes charge of these parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { source, current, workers, settings, listeners, watcher, level, history } = parts;
+        Self { source, current, workers, settings, listeners, watcher, level, history }
+    }
+
+    /// A way to ask it for reloads, and what it has to listen to.
+    pub fn requests() -> (Requests, Inbox) {
+        let (sender, receiver) = mpsc::channel(16);
+        (Requests(sender), receiver)
+    }
+
+    /// Reloads whenever a file changes or somebody asks, for ever.
+    pub async fn run(&mut self, requests: &mut Inbox) {
+        loop {
+            tokio::select! {
+                () = self.watcher.changed() => {
+                    self.reload(Trigger::File).await;
+                }
+                request = requests.recv() => {
+                    let Some((trigger, reply)) = request else { return };
+                    let entry = self.reload(trigger).await;
+                    // Whoever asked may have gone; the history has it all the same.
+                    drop(reply.send(entry));
+                }
+            }
+        }
+    }
+
+    /// The listeners, to be drained.
+    pub fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        self.listeners.iter().map(|(_, listener)| listener)
+    }
+
+    async fn reload(&mut self, trigger: Trigger) -> Entry {
+        let outcome = self.attempt().await;
+        report(trigger, &outcome);
+        self.history.record(trigger, &outcome)
+    }
+
+    async fn attempt(&mut self) -> Outcome {
+        self.watcher.mark();
+        let source = self.source.clone();
+        let Ok(loaded) = tokio::task::spawn_blocking(move || source.load()).await else {
+            // The loader does not panic; if it did, the running state must not suffer.
+            return Outcome::Rejected(Rejection::Invalid(Diagnostics::default()));
+        };
+        self.watcher.watch(loaded.watch);
+        let Some(config) = loaded.config else {
+            return Outcome::Rejected(Rejection::Invalid(loaded.diagnostics));
+        };
+        match self.apply(config) {
+            Ok((version, diff)) => Outcome::Applied { version, diff, diagnostics: loaded.diagnostics },
+            Err(rejection) => Outcome::Rejected(rejection),
+        }
+    }
+
+    /// Everything that can fail comes before the swap.
+    fn apply(&mut self, config: Arc<GatewayConfig>) -> Result<(u64, Diff), Rejection> {
+        let running = self.current.pin();
+        let snapshot = Snapshot::build(Arc::clone(&config), Some(&running), self.workers.count())
+            .map_err(Rejection::Build)?;
+        let fresh = self.bind_new(&config).map_err(Rejection::Bind)?;
+        let version = snapshot.version;
+        let diff = Diff::between(&running.config, &config);
+
+        self.current.swap(snapshot);
+        self.settings.store(Arc::new(ConnectionSettings::from(&config.limits)));
+        self.replace_listeners(&config, fresh);
+        if let Err(error) = self.level.set(config.log.level.as_str()) {
+            tracing::warn!(%error, "log level unchanged");
+        }
+        Ok((version, diff))
+    }
+
+    fn bind_new(&self, config: &GatewayConfig) -> Result<Vec<(std::net::SocketAddr, Listener)>, BindError> {
+        let is_new =
+            |address: &std::net::SocketAddr| !self.listeners.iter().any(|(bound, _)| bound == address);
+        let addresses = config.listeners.iter().map(|listener| listener.address);
+        addresses.filter(is_new).map(|address| Ok((address, Listener::bind(address)?))).collect()
+    }
+
+    fn replace_listeners(&mut self, config: &GatewayConfig, fresh: Vec<(std::net::SocketAddr, Listener)>) {
+        // Those no longer named are dropped, which drains them.
+        self.listeners
+            .retain(|(address, _)| config.listeners.iter().any(|listener| listener.address == *address));
+        for (address, mut listener) in fresh {
+            listener.accept(&self.workers, &self.settings);
+            self.listeners.push((address, listener));
+        }
+    }
+}
+
+fn report(trigger: Trigger, outcome: &Outcome) {
+    match outcome {
+        Outcome::Applied { version, diff, diagnostics } => {
+            for warning in diagnostics.lines() {
+                tracing::warn!("{warning}");
+            }
+            tracing::info!(version, %trigger, "configuration live: {diff}");
+        }
+        Outcome::Rejected(rejection) => {
+            tracing::error!(%trigger, "configuration refused, the old one goes on:\n{rejection}");
+        }
+    }
+}

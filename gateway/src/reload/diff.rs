@@ -1,0 +1,93 @@
+//! What a new configuration changes, in a few lines.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::config::GatewayConfig;
+use crate::route::RoutePlan;
+
+/// The difference between two configurations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diff {
+    lines: Vec<String>,
+}
+
+/// Lines that are shown; a reload of thousands of routes is counted instead.
+const SHOWN: usize = 40;
+
+impl Diff {
+    /// What `new` has that `old` had not, and the other way round.
+    pub fn between(old: &GatewayConfig, new: &GatewayConfig) -> Self {
+        let mut lines = Vec::new();
+        compare(&mut lines, "route", &routes(old), &routes(new));
+        compare(&mut lines, "upstream", &upstreams(old), &upstreams(new));
+        compare(&mut lines, "listener", &listeners(old), &listeners(new));
+        compare(&mut lines, "setting", &settings(old), &settings(new));
+        Self { lines }
+    }
+
+    /// Whether nothing changed that a route, an upstream, a listener or a setting would show.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+}
+
+impl fmt::Display for Diff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing changed");
+        }
+        let shown = self.lines.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        f.write_str(&shown)?;
+        match self.lines.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// Names, each with what it stands for.
+type Things = BTreeMap<String, String>;
+
+fn compare(lines: &mut Vec<String>, kind: &str, old: &Things, new: &Things) {
+    for (name, value) in new {
+        match old.get(name) {
+            None => lines.push(format!("+ {kind} {name}")),
+            Some(before) if before != value => lines.push(format!("~ {kind} {name}")),
+            Some(_) => {}
+        }
+    }
+    lines.extend(old.keys().filter(|name| !new.contains_key(*name)).map(|name| format!("- {kind} {name}")));
+}
+
+fn routes(config: &GatewayConfig) -> Things {
+    config.routes.iter().map(|plan| (plan.name.to_string(), fingerprint(plan))).collect()
+}
+
+/// All that a route was declared with, in some text of no importance: two are equal when their routes are.
+fn fingerprint(plan: &RoutePlan) -> String {
+    let RoutePlan { grpc, encode, decode, status, timeout, idempotent, targets, errors, .. } = plan;
+    let (request, response) = (&plan.request, plan.response.field().map(|field| &field.name));
+    format!(
+        "{grpc} {request:?} {response:?} {encode:?} {decode:?} {status} {timeout:?} {idempotent} {targets:?} {errors:?}"
+    )
+}
+
+fn upstreams(config: &GatewayConfig) -> Things {
+    config.upstreams.iter().map(|(name, spec)| (name.to_string(), format!("{spec:?}"))).collect()
+}
+
+fn listeners(config: &GatewayConfig) -> Things {
+    config.listeners.iter().map(|listener| (listener.address.to_string(), format!("{listener:?}"))).collect()
+}
+
+fn settings(config: &GatewayConfig) -> Things {
+    let named = [
+        ("limits", format!("{:?}", config.limits)),
+        ("health", format!("{:?}", config.health)),
+        ("errors", format!("{:?}", config.errors)),
+        ("drain", format!("{:?}", config.drain)),
+        ("log", format!("{:?}", config.log)),
+    ];
+    named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

@@ -1,0 +1,240 @@
+//! Tells when a file of the configuration has changed.
+//!
+//! Directories are watched, never files: a watch on a file sees the first atomic rename, or swap of a Kubernetes
+//! volume, and then nothing more. No event is trusted by its name; whatever happens in a directory, the files
+//! themselves are compared by content. A slow poll covers file systems that report nothing (NFS).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+
+/// How long a directory has to be quiet: editors write, rename and touch in bursts.
+const QUIET: Duration = Duration::from_millis(100);
+/// A burst is over after this, even if it goes on.
+const BURST: Duration = Duration::from_millis(500);
+/// How often the files are looked at without any event.
+const POLL: Duration = Duration::from_secs(5);
+/// The deepest folder below a watched one that is looked into.
+const MAX_DEPTH: usize = 16;
+
+/// Watches the files of a configuration.
+#[derive(Debug)]
+pub struct Watcher {
+    files: Vec<PathBuf>,
+    seen: BTreeMap<PathBuf, u64>,
+    directories: BTreeSet<PathBuf>,
+    events: mpsc::Receiver<()>,
+    watcher: Option<RecommendedWatcher>,
+}
+
+impl Watcher {
+    /// Watches these files and folders.
+    pub fn new(files: Vec<PathBuf>) -> Self {
+        // One place is enough: it says that something happened.
+        let (sender, events) = mpsc::channel(1);
+        let on_event = move |event: notify::Result<Event>| {
+            if event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+                return; // Reading the files is no change, and we read them.
+            }
+            // A full channel says already what this would.
+            sender.try_send(()).ok();
+        };
+        let watcher = notify::recommended_watcher(on_event)
+            .inspect_err(|error| tracing::warn!(%error, "no file events; files are polled every 5 s"))
+            .ok();
+        let mut this =
+            Self { files: Vec::new(), seen: BTreeMap::new(), directories: BTreeSet::new(), events, watcher };
+        this.watch(files);
+        this
+    }
+
+    /// Remembers the files as they are now: what comes later is a change. To be called before they are read, so that a
+    /// change between the reading and the next look is not lost.
+    pub fn mark(&mut self) {
+        self.seen = fingerprints(&self.files);
+    }
+
+    /// Watches these files and folders from now on, instead of the ones before.
+    pub fn watch(&mut self, files: Vec<PathBuf>) {
+        self.files = files;
+        self.follow();
+        let mut seen = fingerprints(&self.files);
+        // What was marked before the files were read stays.
+        for (file, fingerprint) in &mut seen {
+            if let Some(marked) = self.seen.get(file) {
+                *fingerprint = *marked;
+            }
+        }
+        self.seen = seen;
+    }
+
+    /// Waits until one of the files is another one than when it was last looked at.
+    pub async fn changed(&mut self) {
+        loop {
+            // A closed channel means that there are no events at all: then only the poll speaks.
+            match tokio::time::timeout(POLL, self.events.recv()).await {
+                Ok(Some(())) => self.wait_for_quiet().await,
+                Ok(None) => tokio::time::sleep(POLL).await,
+                Err(_poll) => {}
+            }
+            let now = fingerprints(&self.files);
+            if now != self.seen {
+                self.seen = now;
+                self.follow(); // Links may lead elsewhere now.
+                return;
+            }
+        }
+    }
+
+    async fn wait_for_quiet(&mut self) {
+        let quiet =
+            async { while let Ok(Some(())) = tokio::time::timeout(QUIET, self.events.recv()).await {} };
+        // Whether it is quiet or not: the files are compared next, and a half-written one is refused and read again.
+        drop(tokio::time::timeout(BURST, quiet).await);
+    }
+
+    /// Watches the directories of the files and of what they are links to.
+    fn follow(&mut self) {
+        let wanted = directories(&self.files);
+        let Some(watcher) = &mut self.watcher else { return };
+        for gone in self.directories.difference(&wanted) {
+            drop(watcher.unwatch(gone)); // It may not exist any more.
+        }
+        let mut watched = BTreeSet::new();
+        for directory in wanted {
+            let known = self.directories.contains(&directory);
+            match if known { Ok(()) } else { watcher.watch(&directory, RecursiveMode::NonRecursive) } {
+                Ok(()) => drop(watched.insert(directory)),
+                Err(error) => tracing::debug!(directory = %directory.display(), %error, "not watched"),
+            }
+        }
+        self.directories = watched;
+    }
+}
+
+fn directories(files: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let mut directories = BTreeSet::new();
+    for file in files {
+        let target = file.canonicalize().ok();
+        for path in [Some(file.as_path()), target.as_deref()].into_iter().flatten() {
+            if path.is_dir() {
+                subdirectories(path, 0, &mut directories);
+            }
+            directories.extend(parent(path));
+        }
+    }
+    directories
+}
+
+fn parent(path: &Path) -> Option<PathBuf> {
+    let parent = path.parent()?;
+    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_path_buf() })
+}
+
+fn subdirectories(directory: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
+    if depth > MAX_DEPTH || !found.insert(directory.to_path_buf()) {
+        return;
+    }
+    for entry in entries(directory) {
+        if entry.is_dir() {
+            subdirectories(&entry, depth + 1, found);
+        }
+    }
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths
+}
+
+/// The content of each file, hashed; a file that is not there has none.
+fn fingerprints(files: &[PathBuf]) -> BTreeMap<PathBuf, u64> {
+    files.iter().map(|file| (file.clone(), fingerprint(file, 0))).collect()
+}
+
+fn fingerprint(path: &Path, depth: usize) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if path.is_dir() && depth <= MAX_DEPTH {
+        for entry in entries(path) {
+            entry.hash(&mut hasher);
+            fingerprint(&entry, depth + 1).hash(&mut hasher);
+        }
+    } else {
+        std::fs::read(path).ok().hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn change(watcher: &mut Watcher) {
+        tokio::time::timeout(Duration::from_secs(20), watcher.changed()).await.expect("a change is seen");
+    }
+
+    #[tokio::test]
+    async fn in_place_writes_and_atomic_renames_are_seen_again_and_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("routes.yaml");
+        std::fs::write(&file, "0").unwrap();
+        let mut watcher = Watcher::new(vec![file.clone()]);
+        for round in 0..3 {
+            std::fs::write(&file, format!("in place {round}")).unwrap();
+            change(&mut watcher).await;
+            let new = folder.path().join("routes.yaml.new");
+            std::fs::write(&new, format!("renamed {round}")).unwrap();
+            std::fs::rename(&new, &file).unwrap();
+            change(&mut watcher).await;
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_symlink_swap_of_a_kubernetes_volume_is_seen_again_and_again() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let publish = |version: u32| {
+            let data = format!("..{version}");
+            std::fs::create_dir(at(&data)).unwrap();
+            std::fs::write(at(&data).join("routes.yaml"), format!("{version}")).unwrap();
+            symlink(&data, at("..data_tmp")).unwrap();
+            std::fs::rename(at("..data_tmp"), at("..data")).unwrap();
+        };
+        publish(0);
+        symlink("..data/routes.yaml", at("routes.yaml")).unwrap();
+        let mut watcher = Watcher::new(vec![at("routes.yaml")]);
+        for version in 1..4 {
+            publish(version);
+            change(&mut watcher).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_in_a_watched_folder_is_seen_however_deep() {
+        let folder = tempfile::tempdir().unwrap();
+        let proto = folder.path().join("proto");
+        std::fs::create_dir_all(proto.join("shop/v1")).unwrap();
+        let mut watcher = Watcher::new(vec![proto.clone()]);
+        std::fs::write(proto.join("shop/v1/user.proto"), "syntax = \"proto3\";").unwrap();
+        change(&mut watcher).await;
+    }
+
+    #[tokio::test]
+    async fn other_files_in_the_folder_are_no_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("routes.yaml");
+        std::fs::write(&file, "0").unwrap();
+        let mut watcher = Watcher::new(vec![file.clone()]);
+        std::fs::write(folder.path().join("gateway.log"), "x").unwrap();
+        let changed = tokio::time::timeout(Duration::from_millis(400), watcher.changed()).await;
+        assert!(changed.is_err());
+    }
+}

@@ -1,0 +1,156 @@
+//! The life of a request, from the listener's hands to its record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+
+use super::record::Recorder;
+use super::{Current, Health, Snapshot};
+use crate::edge::{Body, Handler, Peer};
+use crate::proxy::failure::Failure;
+use crate::proxy::{Exchange, unary};
+use crate::route::Lookup;
+use crate::telemetry::access::AccessLog;
+use crate::telemetry::request_id::X_REQUEST_ID;
+
+/// Answers requests by the running snapshot.
+#[derive(Debug)]
+pub struct Dispatch {
+    current: Arc<Current>,
+    access: AccessLog,
+    in_flight: AtomicUsize,
+}
+
+impl Dispatch {
+    /// Answers by whatever `current` holds when a request comes.
+    pub fn new(current: Arc<Current>, access: AccessLog) -> Self {
+        Self { current, access, in_flight: AtomicUsize::new(0) }
+    }
+
+    /// Requests in flight now.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+}
+
+/// A request in flight, counted until it is dropped.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl<'a> InFlight<'a> {
+    /// Takes a place, unless `most` are taken.
+    fn take(count: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let place = Self(count);
+        (count.fetch_add(1, Relaxed) < most).then_some(place)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Handler for Dispatch {
+    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
+        // The request belongs to this snapshot from here to its last byte, whatever is put live meanwhile.
+        let snapshot = self.current.pin();
+        let (head, body) = request.into_parts();
+        let mut recorder = Recorder::new(&snapshot, &head, peer, &self.access);
+
+        let place = InFlight::take(&self.in_flight, snapshot.config.limits.requests);
+        let result = match place {
+            Some(_) => answer(&snapshot, body, &mut recorder).await,
+            None => Err(Failure::overloaded()),
+        };
+        let mut response = match result {
+            Ok(response) => recorder.succeeded(response),
+            Err(failure) => recorder.failed(failure),
+        };
+        response.headers_mut().insert(X_REQUEST_ID, recorder.id.clone());
+        if head.method == Method::HEAD {
+            strip_body(&mut response);
+        }
+        response
+    }
+}
+
+/// Finds who answers, and lets it.
+async fn answer<'s>(
+    snapshot: &'s Snapshot,
+    body: Incoming,
+    recorder: &mut Recorder<'s>,
+) -> Result<Response<Body>, Failure> {
+    let head = recorder.head;
+    if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
+        return Err(Failure::ambiguous_host());
+    }
+    let path = head.uri.path();
+    if snapshot.config.health.as_deref() == Some(path) && is_read(&head.method) {
+        return Ok(health(snapshot));
+    }
+    let host = head.uri.host().or_else(|| head.headers.get(HOST)?.to_str().ok());
+    let found = snapshot.config.table.lookup(host, head.method.as_str(), path);
+    let (index, captures) = match found.map_err(|error| Failure::bad_path(&error))? {
+        Lookup::Found { route, captures } => (route.index, captures),
+        Lookup::MethodNotAllowed { allow } => {
+            let allow = with_options(&allow);
+            let asks = head.method == Method::OPTIONS;
+            return if asks { Ok(options(&allow)) } else { Err(Failure::method_not_allowed(&allow)) };
+        }
+        Lookup::NotFound => return Err(Failure::route_not_found()),
+    };
+    let target = snapshot.targets.get(index).ok_or_else(Failure::route_not_found)?;
+    recorder.target = Some(target);
+    let exchange = Exchange {
+        target,
+        captures: &captures,
+        peer: recorder.peer,
+        request_id: &recorder.id,
+        limits: &snapshot.config.limits,
+        started: recorder.started,
+    };
+    unary(&exchange, head, body, &mut recorder.trail).await
+}
+
+fn is_read(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
+}
+
+fn health(snapshot: &Snapshot) -> Response<Body> {
+    let health = Health::of(snapshot);
+    let mut response = Response::new(Body::full(serde_json::to_vec(&health).unwrap_or_default()));
+    if !health.is_ok() {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// OPTIONS is answered on every path that has a route.
+fn with_options(allow: &str) -> String {
+    let mut methods: Vec<&str> = allow.split(", ").chain(["OPTIONS"]).collect();
+    methods.sort_unstable();
+    methods.dedup();
+    methods.join(", ")
+}
+
+fn options(allowed: &str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+/// HEAD is answered like GET, without the body but with its length (RFC 9110 section 9.3.2).
+fn strip_body(response: &mut Response<Body>) {
+    let length = response.body().len();
+    *response.body_mut() = Body::empty();
+    if response.status() != StatusCode::NO_CONTENT {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}

@@ -1,0 +1,106 @@
+//! The record of one request: kept while it runs, written when it ends, however it ends.
+
+use std::time::Instant;
+
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
+
+use super::Snapshot;
+use crate::edge::{Body, Peer};
+use crate::proxy::code::{CLIENT_CLOSED, Code};
+use crate::proxy::failure::Failure;
+use crate::proxy::{Target, Trail};
+use crate::telemetry::access::{AccessLog, Record};
+use crate::telemetry::request_id;
+
+/// The flag of a request whose client left before the answer.
+const CLIENT_GONE: &str = "CLIENT_GONE";
+
+/// What is known of a request. Dropping it writes the access record and counts the request; one that has no answer by
+/// then was dropped because its client left.
+pub(super) struct Recorder<'a> {
+    pub(super) head: &'a Parts,
+    pub(super) peer: &'a Peer,
+    pub(super) id: HeaderValue,
+    pub(super) started: Instant,
+    pub(super) trail: Trail,
+    pub(super) target: Option<&'a Target>,
+    snapshot: &'a Snapshot,
+    access: &'a AccessLog,
+    end: End,
+}
+
+struct End {
+    status: StatusCode,
+    code: Code,
+    flag: &'static str,
+    sent: usize,
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        head: &'a Parts,
+        peer: &'a Peer,
+        access: &'a AccessLog,
+    ) -> Self {
+        Self {
+            head,
+            peer,
+            id: request_id::of(&head.headers),
+            started: Instant::now(),
+            trail: Trail::default(),
+            target: None,
+            snapshot,
+            access,
+            end: End { status: CLIENT_CLOSED, code: Code::CANCELLED, flag: CLIENT_GONE, sent: 0 },
+        }
+    }
+
+    pub(super) fn succeeded(&mut self, response: Response<Body>) -> Response<Body> {
+        let status = response.status();
+        // Only the health answer says by its own status that something is not well.
+        let code = if status.is_server_error() { Code::UNAVAILABLE } else { Code::OK };
+        self.end = End { status, code, flag: "", sent: response.body().len() };
+        response
+    }
+
+    pub(super) fn failed(&mut self, failure: Failure) -> Response<Body> {
+        let (status, code, flag) = (failure.status(), failure.code(), failure.flag());
+        let format = self.target.map_or(self.snapshot.config.errors, |target| target.plan.errors);
+        let response = failure.into_response(format, &self.id);
+        self.end = End { status, code, flag, sent: response.body().len() };
+        response
+    }
+}
+
+impl Drop for Recorder<'_> {
+    fn drop(&mut self) {
+        let took = self.started.elapsed();
+        if let Some(target) = self.target {
+            target.metrics.record(self.end.code.number(), took);
+        }
+        let log = &self.snapshot.config.log;
+        if !log.access {
+            return;
+        }
+        let record = Record {
+            peer: self.peer.address,
+            method: self.head.method.as_str(),
+            path: self.head.uri.path(),
+            route: self.target.map_or("", |target| &target.plan.name),
+            grpc: self.target.map_or("", |target| target.plan.grpc.path.as_str().trim_start_matches('/')),
+            status: self.end.status.as_u16(),
+            code: self.end.code.name(),
+            took,
+            upstream: self.trail.upstream,
+            received: self.trail.received,
+            sent: self.end.sent,
+            attempts: self.trail.attempts,
+            endpoint: self.trail.endpoint.as_deref().unwrap_or_default(),
+            request_id: self.id.to_str().unwrap_or_default(),
+            flag: self.end.flag,
+        };
+        self.access.log(&record, log.format.into());
+    }
+}

@@ -1,0 +1,212 @@
+//! The main job: REST in, gRPC behind, JSON back.
+
+use http::{Method, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+use testkit::backend::{Backend, reply, status};
+
+use crate::harness::request;
+use crate::{LIBRARY, gateway, library};
+
+const GET_BOOK: &str = "routes:\n  - get: /books/{name}\n    grpc: library.v1.Library/GetBook\n";
+
+#[tokio::test]
+async fn a_get_calls_the_method_and_answers_its_message() {
+    let backend = Backend::of(LIBRARY)
+        .on("library.v1.Library/GetBook", |call| {
+            reply(json!({"name": call.json()["name"], "copies": "9007199254740993", "format": "EBOOK"}))
+        })
+        .start()
+        .await;
+    let gateway = gateway(&backend, GET_BOOK).await;
+
+    let answer = gateway.get("/books/Krieg%20%26%20Frieden%2F1?full=true").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let expected = json!({"name": "Krieg & Frieden/1", "copies": "9007199254740993", "format": "EBOOK"});
+    assert_eq!(answer.json(), expected, "64-bit numbers survive, names are camelCase, enums are names");
+    assert_eq!(backend.only().json(), json!({"name": "Krieg & Frieden/1", "full": true}));
+}
+
+#[tokio::test]
+async fn a_post_answers_the_status_that_the_route_names() {
+    let backend = library().start().await;
+    let route = "routes:\n  - post: /shelves/{shelf}/books\n    grpc: library.v1.Library/CreateBook\n    \
+                 body: book\n    status: 201\n";
+    let gateway = gateway(&backend, route).await;
+    let answer = gateway
+        .send(
+            "POST",
+            "/shelves/a/books?requestToken=t1",
+            r#"{"title":"Emma","tags":["x","y"],"author":{"name":"Jane"}}"#,
+        )
+        .await;
+    assert_eq!((answer.status, answer.json()), (StatusCode::CREATED, json!({})));
+    assert_eq!(
+        backend.only().json(),
+        json!({"shelf": "a", "requestToken": "t1",
+               "book": {"title": "Emma", "tags": ["x", "y"], "author": {"name": "Jane"}}})
+    );
+}
+
+#[tokio::test]
+async fn a_patch_sends_the_mask_of_its_keys() {
+    let backend = library().start().await;
+    let route =
+        "routes:\n  - patch: /books/{book.name}\n    grpc: library.v1.Library/UpdateBook\n    body: book\n";
+    let gateway = gateway(&backend, route).await;
+    gateway.send("PATCH", "/books/b1", r#"{"note":null,"author":{"country":"uk"}}"#).await;
+    assert_eq!(
+        backend.only().json(),
+        json!({"book": {"name": "b1", "author": {"country": "uk"}}, "updateMask": "note,author.country"})
+    );
+}
+
+#[tokio::test]
+async fn one_field_can_be_the_whole_answer() {
+    let backend = Backend::of(LIBRARY)
+        .on("library.v1.Library/ListBooks", |call| match call.json()["shelf"].as_str() {
+            Some("full") => reply(json!({"books": [{"name": "b1"}], "nextPageToken": "t"})),
+            _ => reply(json!({})),
+        })
+        .start()
+        .await;
+    let route = "routes:\n  - get: /shelves/{shelf}\n    grpc: library.v1.Library/ListBooks\n    response_body: books\n";
+    let gateway = gateway(&backend, route).await;
+    assert_eq!(gateway.get("/shelves/full").await.json(), json!([{"name": "b1"}]));
+    assert_eq!(gateway.get("/shelves/empty").await.json(), json!([]), "an empty list is a list");
+}
+
+#[tokio::test]
+async fn annotations_of_the_descriptors_can_be_served() {
+    let backend = library().start().await;
+    let yaml = "services:\n  library.v1.Library: {upstream: library, annotations: true}\n";
+    let head = crate::head(&backend).replace("services:\n  library.v1.Library: library\n", yaml);
+    let gateway = crate::harness::routes(&head).file("library.binpb", backend.descriptors()).start().await;
+    let answer = gateway.get("/annotated/shelves/s1/books/b%2F1").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let name = backend.only().json()["name"].clone();
+    assert_eq!(name, "shelves/s1/books/b%2F1", "a capture of several segments keeps its slashes apart");
+}
+
+#[tokio::test]
+async fn head_is_a_get_without_the_body() {
+    let backend = library().on("library.v1.Library/GetBook", |_| reply(json!({"name": "b1"}))).start().await;
+    let gateway = gateway(&backend, GET_BOOK).await;
+    let head = gateway.request(request(Method::HEAD, "/books/b1")).await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    assert_eq!(head.header("content-length"), "13", r#"{{"name":"b1"}}"#);
+    assert_eq!(head.header("content-type"), "application/json");
+}
+
+#[tokio::test]
+async fn options_names_the_methods() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, GET_BOOK).await;
+    let answer = gateway.request(request(Method::OPTIONS, "/books/b1")).await;
+    assert_eq!((answer.status, answer.header("allow")), (StatusCode::NO_CONTENT, "GET, HEAD, OPTIONS"));
+    assert!(backend.seen().is_empty());
+}
+
+#[tokio::test]
+async fn the_request_id_goes_all_the_way() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, GET_BOOK).await;
+    let mut with_id = request(Method::GET, "/books/b1");
+    with_id.headers_mut().insert("x-request-id", "mine-1".parse().unwrap());
+    assert_eq!(gateway.request(with_id).await.header("x-request-id"), "mine-1");
+    assert_eq!(backend.only().metadata["x-request-id"], "mine-1");
+
+    let made = gateway.get("/books/b1").await.header("x-request-id").to_owned();
+    assert_eq!(backend.only().metadata["x-request-id"], made.as_str());
+}
+
+#[tokio::test]
+async fn headers_become_metadata_and_metadata_comes_back() {
+    let backend = library()
+        .on("library.v1.Library/GetBook", |_| reply(json!({})).header("x-page", "2").trailer("x-cost", "3"))
+        .start()
+        .await;
+    let gateway = gateway(&backend, GET_BOOK).await;
+    let mut sent = request(Method::GET, "/books/b1");
+    for (name, value) in [("x-tenant", "t1"), ("authorization", "Bearer secret"), ("accept-language", "de")] {
+        sent.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let answer = gateway.request(sent).await;
+    assert_eq!((answer.header("x-page"), answer.header("x-cost")), ("2", "3"));
+    assert_eq!(answer.header("grpc-status"), "");
+    let metadata = backend.only().metadata;
+    assert_eq!(
+        (&metadata["x-tenant"], &metadata["accept-language"]),
+        (&"t1".parse().unwrap(), &"de".parse().unwrap())
+    );
+    assert_eq!(metadata["x-forwarded-for"], "127.0.0.1");
+    assert_eq!(metadata["x-forwarded-host"], "shop.example");
+    assert!(!metadata.contains_key("authorization"), "credentials go through only when named");
+}
+
+#[tokio::test]
+async fn a_service_can_choose_the_success_status() {
+    let backend = library()
+        .on("library.v1.Library/DeleteBook", |_| reply(json!({})).header("x-http-code", "204"))
+        .start()
+        .await;
+    let route = "routes:\n  - delete: /books/{name}\n    grpc: library.v1.Library/DeleteBook\n";
+    let gateway = gateway(&backend, route).await;
+    let answer = gateway.send("DELETE", "/books/b1", "").await;
+    assert_eq!((answer.status, answer.body.len()), (StatusCode::NO_CONTENT, 0));
+    assert_eq!((answer.header("content-type"), answer.header("x-http-code")), ("", ""));
+}
+
+#[tokio::test]
+async fn http_bodies_pass_as_they_are_both_ways() {
+    let backend = library()
+        .on("library.v1.Library/Upload", |_| reply(json!({"contentType": "image/png", "data": "AAEC"})))
+        .start()
+        .await;
+    let route = "routes:\n  - post: /files/{name}\n    grpc: library.v1.Library/Upload\n    body: content\n";
+    let gateway = gateway(&backend, route).await;
+    let mut sent = request(Method::POST, "/files/f1");
+    sent.headers_mut().insert("content-type", "text/csv".parse().unwrap());
+    *sent.body_mut() = Full::from(&b"a,b\n\xff"[..]);
+    let answer = gateway.request(sent).await;
+    assert_eq!((answer.header("content-type"), &answer.body[..]), ("image/png", &[0, 1, 2][..]));
+    let expected = json!({"name": "f1", "content": {"contentType": "text/csv", "data": "YSxiCv8="}});
+    assert_eq!(backend.only().json(), expected);
+}
+
+#[tokio::test]
+async fn the_shorter_deadline_counts() {
+    let backend = library().start().await;
+    let route = format!("{GET_BOOK}    timeout: 2s\n");
+    let gateway = gateway(&backend, &route).await;
+    let timeout = |metadata: &http::HeaderMap| -> u64 {
+        let text = metadata["grpc-timeout"].to_str().unwrap();
+        let (digits, unit) = text.split_at(text.len() - 1);
+        let n: u64 = digits.parse().unwrap();
+        match unit {
+            "S" => n * 1_000_000,
+            "m" => n * 1000,
+            "u" => n,
+            "n" => n / 1000,
+            other => panic!("{other}"),
+        }
+    };
+    for (client, most) in [("500m", 500_000), ("1H", 2_000_000)] {
+        let mut sent = request(Method::GET, "/books/b1");
+        sent.headers_mut().insert("grpc-timeout", client.parse().unwrap());
+        gateway.request(sent).await;
+        let got = timeout(&backend.only().metadata);
+        assert!(got <= most && got > most / 2, "{client}: {got} µs");
+    }
+}
+
+#[tokio::test]
+async fn errors_of_the_service_keep_their_metadata() {
+    let backend = library()
+        .on("library.v1.Library/GetBook", |_| status(5, "no book").trailer("x-hint", "shelf 2"))
+        .start()
+        .await;
+    let gateway = gateway(&backend, GET_BOOK).await;
+    let answer = gateway.get("/books/b1").await;
+    assert_eq!((answer.status, answer.header("x-hint")), (StatusCode::NOT_FOUND, "shelf 2"));
+}

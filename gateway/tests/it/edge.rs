@@ -1,0 +1,147 @@
+//! Connections: HTTP/1.1, HTTP/2, silence, drain.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::json;
+use testkit::backend::reply;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::{collect, request};
+use crate::{gateway, library};
+
+const ROUTES: &str = "routes:\n  - get: /books/{name}\n    grpc: library.v1.Library/GetBook\n";
+
+#[tokio::test]
+async fn http2_by_prior_knowledge_on_the_same_port() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, ROUTES).await;
+    let stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let uri = format!("http://{}/books/b1", gateway.address());
+    let calls = (0..20).map(|_| sender.send_request(request(Method::GET, &uri)));
+    let calls: Vec<_> = calls.collect();
+    for call in calls {
+        let answer = collect(call.await.unwrap()).await;
+        assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({})));
+    }
+    assert_eq!(backend.seen().len(), 20);
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_the_next_request() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, ROUTES).await;
+    let stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    for _ in 0..5 {
+        sender.ready().await.unwrap();
+        let answer = collect(sender.send_request(request(Method::GET, "/books/b1")).await.unwrap()).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+}
+
+/// Waits until the gateway closes the connection; gives what it sent before.
+async fn closed(stream: &mut TcpStream) -> String {
+    let mut sent = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut sent)).await;
+    // A reset is a way to close it, too.
+    drop(closed.expect("the gateway closes the connection"));
+    String::from_utf8_lossy(&sent).into_owned()
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_or_half_of_it_are_closed() {
+    let backend = library().start().await;
+    let limits = "limits: {header_timeout: 200ms, idle_timeout: 400ms}\n";
+    let gateway = gateway(&backend, &format!("{ROUTES}{limits}")).await;
+    for sent in ["", "PRI * HTTP/2.0\r\n", "GET /books/b1 HTTP/1.1\r\nhost: a\r\nx-slow: "] {
+        let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        assert_eq!(closed(&mut stream).await, "", "{sent:?}");
+    }
+    // Idle after a request, and idle in HTTP/2 without any stream.
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream.write_all(b"GET /books/b1 HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    assert!(closed(&mut stream).await.starts_with("HTTP/1.1 200"));
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    closed(&mut stream).await;
+    assert_eq!(gateway.get("/books/b1").await.status, StatusCode::OK, "honest clients are served meanwhile");
+}
+
+#[tokio::test]
+async fn a_body_that_stops_in_the_middle_is_a_timeout() {
+    let backend = library().start().await;
+    let routes = "routes:\n  - post: /books\n    grpc: library.v1.Library/CreateBook\nlimits: {header_timeout: 200ms}\n";
+    let gateway = gateway(&backend, routes).await;
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream
+        .write_all(b"POST /books HTTP/1.1\r\nhost: a\r\ncontent-length: 20\r\n\r\n{\"shelf\":")
+        .await
+        .unwrap();
+    let answer = closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("BODY_TIMEOUT"), "{answer}");
+}
+
+#[tokio::test]
+async fn requests_that_could_be_read_in_two_ways_are_refused() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, ROUTES).await;
+    for head in [
+        "POST /books/b1 HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
+        "POST /books/b1 HTTP/1.1\r\nhost: a\r\ncontent-length: +5\r\n\r\nhello",
+        "GET /books/b1 HTTP/1.1\r\nhost : a\r\n\r\n",
+        "GET /books/b1 HTTP/1.1\r\nhost: a\r\n x: folded\r\n\r\n",
+        "GET /books/b1 HTTP/1.1\r\n\r\n",
+        "GET /books/b1 HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
+        "POST /books/b1 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        "GET  /books/b1 HTTP/1.1\r\nhost: a\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = closed(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{head:?}: {answer}");
+    }
+    assert!(backend.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_cancels_its_call() {
+    let (entered, mut waits) = tokio::sync::mpsc::unbounded_channel();
+    let backend = library()
+        .on("library.v1.Library/GetBook", move |_| {
+            entered.send(()).unwrap();
+            reply(json!({}))
+        })
+        .start()
+        .await;
+    let gateway = gateway(&backend, ROUTES).await;
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream.write_all(b"GET /books/b1 HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    waits.recv().await.unwrap();
+    drop(stream);
+    assert_eq!(gateway.get("/books/b1").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_drain_ends_idle_connections_and_refuses_new_ones() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, ROUTES).await;
+    let address = gateway.address();
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    idle.write_all(b"GET /books/b1 HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut first = [0; 12];
+    idle.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+
+    gateway.stop().await;
+    closed(&mut idle).await;
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}

@@ -1,0 +1,83 @@
+//! The gateway as its clients and operators meet it: over real sockets, from files.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `calls` | the main job: REST in, gRPC behind, JSON back |
+//! | `errors` | every refusal, in the shapes of the contract |
+//! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
+//! | `reload` | the file edited while requests run |
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod calls;
+mod edge;
+mod errors;
+mod harness;
+mod reload;
+
+use testkit::backend::{Backend, BackendBuilder, reply};
+
+/// A library: what most tests have behind the gateway.
+const LIBRARY: &str = r#"
+    syntax = "proto3";
+    package library.v1;
+    import "google/api/annotations.proto";
+    import "google/api/httpbody.proto";
+    import "google/protobuf/empty.proto";
+    import "google/protobuf/field_mask.proto";
+
+    service Library {
+      rpc GetBook(GetBookRequest) returns (Book) {
+        option (google.api.http) = { get: "/annotated/{name=shelves/*/books/*}" };
+      }
+      rpc CreateBook(CreateBookRequest) returns (Book);
+      rpc UpdateBook(UpdateBookRequest) returns (Book);
+      rpc ListBooks(ListBooksRequest) returns (ListBooksResponse);
+      rpc DeleteBook(GetBookRequest) returns (google.protobuf.Empty);
+      rpc Upload(UploadRequest) returns (google.api.HttpBody);
+    }
+    enum Format { FORMAT_UNSPECIFIED = 0; PAPER = 1; EBOOK = 2; }
+    message Author { string name = 1; string country = 2; }
+    message Book {
+      string name = 1;
+      string title = 2;
+      Author author = 3;
+      repeated string tags = 4;
+      int64 copies = 5;
+      Format format = 6;
+      optional string note = 7;
+    }
+    message GetBookRequest { string name = 1; bool full = 2; }
+    message CreateBookRequest { string shelf = 1; Book book = 2; string request_token = 3; }
+    message UpdateBookRequest { Book book = 1; google.protobuf.FieldMask update_mask = 2; }
+    message ListBooksRequest {
+      string shelf = 1; int32 page_size = 2; repeated Format formats = 3; Author author = 4;
+    }
+    message ListBooksResponse { repeated Book books = 1; string next_page_token = 2; }
+    message UploadRequest { string name = 1; google.api.HttpBody content = 2; }
+"#;
+
+/// A library whose methods all answer with an empty message.
+fn library() -> BackendBuilder {
+    let methods = ["GetBook", "CreateBook", "UpdateBook", "ListBooks", "DeleteBook", "Upload"];
+    methods.into_iter().fold(Backend::of(LIBRARY), |library, method| {
+        library.on(&format!("library.v1.Library/{method}"), |_| reply(serde_json::json!({})))
+    })
+}
+
+/// The head of a routes.yaml for a library at this address; the routes come after it.
+fn head(backend: &Backend) -> String {
+    format!(
+        "listeners: [{{address: 127.0.0.1:0}}]\n\
+         admin: {{address: 127.0.0.1:0}}\n\
+         descriptors: [library.binpb]\n\
+         upstreams:\n  library: {{address: {}}}\n\
+         services:\n  library.v1.Library: library\n",
+        backend.address()
+    )
+}
+
+/// A gateway before this library, with these routes.
+async fn gateway(backend: &Backend, rest: &str) -> harness::Gateway {
+    let yaml = format!("{}{rest}", head(backend));
+    harness::routes(&yaml).file("library.binpb", backend.descriptors()).start().await
+}

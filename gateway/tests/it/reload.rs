@@ -1,0 +1,149 @@
+//! The file edited while requests run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use serde_json::Value;
+use testkit::backend::Backend;
+
+use crate::harness::{Gateway, request, routes, send};
+use crate::{gateway, head, library};
+
+fn yaml(backend: &Backend, paths: &[&str]) -> String {
+    let mut yaml = format!("{}routes:\n", head(backend));
+    for path in paths {
+        yaml.push_str(&format!("  - get: {path}/{{name}}\n    grpc: library.v1.Library/GetBook\n"));
+    }
+    yaml
+}
+
+/// Asks until the answer has this status; the contract gives a save a second.
+async fn becomes(gateway: &Gateway, path: &str, status: StatusCode) {
+    let started = Instant::now();
+    while gateway.get(path).await.status != status {
+        assert!(started.elapsed() < Duration::from_secs(10), "{path} does not become {status}");
+    }
+}
+
+async fn page(gateway: &Gateway, path: &str) -> Value {
+    let answer = send(gateway.admin(), request(http::Method::GET, path)).await;
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
+#[tokio::test]
+async fn a_saved_route_is_live_and_a_removed_one_is_gone() {
+    let backend = library().start().await;
+    let gateway = routes(&yaml(&backend, &["/a"])).file("library.binpb", backend.descriptors()).start().await;
+    assert_eq!(gateway.get("/b/1").await.status, StatusCode::NOT_FOUND);
+    gateway.save("routes.yaml", yaml(&backend, &["/b"]));
+    becomes(&gateway, "/b/1", StatusCode::OK).await;
+    assert_eq!(gateway.get("/a/1").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_mistake_never_goes_live() {
+    let backend = library().start().await;
+    let gateway = routes(&yaml(&backend, &["/a"])).file("library.binpb", backend.descriptors()).start().await;
+    let wrong = yaml(&backend, &["/a", "/b"]).replacen("GetBook", "GetBok", 1);
+    gateway.save("routes.yaml", wrong);
+    let (status, text) = gateway.reload().await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(text.contains("routes.yaml:10:30") && text.contains("GetBook"), "place and suggestion:\n{text}");
+    assert_eq!(gateway.get("/a/1").await.status, StatusCode::OK, "the old one goes on");
+    assert_eq!(gateway.get("/b/1").await.status, StatusCode::NOT_FOUND);
+    let last = page(&gateway, "/reloads").await[0].clone();
+    assert_eq!(last["outcome"], "rejected");
+    assert!(last["text"].as_str().unwrap().contains("GetBok"));
+
+    gateway.save("routes.yaml", yaml(&backend, &["/a", "/b"]));
+    becomes(&gateway, "/b/1", StatusCode::OK).await;
+}
+
+#[tokio::test]
+async fn a_broken_descriptor_set_is_refused_and_a_new_one_goes_live() {
+    let backend = library().start().await;
+    let gateway =
+        gateway(&backend, "routes:\n  - get: /a/{name}\n    grpc: library.v1.Library/GetBook\n").await;
+    gateway.save("library.binpb", &backend.descriptors()[..100]);
+    let (status, text) = gateway.reload().await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{text}");
+    assert!(text.contains("library.binpb"), "{text}");
+    assert_eq!(gateway.get("/a/1").await.status, StatusCode::OK);
+    gateway.save("library.binpb", backend.descriptors());
+    assert_eq!(gateway.reload().await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_did_not_change_lives_on() {
+    let backend = library().start().await;
+    let gateway = routes(&yaml(&backend, &["/a"])).file("library.binpb", backend.descriptors()).start().await;
+    gateway.get("/a/1").await;
+    let opened = page(&gateway, "/upstreams").await[0]["connections_opened"].clone();
+    for round in 0..5 {
+        gateway.save("routes.yaml", yaml(&backend, &["/a", &format!("/round{round}")]));
+        let (status, text) = gateway.reload().await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        assert_eq!(gateway.get("/a/1").await.status, StatusCode::OK);
+    }
+    let after = &page(&gateway, "/upstreams").await[0];
+    // Two workers serve the test's connections, each over one of its own.
+    assert!(after["connections_opened"].as_u64() <= opened.as_u64().map(|n| n + 1), "{opened} {after}");
+    let requests = page(&gateway, "/routes").await[0]["requests"].clone();
+    assert_eq!(requests, 6, "the counters of a route go on, too");
+}
+
+#[tokio::test]
+async fn listeners_come_and_go_without_the_others_noticing() {
+    let backend = library().start().await;
+    let start = yaml(&backend, &["/a"]);
+    let gateway = routes(&start).file("library.binpb", backend.descriptors()).start().await;
+    // A port that is free now; the reload that finds it taken says so and changes nothing.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    let both = start.replace("listeners: [", &format!("listeners: [{{address: {address}}}, "));
+    gateway.save("routes.yaml", &both);
+    let (status, text) = gateway.reload().await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(text.contains(&address.to_string()), "{text}");
+
+    drop(free);
+    let (status, text) = gateway.reload().await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    assert_eq!(send(address, request(http::Method::GET, "/a/1")).await.status, StatusCode::OK);
+    gateway.save("routes.yaml", &start);
+    assert_eq!(gateway.reload().await.0, StatusCode::OK);
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    assert_eq!(gateway.get("/a/1").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_saves_under_load_fail_no_call() {
+    let backend = library().start().await;
+    let gateway = routes(&yaml(&backend, &["/a"])).file("library.binpb", backend.descriptors()).start().await;
+    let over = Arc::new(AtomicBool::new(false));
+    let (address, done) = (gateway.address(), Arc::clone(&over));
+    let caller = tokio::spawn(async move {
+        let mut calls = 0_u32;
+        while !done.load(Ordering::Relaxed) {
+            let answer = send(address, request(http::Method::GET, "/a/1")).await;
+            assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+            calls += 1;
+        }
+        calls
+    });
+    for round in 0..100 {
+        match round % 3 {
+            0 => gateway.save("routes.yaml", "routes: [{get: /a, grpc"),
+            1 => gateway.save("routes.yaml", yaml(&backend, &["/a"])),
+            _ => {
+                let path = format!("/round{round}");
+                gateway.save("routes.yaml", yaml(&backend, &["/a", &path]));
+                becomes(&gateway, &format!("{path}/1"), StatusCode::OK).await;
+            }
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    assert!(caller.await.unwrap() > 100);
+}
