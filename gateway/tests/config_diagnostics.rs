@@ -65,13 +65,12 @@ fn there_are_many_of_them() {
 
 #[test]
 fn every_code_is_provoked_by_one_of_them() {
-    let mut seen = BTreeSet::new();
-    for file in configurations() {
-        let loaded = config::load(&file, &environment);
-        seen.extend(loaded.diagnostics.iter().map(|finding| finding.code));
-    }
+    let texts =
+        configurations().into_iter().map(|file| std::fs::read_to_string(file.with_extension("txt")).unwrap());
+    let texts: Vec<String> = texts.collect();
+    let provoked = |code: &Code| texts.iter().any(|text| text.contains(&format!("[{}]:", code.as_str())));
     let missing: Vec<&str> =
-        Code::ALL.iter().filter(|code| !seen.contains(code)).map(|code| code.as_str()).collect();
+        Code::ALL.iter().filter(|code| !provoked(code)).map(|code| code.as_str()).collect();
     assert!(missing.is_empty(), "no configuration provokes {missing:?}");
 }
 

@@ -115,7 +115,10 @@ fn read_text(path: &Path) -> std::io::Result<String> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(Error::from(ErrorKind::FileTooLarge));
     }
-    String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "not UTF-8 text"))
+    let text = String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "not UTF-8 text"))?;
+    // What some editors add is no part of what is shown.
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    Ok(if text.contains("\r\n") { text.replace("\r\n", "\n") } else { text })
 }
 
 /// A system's error without its number.
@@ -129,7 +132,10 @@ pub(super) fn io_text(error: &std::io::Error) -> String {
 
 fn unreadable(path: &Path, error: &std::io::Error, included: Option<Place>) -> Diagnostic {
     let message = format!("cannot read `{}`: {}", path.display(), io_text(error));
-    let diagnostic = Diagnostic::error(Code::FileUnreadable, message);
+    let mut diagnostic = Diagnostic::error(Code::FileUnreadable, message);
+    if error.kind() == std::io::ErrorKind::IsADirectory {
+        diagnostic = diagnostic.with_help("for every file in a folder, write its name and /*.yaml");
+    }
     match included {
         Some(place) => diagnostic.at(place, "included here"),
         None => diagnostic.with_help("name the file with `-c FILE`; `gateway init` writes a first one"),

@@ -96,10 +96,13 @@ fn tell(error: &BindingError, rule: &Rule, message: &str, context: &mut Context)
         }
         None => error.help.clone(),
     };
-    let mut diagnostic = Blame::of(rule.origin.kind)
-        .diagnostic(code, error.message.clone())
-        .at(place(error.subject, rule, context), "")
-        .with_help_if(help);
+    let mut place = place(error.subject, rule, context);
+    if let Some(name) = &error.unknown {
+        // Of `user.nme`, the piece that is wrong.
+        place = context.sources.inside(place, name, &(0..name.len()));
+    }
+    let mut diagnostic =
+        Blame::of(rule.origin.kind).diagnostic(code, error.message.clone()).at(place, "").with_help_if(help);
     if let Some(note) = &rule.places.note {
         diagnostic = diagnostic.with_note(note.clone());
     }

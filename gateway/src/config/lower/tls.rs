@@ -1,6 +1,9 @@
 //! Certificates and keys: read at load, so that a broken one is found before it is served.
 
+mod validity;
+
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -15,7 +18,10 @@ pub(super) fn certificates(file: &File, path: &At<String>, context: &mut Context
     let pem = read(file, path, context)?;
     let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match parsed {
-        Ok(certificates) if !certificates.is_empty() => Some(pem),
+        Ok(certificates) if !certificates.is_empty() => {
+            warn_about_validity(path, &certificates, context);
+            Some(pem)
+        }
         Ok(_) => bad(
             path,
             "holds no certificate",
@@ -28,6 +34,21 @@ pub(super) fn certificates(file: &File, path: &At<String>, context: &mut Context
             "a PEM certificate begins with -----BEGIN CERTIFICATE-----",
             context,
         ),
+    }
+}
+
+/// A certificate that is not valid now is no reason to refuse a change of something else: it is told, and handshakes fail.
+fn warn_about_validity(path: &At<String>, certificates: &[CertificateDer<'_>], context: &mut Context) {
+    let now = SystemTime::now();
+    let periods = certificates.iter().filter_map(|certificate| validity::of(certificate));
+    let mut wrong = periods.filter(|period| now < period.from || now > period.until);
+    if let Some(period) = wrong.next() {
+        let what = if now > period.until { "has expired" } else { "is not valid yet" };
+        context.push(
+            Diagnostic::warning(Code::BadCertificate, format!("a certificate in `{}` {what}", path.value))
+                .at(path.place, "handshakes will fail")
+                .with_help("renew it; the file is watched, and a new one is taken without a restart"),
+        );
     }
 }
 
