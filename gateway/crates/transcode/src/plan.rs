@@ -330,10 +330,10 @@ impl Tag {
     #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
         // One-byte tags (numbers 1 to 15) are nearly all there are.
-        if self.len == 1 {
-            out.push(self.bytes[0]);
-        } else {
-            out.extend_from_slice(self.as_bytes());
+        match self.len {
+            1 => out.push(self.bytes[0]),
+            2 => out.extend_from_slice(&[self.bytes[0], self.bytes[1]]),
+            _ => out.extend_from_slice(self.as_bytes()),
         }
     }
 

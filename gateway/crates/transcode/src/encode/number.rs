@@ -37,34 +37,63 @@ impl Integer {
     }
 }
 
-/// The integer at the beginning of `input` and its length, if it is written plainly: up to 18 digits and no
-/// leading zeros, fraction or exponent. `None` says nothing but that the long way must be taken.
+/// The integer at the beginning of `input` and its length, if it is written plainly: digits without
+/// leading zeros, fraction or exponent, and below 2^64. `None` says nothing but that the long way must be taken.
 #[inline]
 pub(crate) fn plain_integer(input: &[u8]) -> Option<(Integer, usize)> {
     let negative = input.first() == Some(&b'-');
     let start = usize::from(negative);
-    let mut at = start;
-    let mut magnitude = 0u64;
-    loop {
-        let byte = input.get(at).copied().unwrap_or(0);
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            if matches!(byte, b'.' | b'e' | b'E') {
-                return None;
-            }
-            break;
-        }
-        if at - start == 18 {
-            return None;
-        }
-        magnitude = magnitude * 10 + u64::from(digit);
-        at += 1;
-    }
-    let leading_zero = input.get(start) == Some(&b'0') && at > start + 1;
-    if at == start || leading_zero {
+    let (magnitude, end) = digits(input, start)?;
+    let after = input.get(end).copied().unwrap_or(0);
+    let leading_zero = input.get(start) == Some(&b'0') && end > start + 1;
+    if end == start || leading_zero || matches!(after, b'.' | b'e' | b'E') {
         return None;
     }
-    Some((Integer { negative, magnitude }, at))
+    Some((Integer { negative, magnitude }, end))
+}
+
+/// The digits from `start` on and where they end; `None` if they mean 2^64 or more.
+#[inline]
+fn digits(input: &[u8], start: usize) -> Option<(u64, usize)> {
+    let mut at = start;
+    let mut value = 0u64;
+    // Eight digits at a time, as long as twice eight cannot overflow.
+    while at - start <= 8
+        && let Some(eight) =
+            input.get(at..).and_then(|rest| rest.first_chunk::<8>()).and_then(|word| eight_digits(*word))
+    {
+        value = value * 100_000_000 + eight;
+        at += 8;
+    }
+    loop {
+        let digit = input.get(at).copied().unwrap_or(0).wrapping_sub(b'0');
+        if digit > 9 {
+            return Some((value, at));
+        }
+        // Nineteen digits fit whatever they are.
+        value = if at - start < 19 {
+            value * 10 + u64::from(digit)
+        } else {
+            value.checked_mul(10)?.checked_add(u64::from(digit))?
+        };
+        at += 1;
+    }
+}
+
+/// What eight digits mean, if they are eight digits.
+#[inline]
+fn eight_digits(text: [u8; 8]) -> Option<u64> {
+    let word = u64::from_le_bytes(text);
+    // A digit has 3 in its upper half, and still has when 6 is added.
+    let upper = (word & 0xf0f0_f0f0_f0f0_f0f0)
+        | ((word.wrapping_add(0x0606_0606_0606_0606) & 0xf0f0_f0f0_f0f0_f0f0) >> 4);
+    if upper != 0x3333_3333_3333_3333 {
+        return None;
+    }
+    let ones = word & 0x0f0f_0f0f_0f0f_0f0f;
+    let pairs = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
 /// The integer that a JSON number (by its grammar already) means.
@@ -143,41 +172,34 @@ const POWERS: [f64; 23] = [
     1e19, 1e20, 1e21, 1e22,
 ];
 
-/// A number written with at most 15 digits and no exponent, read at the beginning of `input`: digits,
-/// how many of them stand after the point, and the length. Mantissa and power of ten are then exact, and so one
+/// A number written without an exponent whose digits mean less than 2^53, read at the beginning of `input`: sign, digits,
+/// how many of them stand after the point, and the length. Digits and power of ten are then exact, and so one
 /// division rounds correctly.
 #[inline]
 fn short_decimal(input: &[u8]) -> Option<(bool, u64, usize, usize)> {
     let negative = input.first() == Some(&b'-');
     let start = usize::from(negative);
-    let mut at = start;
-    let mut digits = 0u64;
-    let mut point = None;
-    loop {
-        let byte = input.get(at).copied().unwrap_or(0);
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            digits = digits * 10 + u64::from(digit);
-        } else if byte == b'.' && point.is_none() {
-            point = Some(at);
-        } else if matches!(byte, b'.' | b'e' | b'E') {
-            return None;
-        } else {
-            break;
-        }
-        at += 1;
-        // Fifteen digits and a point.
-        if at - start > 16 {
-            return None;
-        }
-    }
-    let whole = point.unwrap_or(at) - start;
-    let fraction = point.map_or(0, |point| at - point - 1);
+    let (mut value, mut end) = digits(input, start)?;
+    let whole = end - start;
     let leading_zero = input.get(start) == Some(&b'0') && whole > 1;
-    if whole == 0 || leading_zero || (point.is_some() && fraction == 0) || whole + fraction > 15 {
+    if whole == 0 || leading_zero {
         return None;
     }
-    Some((negative, digits, fraction, at))
+    let mut fraction = 0;
+    if input.get(end) == Some(&b'.') {
+        let (below, after) = digits(input, end + 1)?;
+        fraction = after - end - 1;
+        if fraction == 0 {
+            return None;
+        }
+        let scale = 10u64.checked_pow(u32::try_from(fraction).ok()?)?;
+        value = value.checked_mul(scale)?.checked_add(below)?;
+        end = after;
+    }
+    if value >= 1 << 53 || matches!(input.get(end), Some(b'e' | b'E')) {
+        return None;
+    }
+    Some((negative, value, fraction, end))
 }
 
 /// The double at the beginning of `input` and its length, if it is written shortly. `None` says nothing but
@@ -187,6 +209,20 @@ pub(crate) fn short_double(input: &[u8]) -> Option<(f64, usize)> {
     let (negative, digits, fraction, len) = short_decimal(input)?;
     let value = digits as f64 / POWERS.get(fraction)?;
     Some((if negative { -value } else { value }, len))
+}
+
+/// The float at the beginning of `input` and its length, if it is written shortly.
+#[inline]
+pub(crate) fn short_float(input: &[u8]) -> Option<(f32, usize)> {
+    let (double, len) = short_double(input)?;
+    // Rounding twice is as good as once unless the first rounding ends halfway between two floats. Small
+    // values, whose floats are spaced otherwise, take the long way.
+    let is_halfway = double.to_bits() & 0x1fff_ffff == 0x1000_0000;
+    let is_ordinary = double == 0.0 || (1e-30..1e30).contains(&double.abs());
+    if is_halfway || !is_ordinary {
+        return None;
+    }
+    Some((double as f32, len))
 }
 
 /// The double that a JSON number (by its grammar already) means.
@@ -255,22 +291,14 @@ mod tests {
 
     #[test]
     fn the_short_way_never_takes_what_is_not_a_number() {
-        for text in ["", "-", "01", "-01", "a", "1.0", "1e3", "1E3", "1234567890123456789"] {
+        for text in
+            ["", "-", "01", "-01", "a", "1.0", "1e3", "1E3", "18446744073709551616", "00000000000000000001"]
+        {
             assert_eq!(plain_integer(text.as_bytes()), None, "{text}");
         }
-        for text in [
-            "",
-            "-",
-            "01",
-            "1.",
-            ".5",
-            "1.5.5",
-            "1e3",
-            "1.5e3",
-            "00.5",
-            "1234567890123456",
-            "0.000000000000001",
-        ] {
+        for text in
+            ["", "-", "01", "1.", ".5", "1e3", "1.5e3", "00.5", "1234567890123456", "0.000000000000001"]
+        {
             assert_eq!(short_double(text.as_bytes()), None, "{text}");
         }
     }
@@ -292,6 +320,43 @@ mod tests {
             let (found, len) = short_double(text.as_bytes()).unwrap();
             assert_eq!(len, text.len());
             assert_eq!(found.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_for_floats_rounds_correctly() {
+        let halfway = [
+            "16777217",
+            "33554433",
+            "0.5",
+            "1.00000005960464477539",
+            "8388608.5",
+            "8388609.5",
+            "0.1",
+            "123.45",
+        ];
+        for text in halfway
+            .iter()
+            .map(ToString::to_string)
+            .chain((0..5000).map(|i| format!("{}.{:03}", i * 7919, i % 1000)))
+        {
+            if let Some((found, _)) = short_float(text.as_bytes()) {
+                assert_eq!(found.to_bits(), text.parse::<f32>().unwrap().to_bits(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn integers_of_every_length() {
+        for len in 1..=20 {
+            for text in ["1234567890987654321".repeat(2), "9".repeat(20), format!("1{}", "0".repeat(19))] {
+                let text = &text[..len];
+                let Ok(expected) = text.parse::<u64>() else { continue };
+                for after in ["", "\"", ",", "]12345678", " "] {
+                    let (found, end) = plain_integer(format!("{text}{after}").as_bytes()).unwrap();
+                    assert_eq!((found.magnitude, end), (expected, len), "{text}");
+                }
+            }
         }
     }
 

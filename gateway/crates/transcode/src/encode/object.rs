@@ -21,28 +21,30 @@ impl<'a> Encoder<'a, '_> {
         let start = self.scan.pos();
         let mut seen = self.seen.enter(plan);
         let mut more = self.scan.begin(b'}')?;
-        let mut next = 0;
+        // Most senders write the fields in order: the key that is expected next is compared whole, from its comma to its
+        // colon, before anything is looked up.
+        let mut expected =
+            plan.fields.first().filter(|field| more && self.scan.take_first_key(&field.json_key));
         while more {
-            self.scan.token();
-            let key_at = self.scan.pos();
-            // Most senders write the fields in order: the key that is expected next is compared whole, quotes and
-            // colon included, before anything is looked up.
-            let field = match plan.fields.get(next) {
-                Some(field) if self.scan.rest().starts_with(&field.json_key) => {
-                    self.scan.advance(field.json_key.len());
-                    Some(field)
+            let (key_at, field) = match expected {
+                Some(field) => (self.scan.pos() + 1 - field.json_key.len(), Some(field)),
+                None => {
+                    self.scan.token();
+                    let key_at = self.scan.pos();
+                    (key_at, self.member_key(plan, key_at, &mut in_any)?)
                 }
-                _ => self.member_key(plan, key_at, &mut in_any)?,
             };
+            expected = None;
             if let Some(field) = field {
-                next = field.position as usize + 1;
                 if self.seen.mark_field(&mut seen, field.position) {
                     self.duplicate(key_at)?;
                 } else {
                     self.member(field, plan, &mut seen, key_at)?;
                 }
+                let next = plan.fields.get(field.position as usize + 1);
+                expected = next.filter(|next| self.scan.take_key(&next.json_key));
             }
-            more = self.scan.more(b'}')?;
+            more = expected.is_some() || self.scan.more(b'}')?;
         }
         if !plan.required.is_empty() && self.complete {
             self.check_required(plan, &seen, start)?;

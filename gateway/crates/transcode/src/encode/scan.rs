@@ -161,6 +161,21 @@ impl<'j> Scanner<'j> {
         Ok(text)
     }
 
+    /// Takes `key`, which is `,"name":`, if it comes next.
+    #[inline]
+    pub(crate) fn take_key(&mut self, key: &[u8]) -> bool {
+        let taken = begins_with(self.rest(), key);
+        self.pos += if taken { key.len() } else { 0 };
+        taken
+    }
+
+    /// Takes `key`, which is `,"name":`, without its comma if it comes next.
+    #[inline]
+    pub(crate) fn take_first_key(&mut self, key: &[u8]) -> bool {
+        let key = key.get(1..).unwrap_or_default();
+        self.take_key(key)
+    }
+
     /// Takes a string; the next byte is its opening quote.
     #[inline]
     pub(crate) fn string(&mut self) -> Step<Text<'j>> {
@@ -206,6 +221,13 @@ impl<'j> Scanner<'j> {
             },
             Some(_) => Ok(at + 6),
         }
+    }
+
+    /// What the input holds from a text on that was taken from it: the text, its closing quote, and the rest.
+    #[inline]
+    pub(crate) fn from_text(&self, text: Text<'j>) -> &'j [u8] {
+        // The text has been taken just now, so it ends one byte before the position.
+        self.input.get(self.pos.saturating_sub(text.raw.len() + 1)..).unwrap_or_default()
     }
 
     /// Takes a number; the next byte is a digit or a minus sign. Returns its text.
@@ -315,6 +337,24 @@ pub(crate) fn number_end(input: &[u8], start: usize) -> Result<usize, usize> {
         at = digits(at + 1 + usize::from(matches!(input.get(at + 1), Some(b'+' | b'-'))))?;
     }
     Ok(at)
+}
+
+/// `text.starts_with(start)`, without a call for lengths of 4 to 16.
+#[inline]
+fn begins_with(text: &[u8], start: &[u8]) -> bool {
+    let Some(text) = text.get(..start.len()) else { return false };
+    // Two words that overlap cover every byte.
+    if let (Some(a), Some(b), Some(c), Some(d)) =
+        (text.first_chunk::<8>(), text.last_chunk::<8>(), start.first_chunk::<8>(), start.last_chunk::<8>())
+    {
+        return a == c && b == d && (start.len() <= 16 || text == start);
+    }
+    if let (Some(a), Some(b), Some(c), Some(d)) =
+        (text.first_chunk::<4>(), text.last_chunk::<4>(), start.first_chunk::<4>(), start.last_chunk::<4>())
+    {
+        return a == c && b == d;
+    }
+    text == start
 }
 
 /// Four hexadecimal digits.

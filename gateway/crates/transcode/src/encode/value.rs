@@ -41,12 +41,34 @@ impl<'a> Encoder<'a, '_> {
         }
         self.out.tag(&field.tag);
         let mark = self.out.open();
-        while more {
-            self.value(field, &Tag::NONE, true)?;
-            more = self.scan.more(b']')?;
-        }
+        self.packed(field)?;
         self.out.close(mark);
         Ok(())
+    }
+
+    /// The elements of a packed list, of which there is one at least. The type is looked at once, not per element.
+    fn packed(&mut self, field: &'a FieldPlan) -> Step {
+        match field.kind {
+            Kind::Double => self.elements(|encoder| encoder.double(&Tag::NONE, true)),
+            Kind::Float => self.elements(|encoder| encoder.float(&Tag::NONE, true)),
+            Kind::Bool => self.elements(|encoder| encoder.boolean(&Tag::NONE, true)),
+            Kind::Int32 => self.elements(|encoder| encoder.integer(Kind::Int32, &Tag::NONE, true)),
+            Kind::Int64 => self.elements(|encoder| encoder.integer(Kind::Int64, &Tag::NONE, true)),
+            Kind::Uint32 => self.elements(|encoder| encoder.integer(Kind::Uint32, &Tag::NONE, true)),
+            Kind::Uint64 => self.elements(|encoder| encoder.integer(Kind::Uint64, &Tag::NONE, true)),
+            Kind::Fixed64 => self.elements(|encoder| encoder.integer(Kind::Fixed64, &Tag::NONE, true)),
+            _ => self.elements(|encoder| encoder.value(field, &Tag::NONE, true)),
+        }
+    }
+
+    #[inline]
+    fn elements(&mut self, one: impl Fn(&mut Self) -> Step<bool>) -> Step {
+        loop {
+            one(self)?;
+            if !self.scan.more(b']')? {
+                return Ok(());
+            }
+        }
     }
 
     fn map(&mut self, field: &'a FieldPlan, map: &'a MapPlan) -> Step {
@@ -165,8 +187,7 @@ impl<'a> Encoder<'a, '_> {
             text.append_to(self.out.raw());
             self.out.close(mark);
         } else if keep_default || !text.raw.is_empty() {
-            self.out.tag(tag);
-            self.out.delimited(text.raw);
+            self.out.tagged_text(tag, text.raw, self.scan.from_text(text));
         }
         Ok(true)
     }
@@ -212,11 +233,8 @@ impl<'a> Encoder<'a, '_> {
     fn integer(&mut self, kind: Kind, tag: &Tag, keep_default: bool) -> Step<bool> {
         self.scan.token();
         let at = self.scan.pos();
-        let value = match number::plain_integer(self.scan.rest()) {
-            Some((value, len)) => {
-                self.scan.advance(len);
-                value
-            }
+        let value = match self.plain_integer() {
+            Some(value) => value,
             None => match self.unusual_integer(kind.name(), at)? {
                 Some(value) => value,
                 None => return Ok(true),
@@ -231,6 +249,23 @@ impl<'a> Encoder<'a, '_> {
             Err(error) => return self.refuse_number(at, kind.name(), error),
         }
         Ok(true)
+    }
+
+    /// Takes an integer in plain digits, in quotes or not (64-bit integers come in quotes).
+    #[inline]
+    fn plain_integer(&mut self) -> Option<Integer> {
+        let rest = self.scan.rest();
+        if let Some((b'"', quoted)) = rest.split_first() {
+            let (value, len) = number::plain_integer(quoted)?;
+            if quoted.get(len) != Some(&b'"') {
+                return None;
+            }
+            self.scan.advance(len + 2);
+            return Some(value);
+        }
+        let (value, len) = number::plain_integer(rest)?;
+        self.scan.advance(len);
+        Some(value)
     }
 
     /// An integer that is not plain digits: a string, or written with a fraction or exponent.
@@ -270,18 +305,13 @@ impl<'a> Encoder<'a, '_> {
 
     #[inline]
     fn double(&mut self, tag: &Tag, keep_default: bool) -> Step<bool> {
-        let value = match self.scan.token() {
-            b'-' | b'0'..=b'9' => match number::short_double(self.scan.rest()) {
-                Some((value, len)) => {
-                    self.scan.advance(len);
-                    value
-                }
-                None => match self.unusual_float("double", number::double)? {
-                    Some(value) => value,
-                    None => return Ok(true),
-                },
-            },
-            _ => match self.unusual_float("double", number::double)? {
+        self.scan.token();
+        let value = match number::short_double(self.scan.rest()) {
+            Some((value, len)) => {
+                self.scan.advance(len);
+                value
+            }
+            None => match self.unusual_float("double", number::double)? {
                 Some(value) => value,
                 None => return Ok(true),
             },
@@ -294,10 +324,20 @@ impl<'a> Encoder<'a, '_> {
         Ok(true)
     }
 
+    #[inline]
     fn float(&mut self, tag: &Tag, keep_default: bool) -> Step<bool> {
-        if let Some(value) = self.unusual_float("float", number::float)?
-            && (keep_default || value.to_bits() != 0)
-        {
+        self.scan.token();
+        let value = match number::short_float(self.scan.rest()) {
+            Some((value, len)) => {
+                self.scan.advance(len);
+                value
+            }
+            None => match self.unusual_float("float", number::float)? {
+                Some(value) => value,
+                None => return Ok(true),
+            },
+        };
+        if keep_default || value.to_bits() != 0 {
             self.out.tag(tag);
             self.out.bytes(&value.to_le_bytes());
         }

@@ -10,6 +10,9 @@ use crate::plan::Tag;
 /// From this length on, a message is moved by the final pass rather than at once.
 const LONG: usize = 4096;
 
+/// Up to this length texts are copied in one block. Below 128, so that the length is one byte.
+const SHORT: usize = 32;
+
 /// The bytes that are being written.
 pub(crate) struct Writer<'o> {
     out: &'o mut Vec<u8>,
@@ -92,6 +95,24 @@ impl<'o> Writer<'o> {
     pub(crate) fn delimited(&mut self, bytes: &[u8]) {
         self.varint(bytes.len() as u64);
         self.out.extend_from_slice(bytes);
+    }
+
+    /// Appends a tag, a length and `text`, which is what `source` begins with.
+    ///
+    /// Short texts are copied together with what follows them, and that is cut off again: copying a constant number of bytes
+    /// needs no call.
+    #[inline]
+    pub(crate) fn tagged_text(&mut self, tag: &Tag, text: &[u8], source: &[u8]) {
+        self.tag(tag);
+        match source.first_chunk::<SHORT>() {
+            Some(block) if text.len() <= SHORT => {
+                self.out.push(text.len() as u8);
+                let end = self.out.len() + text.len();
+                self.out.extend_from_slice(block);
+                self.out.truncate(end);
+            }
+            _ => self.delimited(text),
+        }
     }
 
     /// Lets `write` append whatever it wants.
