@@ -1,7 +1,9 @@
 //! Keeps an eye on one endpoint, traffic or not: a connection of its own that is dialled at once, watched, and dialled again
 //! with backoff when it ends.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -118,8 +120,17 @@ impl Standing {
             }
             std::future::pending().await
         };
+        // After a GOAWAY nothing may keep the server from going: a health watch would, for as long as it stands.
+        let mut probe = handle.clone();
+        let goaway = poll_fn(|cx| match probe.poll_ready(cx) {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        });
         tokio::select! {
+            // In this order: the GOAWAY is read by the first and seen by the second, in one turn.
+            biased;
             end = drive => end,
+            () = goaway => End::Closed,
             never = attend => never,
         }
     }

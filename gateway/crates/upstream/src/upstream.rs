@@ -375,3 +375,6 @@ fn tls_of(spec: &UpstreamSpec) -> Result<Box<[Option<Tls>]>, crate::error::TlsEr
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

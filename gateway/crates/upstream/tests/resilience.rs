@@ -384,7 +384,7 @@ async fn what_cannot_be_started_is_said() {
 /// A keepalive and nothing else that finds dead connections.
 fn impatient(spec: UpstreamSpec) -> UpstreamSpec {
     let keepalive =
-        KeepaliveSpec { interval: Duration::from_millis(50), timeout: Duration::from_millis(100) };
+        KeepaliveSpec { interval: Duration::from_millis(50), timeout: Duration::from_millis(400) };
     UpstreamSpec { keepalive: Some(keepalive), health_check: None, ..spec }
 }
 
@@ -411,7 +411,7 @@ async fn a_server_that_falls_silent_is_found_by_keepalive() {
 
 #[tokio::test]
 async fn a_server_that_is_slow_but_alive_is_not_taken_for_dead() {
-    let peer = Peer::start(|_| Reaction::After(Duration::from_millis(600), Box::new(answer()))).await;
+    let peer = Peer::start(|_| Reaction::After(Duration::from_millis(900), Box::new(answer()))).await;
     let upstream = Upstream::start("test", impatient(spec(&[&peer])), 1).unwrap();
     assert!(upstream.unary(call(b"x")).await.unwrap().status.is_ok());
     assert_eq!(peer.connections(), 2);
@@ -488,4 +488,19 @@ async fn workers_may_run_on_runtimes_of_their_own_and_end() {
         }
     }
     assert_eq!(peer.calls(), 200);
+}
+
+#[tokio::test]
+async fn a_health_watch_does_not_keep_a_server_from_going() {
+    let peer = Peer::builder()
+        .health()
+        .start(|call| match call.path.as_str() {
+            "/grpc.health.v1.Health/Watch" => Reaction::GoAway(Box::new(Reaction::Hang)),
+            _ => Reaction::Status(code::UNIMPLEMENTED, "no"),
+        })
+        .await
+        .unwrap();
+    let _upstream = upstream(&[&peer]);
+    peer.cancelled(1).await;
+    until(|| peer.connections() > 1).await;
 }
