@@ -12,9 +12,11 @@
 mod alone;
 mod any;
 mod careful;
+mod digits;
 mod fields;
 mod halt;
 mod map;
+mod room;
 mod scalar;
 mod status;
 mod text;
@@ -23,10 +25,11 @@ mod wire;
 
 pub(crate) use alone::{field_alone, http_body};
 use halt::Halt;
+use room::Room;
 pub use status::Status;
 
 use crate::{
-    DecodeError, DecodeErrorKind, DecodeOptions, Enums, Message, Names, Schema, Unset,
+    DecodeError, DecodeErrorKind, DecodeOptions, Message, Schema, Unset,
     plan::{FieldPlan, MessagePlan},
 };
 
@@ -115,18 +118,10 @@ impl<'a, 'o> Decoder<'a, 'o> {
         self.options.unset == Unset::Print
     }
 
-    fn prints_numbers(&self) -> bool {
-        self.options.enums == Enums::Number
-    }
-
     /// Writes `,"key":`.
     #[inline]
     fn key(&mut self, field: &FieldPlan) {
-        let key = match self.options.names {
-            Names::Camel => &field.json_key,
-            Names::Proto => &field.proto_key,
-        };
-        self.out.extend_from_slice(key);
+        scalar::key(self.options, &mut Room::new(self.out, FieldPlan::KEY_START), field);
     }
 
     /// Turns the comma at `open` into `brace` and ends with `end`; or writes both, when nothing was written since.

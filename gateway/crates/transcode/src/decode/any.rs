@@ -1,6 +1,6 @@
 //! Printing `Any`: the fields of the message inside, under its type.
 
-use super::{Decoder, halt::Halt, text, wire};
+use super::{Decoder, halt::Halt, room::Room, text, wire};
 use crate::plan::{MessageIndex, WellKnown, WireType};
 
 impl<'a> Decoder<'a, '_> {
@@ -21,11 +21,12 @@ impl<'a> Decoder<'a, '_> {
 
         let before = self.out.len();
         self.out.extend_from_slice(b"{\"@type\":");
-        match text::string(self.out, url) {
+        let written = text::string(&mut Room::new(self.out, url.len() + 2), url);
+        match written {
             Err(_) if self.opaque_any => {
                 self.out.truncate(before);
                 self.out.extend_from_slice(b"{\"@type\":");
-                text::string(self.out, String::from_utf8_lossy(url).as_bytes())?;
+                text::string(&mut Room::new(self.out, 0), String::from_utf8_lossy(url).as_bytes())?;
             }
             outcome => outcome?,
         }
@@ -38,7 +39,7 @@ impl<'a> Decoder<'a, '_> {
                 self.seen.truncate(seen);
                 self.keys.truncate(keys);
                 self.out.extend_from_slice(b",\"value\":");
-                text::base64(self.out, value);
+                text::base64(&mut Room::new(self.out, 0), value);
             }
             Err(halt) => {
                 self.out.truncate(before);

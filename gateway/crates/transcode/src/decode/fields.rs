@@ -59,14 +59,15 @@ impl<'a> Decoder<'a, '_> {
     ) -> Result<(), Halt> {
         let mut seen = self.seen_none(plan);
         let mut printed = 0; // up to which position unset fields were printed
+        let mut rest = *input; // a copy that can stay in registers
         loop {
-            if input.is_empty() {
+            if rest.is_empty() {
                 if start.is_some() {
                     return Err(Halt::truncated());
                 }
                 break;
             }
-            let tag = wire::tag(input)?;
+            let tag = wire::tag(&mut rest)?;
             if tag.is(WireType::EndGroup) {
                 if start.is_none_or(|start| start.number() != tag.number()) {
                     return Err(Halt::malformed("the end of a group that has not begun"));
@@ -74,19 +75,40 @@ impl<'a> Decoder<'a, '_> {
                 break;
             }
             let Some(field) = plan.field_by_number(tag.number()) else {
-                wire::skip(tag, input, self.options.max_depth)?;
+                let mut at = rest;
+                wire::skip(tag, &mut at, self.options.max_depth)?;
+                rest = at;
                 continue;
             };
             if self.prints_unset() {
                 printed = self.unset_until(plan, printed, field.position, &mut seen);
             }
-            match &field.cardinality {
-                Cardinality::Repeated { .. } => self.list(plan, field, tag, input, &mut seen, depth),
-                Cardinality::Map(map) => self.map(plan, field, map, tag, input, &mut seen, depth),
-                _ => self.singular(plan, field, tag, input, &mut seen, depth),
-            }
-            .map_err(|halt| halt.within(field))?;
+            self.see(plan, field, &mut seen)?;
+            let outcome = match &field.cardinality {
+                Cardinality::Repeated { .. } => {
+                    let mut at = rest;
+                    let outcome = self.list(field, tag, &mut at, depth);
+                    rest = at;
+                    outcome
+                }
+                Cardinality::Map(map) => {
+                    let mut at = rest;
+                    let outcome = self.map(field, map, tag, &mut at, depth);
+                    rest = at;
+                    outcome
+                }
+                _ => match self.singular(field, tag, &mut rest, depth) {
+                    Ok(true) => Ok(()),
+                    Ok(false) => {
+                        self.unsee(plan, field, &mut seen);
+                        Ok(())
+                    }
+                    Err(halt) => Err(halt),
+                },
+            };
+            outcome.map_err(|halt| halt.within(field))?;
         }
+        *input = rest;
         if self.prints_unset() {
             self.unset_until(plan, printed, u32::MAX, &mut seen);
         }
@@ -99,31 +121,39 @@ impl<'a> Decoder<'a, '_> {
         Ok(())
     }
 
-    #[inline]
+    /// Prints a singular field. False if the value counts as unknown.
+    #[inline(always)]
     fn singular(
         &mut self,
-        plan: &'a MessagePlan,
         field: &'a FieldPlan,
         tag: RawTag,
         input: &mut &'a [u8],
-        seen: &mut Seen,
         depth: u32,
-    ) -> Result<(), Halt> {
+    ) -> Result<bool, Halt> {
         if !wire::fits(field.kind, tag) {
-            return wire::skip(tag, input, self.options.max_depth);
+            let mut at = *input;
+            wire::skip(tag, &mut at, self.options.max_depth)?;
+            *input = at;
+            return Ok(false);
         }
-        self.see(plan, field, seen)?;
-        let before = self.out.len();
-        self.key(field);
-        let value = match field.kind {
+        match field.kind {
             Kind::Message(index) => {
+                self.key(field);
                 let piece = wire::piece(input)?;
-                return self.message(self.schema.plan(index), &[piece], depth + 1);
+                self.message(self.schema.plan(index), &[piece], depth + 1)?;
+                return Ok(true);
             }
-            Kind::Group(index) => return self.group(index, tag, input, depth + 1),
-            _ => self.scalar(field, input)?,
-        };
-        match value {
+            Kind::Group(index) => {
+                self.key(field);
+                let mut at = *input;
+                self.group(index, tag, &mut at, depth + 1)?;
+                *input = at;
+                return Ok(true);
+            }
+            _ => {}
+        }
+        let before = self.out.len();
+        match self.scalar_member(field, input)? {
             Value::Set => {}
             Value::Default => {
                 if matches!(field.cardinality, Cardinality::Implicit) && !self.prints_unset() {
@@ -132,23 +162,20 @@ impl<'a> Decoder<'a, '_> {
             }
             Value::Unknown => {
                 self.out.truncate(before);
-                self.unsee(plan, field, seen);
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Prints a list: this element and all that follow without another field between.
     fn list(
         &mut self,
-        plan: &MessagePlan,
         field: &'a FieldPlan,
         mut tag: RawTag,
         input: &mut &'a [u8],
-        seen: &mut Seen,
         depth: u32,
     ) -> Result<(), Halt> {
-        self.see(plan, field, seen)?;
         let before = self.out.len();
         self.key(field);
         let open = self.out.len();
@@ -207,18 +234,14 @@ impl<'a> Decoder<'a, '_> {
     }
 
     /// Prints a map: this entry and all that follow without another field between.
-    #[allow(clippy::too_many_arguments)] // the state of one loop, taken apart for its size only
     fn map(
         &mut self,
-        plan: &MessagePlan,
         field: &'a FieldPlan,
         map: &'a MapPlan,
         mut tag: RawTag,
         input: &mut &'a [u8],
-        seen: &mut Seen,
         depth: u32,
     ) -> Result<(), Halt> {
-        self.see(plan, field, seen)?;
         let before = self.out.len();
         self.key(field);
         let open = self.out.len();

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 
 use smallvec::SmallVec;
 
-use super::{Decoder, halt::Halt, scalar::Value, text, wire};
+use super::{Decoder, halt::Halt, room::Room, scalar::Value, text, wire};
 use crate::plan::{FieldPlan, Kind, MapPlan};
 
 /// The key of an entry as far as telling keys apart goes.
@@ -98,16 +98,16 @@ impl<'a> Decoder<'a, '_> {
 
     fn print_key(&mut self, map: &MapPlan, key: Key<'_>) -> Result<(), Halt> {
         let number = match key {
-            Key::Text(key) => return text::string(self.out, key),
+            Key::Text(key) => return text::string(&mut Room::new(self.out, key.len() + 2), key),
             Key::Number(number) => number,
         };
         match map.key.kind {
             Kind::Bool if number == 0 => self.out.extend_from_slice(b"\"false\""),
             Kind::Bool => self.out.extend_from_slice(b"\"true\""),
             Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => {
-                text::quoted_integer(self.out, number);
+                text::quoted_unsigned(&mut Room::new(self.out, 24), number);
             }
-            _ => text::quoted_integer(self.out, number.cast_signed()),
+            _ => text::quoted_integer(&mut Room::new(self.out, 24), number.cast_signed()),
         }
         Ok(())
     }

@@ -1,7 +1,13 @@
 //! Printing one value that is not a message, and packed lists of them.
 
-use super::{Decoder, halt::Halt, text, wire};
-use crate::plan::{EnumIndex, FieldPlan, Kind};
+use super::{Decoder, halt::Halt, room::Room, text, wire};
+use crate::{
+    DecodeOptions, Enums, Names, Schema,
+    plan::{EnumIndex, FieldPlan, Kind},
+};
+
+/// Room for a key and a number: most of what is printed.
+const SHORT: usize = 96;
 
 /// What came of reading a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,110 +29,22 @@ impl Value {
 
 impl<'a> Decoder<'a, '_> {
     /// Reads and prints the value of a field that is no message.
-    #[inline]
     pub(super) fn scalar(&mut self, field: &FieldPlan, input: &mut &'a [u8]) -> Result<Value, Halt> {
-        let out = &mut *self.out;
-        let set = match field.kind {
-            Kind::Int32 => {
-                let value = wire::varint(input)? as i32;
-                text::integer(out, value);
-                value != 0
-            }
-            Kind::Int64 => {
-                let value = wire::varint(input)? as i64;
-                text::quoted_integer(out, value);
-                value != 0
-            }
-            Kind::Uint32 => {
-                let value = wire::varint(input)? as u32;
-                text::integer(out, value);
-                value != 0
-            }
-            Kind::Uint64 => {
-                let value = wire::varint(input)?;
-                text::quoted_integer(out, value);
-                value != 0
-            }
-            Kind::Sint32 => {
-                let value = zigzag32(wire::varint(input)?);
-                text::integer(out, value);
-                value != 0
-            }
-            Kind::Sint64 => {
-                let value = zigzag64(wire::varint(input)?);
-                text::quoted_integer(out, value);
-                value != 0
-            }
-            Kind::Fixed32 => {
-                let value = wire::fixed32(input)?;
-                text::integer(out, value);
-                value != 0
-            }
-            Kind::Fixed64 => {
-                let value = wire::fixed64(input)?;
-                text::quoted_integer(out, value);
-                value != 0
-            }
-            Kind::Sfixed32 => {
-                let value = wire::fixed32(input)?.cast_signed();
-                text::integer(out, value);
-                value != 0
-            }
-            Kind::Sfixed64 => {
-                let value = wire::fixed64(input)?.cast_signed();
-                text::quoted_integer(out, value);
-                value != 0
-            }
-            Kind::Float => {
-                let bits = wire::fixed32(input)?;
-                text::float(out, f32::from_bits(bits));
-                bits != 0
-            }
-            Kind::Double => {
-                let bits = wire::fixed64(input)?;
-                text::float(out, f64::from_bits(bits));
-                bits != 0
-            }
-            Kind::Bool => {
-                let value = wire::varint(input)? != 0;
-                out.extend_from_slice(boolean(value));
-                value
-            }
-            Kind::String => {
-                let value = wire::piece(input)?;
-                text::string(out, value)?;
-                !value.is_empty()
-            }
-            Kind::Bytes => {
-                let value = wire::piece(input)?;
-                text::base64(out, value);
-                !value.is_empty()
-            }
-            Kind::Enum(index) => {
-                let number = wire::varint(input)? as i32;
-                return Ok(self.enumeration(index, number));
-            }
-            // Callers send messages elsewhere.
-            Kind::Message(_) | Kind::Group(_) => {
-                return Err(Halt::malformed("a message where a scalar belongs"));
-            }
-        };
-        Ok(Value::new(set))
+        let mut room = Room::new(self.out, SHORT);
+        scalar(self.schema, self.options, &mut room, field, input)
+    }
+
+    /// The same behind `,"key":`.
+    #[inline(always)]
+    pub(super) fn scalar_member(&mut self, field: &FieldPlan, input: &mut &'a [u8]) -> Result<Value, Halt> {
+        let mut room = Room::new(self.out, SHORT);
+        key(self.options, &mut room, field);
+        scalar(self.schema, self.options, &mut room, field, input)
     }
 
     /// Prints an enum value: by name, else by number.
     pub(super) fn enumeration(&mut self, index: EnumIndex, number: i32) -> Value {
-        let plan = self.schema.enum_plan(index);
-        let known = plan.by_number(number);
-        if known.is_none() && plan.closed {
-            return Value::Unknown;
-        }
-        match known {
-            _ if plan.null_value => self.out.extend_from_slice(b"null"),
-            Some(value) if !self.prints_numbers() => self.out.extend_from_slice(&value.json),
-            _ => text::integer(self.out, number),
-        }
-        Value::new(number != 0)
+        enumeration(self.schema, self.options, &mut Room::new(self.out, SHORT), index, number)
     }
 
     /// Prints the default of a field that is no message, as for one that is not on the wire.
@@ -147,42 +65,45 @@ impl<'a> Decoder<'a, '_> {
 
     /// Prints packed elements, a comma before each.
     pub(super) fn packed(&mut self, field: &FieldPlan, mut input: &'a [u8]) -> Result<(), Halt> {
-        let out = &mut *self.out;
         let input = &mut input;
+        if matches!(field.kind, Kind::Enum(_)) {
+            return self.packed_enums(field, input);
+        }
+        let room = &mut Room::new(self.out, SHORT);
         // A loop of its own for each kind, so that the kind is looked at once.
         match field.kind {
-            Kind::Int32 => each(out, input, wire::varint, |out, value| text::integer(out, value as i32)),
-            Kind::Uint32 => each(out, input, wire::varint, |out, value| text::integer(out, value as u32)),
-            Kind::Sint32 => each(out, input, wire::varint, |out, value| text::integer(out, zigzag32(value))),
+            Kind::Int32 => each(room, input, wire::varint, |room, value| text::integer(room, value as i32)),
+            Kind::Uint32 => each(room, input, wire::varint, |room, value| text::unsigned(room, value as u32)),
+            Kind::Sint32 => {
+                each(room, input, wire::varint, |room, value| text::integer(room, zigzag32(value)))
+            }
             Kind::Int64 => {
-                each(out, input, wire::varint, |out, value| text::quoted_integer(out, value as i64))
+                each(room, input, wire::varint, |room, value| text::quoted_integer(room, value as i64))
             }
-            Kind::Uint64 => each(out, input, wire::varint, text::quoted_integer),
+            Kind::Uint64 => each(room, input, wire::varint, text::quoted_unsigned),
             Kind::Sint64 => {
-                each(out, input, wire::varint, |out, value| text::quoted_integer(out, zigzag64(value)))
+                each(room, input, wire::varint, |room, value| text::quoted_integer(room, zigzag64(value)))
             }
-            Kind::Fixed32 => each(out, input, wire::fixed32, text::integer),
+            Kind::Fixed32 => each(room, input, wire::fixed32, text::unsigned),
             Kind::Sfixed32 => {
-                each(out, input, wire::fixed32, |out, value| text::integer(out, value.cast_signed()))
+                each(room, input, wire::fixed32, |room, value| text::integer(room, value.cast_signed()))
             }
-            Kind::Fixed64 => each(out, input, wire::fixed64, text::quoted_integer),
-            Kind::Sfixed64 => {
-                each(out, input, wire::fixed64, |out, value| text::quoted_integer(out, value.cast_signed()))
-            }
+            Kind::Fixed64 => each(room, input, wire::fixed64, text::quoted_unsigned),
+            Kind::Sfixed64 => each(room, input, wire::fixed64, |room, value| {
+                text::quoted_integer(room, value.cast_signed())
+            }),
             Kind::Float => {
-                each(out, input, wire::fixed32, |out, bits| text::float(out, f32::from_bits(bits)))
+                each(room, input, wire::fixed32, |room, bits| text::single(room, f32::from_bits(bits)))
             }
             Kind::Double => {
-                each(out, input, wire::fixed64, |out, bits| text::float(out, f64::from_bits(bits)))
+                each(room, input, wire::fixed64, |room, bits| text::double(room, f64::from_bits(bits)))
             }
-            Kind::Bool => {
-                each(out, input, wire::varint, |out, value| out.extend_from_slice(boolean(value != 0)))
-            }
-            _ => self.packed_one_by_one(field, input),
+            Kind::Bool => each(room, input, wire::varint, |room, value| boolean(room, value != 0)),
+            _ => Err(Halt::malformed("packed elements that cannot be")),
         }
     }
 
-    fn packed_one_by_one(&mut self, field: &FieldPlan, input: &mut &'a [u8]) -> Result<(), Halt> {
+    fn packed_enums(&mut self, field: &FieldPlan, input: &mut &'a [u8]) -> Result<(), Halt> {
         while !input.is_empty() {
             let before = self.out.len();
             self.out.push(b',');
@@ -194,24 +115,148 @@ impl<'a> Decoder<'a, '_> {
     }
 }
 
+/// Writes `,"key":`.
+#[inline(always)]
+pub(super) fn key(options: &DecodeOptions, room: &mut Room<'_>, field: &FieldPlan) {
+    let (key, start) = match options.names {
+        Names::Camel => (&field.json_key, &field.json_key_start),
+        Names::Proto => (&field.proto_key, &field.proto_key_start),
+    };
+    if key.len() <= FieldPlan::KEY_START {
+        room.start_of(start, key.len());
+    } else {
+        room.bytes(key);
+    }
+}
+
+#[inline(always)]
+fn scalar(
+    schema: &Schema,
+    options: &DecodeOptions,
+    room: &mut Room<'_>,
+    field: &FieldPlan,
+    input: &mut &[u8],
+) -> Result<Value, Halt> {
+    let set = match field.kind {
+        Kind::String => text::piece(room, input)?,
+        Kind::Int32 => {
+            let value = wire::varint(input)? as i32;
+            text::integer(room, value);
+            value != 0
+        }
+        Kind::Int64 => {
+            let value = wire::varint(input)? as i64;
+            text::quoted_integer(room, value);
+            value != 0
+        }
+        Kind::Uint32 => {
+            let value = wire::varint(input)? as u32;
+            text::unsigned(room, value);
+            value != 0
+        }
+        Kind::Uint64 => {
+            let value = wire::varint(input)?;
+            text::quoted_unsigned(room, value);
+            value != 0
+        }
+        Kind::Sint32 => {
+            let value = zigzag32(wire::varint(input)?);
+            text::integer(room, value);
+            value != 0
+        }
+        Kind::Sint64 => {
+            let value = zigzag64(wire::varint(input)?);
+            text::quoted_integer(room, value);
+            value != 0
+        }
+        Kind::Fixed32 => {
+            let value = wire::fixed32(input)?;
+            text::unsigned(room, value);
+            value != 0
+        }
+        Kind::Fixed64 => {
+            let value = wire::fixed64(input)?;
+            text::quoted_unsigned(room, value);
+            value != 0
+        }
+        Kind::Sfixed32 => {
+            let value = wire::fixed32(input)?.cast_signed();
+            text::integer(room, value);
+            value != 0
+        }
+        Kind::Sfixed64 => {
+            let value = wire::fixed64(input)?.cast_signed();
+            text::quoted_integer(room, value);
+            value != 0
+        }
+        Kind::Float => {
+            let bits = wire::fixed32(input)?;
+            text::single(room, f32::from_bits(bits));
+            bits != 0
+        }
+        Kind::Double => {
+            let bits = wire::fixed64(input)?;
+            text::double(room, f64::from_bits(bits));
+            bits != 0
+        }
+        Kind::Bool => {
+            let value = wire::varint(input)? != 0;
+            boolean(room, value);
+            value
+        }
+        Kind::Bytes => {
+            let value = wire::piece(input)?;
+            text::base64(room, value);
+            !value.is_empty()
+        }
+        Kind::Enum(index) => {
+            let number = wire::varint(input)? as i32;
+            return Ok(enumeration(schema, options, room, index, number));
+        }
+        // Callers send messages elsewhere.
+        Kind::Message(_) | Kind::Group(_) => return Err(Halt::malformed("a message where a scalar belongs")),
+    };
+    Ok(Value::new(set))
+}
+
+fn enumeration(
+    schema: &Schema,
+    options: &DecodeOptions,
+    room: &mut Room<'_>,
+    index: EnumIndex,
+    number: i32,
+) -> Value {
+    let plan = schema.enum_plan(index);
+    let known = plan.by_number(number);
+    if known.is_none() && plan.closed {
+        return Value::Unknown;
+    }
+    match known {
+        _ if plan.null_value => room.bytes(b"null"),
+        Some(value) if options.enums == Enums::Name => room.short(&value.json),
+        _ => text::integer(room, number),
+    }
+    Value::new(number != 0)
+}
+
 #[inline]
 fn each<T>(
-    out: &mut Vec<u8>,
+    room: &mut Room<'_>,
     input: &mut &[u8],
     read: impl Fn(&mut &[u8]) -> Result<T, Halt>,
-    print: impl Fn(&mut Vec<u8>, T),
+    print: impl Fn(&mut Room<'_>, T),
 ) -> Result<(), Halt> {
     while !input.is_empty() {
         let value = read(input)?;
-        out.push(b',');
-        print(out, value);
+        room.push(b',');
+        print(room, value);
     }
     Ok(())
 }
 
-#[inline]
-fn boolean(value: bool) -> &'static [u8] {
-    if value { b"true" } else { b"false" }
+#[inline(always)]
+fn boolean(room: &mut Room<'_>, value: bool) {
+    room.start_of(if value { b"true " } else { b"false" }, if value { 4 } else { 5 });
 }
 
 #[inline]

@@ -295,7 +295,7 @@ fn broken_wire_is_refused_with_the_path() {
         "t.All.int32Value: malformed wire data: a varint beyond 64 bits",
     );
     check_error("t.All", wire().raw(&[0, 1]), "t.All: malformed wire data: field number 0");
-    check_error("t.All", wire().raw(&[15]), "t.All: malformed wire data: an unknown wire type");
+    check_error("t.All", wire().raw(&[15]), "t.All.int32Value: malformed wire data: an unknown wire type");
     check_error("t.All", wire().raw(&[0xff; 6]), "t.All: truncated message");
     check_error(
         "t.All",

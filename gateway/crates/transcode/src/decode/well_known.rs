@@ -6,8 +6,9 @@
 use smallvec::SmallVec;
 
 use super::{
-    Decoder,
+    Decoder, digits,
     halt::Halt,
+    room::Room,
     text,
     wire::{self, RawTag},
 };
@@ -80,22 +81,22 @@ impl<'a> Decoder<'a, '_> {
             ));
         }
         let (year, month, day) = civil(seconds.div_euclid(86_400));
-        let time = seconds.rem_euclid(86_400);
-        let out = &mut *self.out;
-        out.push(b'"');
-        digits(out, year as u32, 4);
-        out.push(b'-');
-        digits(out, month, 2);
-        out.push(b'-');
-        digits(out, day, 2);
-        out.push(b'T');
-        digits(out, (time / 3600) as u32, 2);
-        out.push(b':');
-        digits(out, (time / 60 % 60) as u32, 2);
-        out.push(b':');
-        digits(out, (time % 60) as u32, 2);
-        fraction(out, nanos.unsigned_abs());
-        out.extend_from_slice(b"Z\"");
+        let time = seconds.rem_euclid(86_400).cast_unsigned();
+        let room = &mut Room::new(self.out, 40);
+        room.push(b'"');
+        digits::exactly(room, year.cast_unsigned(), 4);
+        room.push(b'-');
+        digits::exactly(room, month.cast_unsigned(), 2);
+        room.push(b'-');
+        digits::exactly(room, day.cast_unsigned(), 2);
+        room.push(b'T');
+        digits::exactly(room, time / 3600, 2);
+        room.push(b':');
+        digits::exactly(room, time / 60 % 60, 2);
+        room.push(b':');
+        digits::exactly(room, time % 60, 2);
+        fraction(room, nanos.unsigned_abs());
+        room.bytes(b"Z\"");
         Ok(())
     }
 
@@ -106,14 +107,14 @@ impl<'a> Decoder<'a, '_> {
         if !in_range || !one_sign {
             return Err(out_of_range(plan, seconds, nanos, "10,000 years, seconds and nanos of one sign"));
         }
-        let out = &mut *self.out;
-        out.push(b'"');
+        let room = &mut Room::new(self.out, 40);
+        room.push(b'"');
         if seconds < 0 || nanos < 0 {
-            out.push(b'-');
+            room.push(b'-');
         }
-        text::integer(out, seconds.unsigned_abs());
-        fraction(out, nanos.unsigned_abs());
-        out.extend_from_slice(b"s\"");
+        text::unsigned(room, seconds.unsigned_abs());
+        fraction(room, nanos.unsigned_abs());
+        room.bytes(b"s\"");
         Ok(())
     }
 
@@ -244,9 +245,9 @@ impl<'a> Decoder<'a, '_> {
                 if !number.is_finite() {
                     return Err(Halt::unprintable(format!("a google.protobuf.Value cannot hold {number}")));
                 }
-                text::float(self.out, number);
+                text::double(&mut Room::new(self.out, 32), number);
             }
-            3 => text::string(self.out, wire::piece(&mut input)?)?,
+            3 => drop(text::piece(&mut Room::new(self.out, 40), &mut input)?),
             4 => {
                 let text: &[u8] = if wire::varint(&mut input)? == 0 { b"false" } else { b"true" };
                 self.out.extend_from_slice(text);
@@ -271,7 +272,7 @@ fn out_of_range(plan: &MessagePlan, seconds: i64, nanos: i32, range: &str) -> Ha
 /// Year, month and day of a count of days since 1970-01-01, in the proleptic Gregorian calendar.
 ///
 /// Years are counted from March, in eras of 400 years, which all have the same number of days.
-fn civil(days: i64) -> (i64, u32, u32) {
+fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
@@ -281,31 +282,25 @@ fn civil(days: i64) -> (i64, u32, u32) {
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
     let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month as u32, day as u32)
-}
-
-/// A number in exactly this many digits (at most 9).
-#[inline]
-fn digits(out: &mut Vec<u8>, mut number: u32, count: usize) {
-    let mut buffer = [b'0'; 9];
-    for digit in buffer.iter_mut().take(count).rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-    out.extend_from_slice(buffer.get(..count).unwrap_or_default());
+    (year, month, day)
 }
 
 /// Nanoseconds in 0, 3, 6 or 9 digits, with the point.
 #[inline]
-fn fraction(out: &mut Vec<u8>, nanos: u32) {
-    let (number, count) = match nanos {
-        0 => return,
-        _ if nanos.is_multiple_of(1_000_000) => (nanos / 1_000_000, 3),
-        _ if nanos.is_multiple_of(1000) => (nanos / 1000, 6),
-        _ => (nanos, 9),
-    };
-    out.push(b'.');
-    digits(out, number, count);
+fn fraction(room: &mut Room<'_>, nanos: u32) {
+    let nanos = u64::from(nanos);
+    if nanos == 0 {
+        return;
+    }
+    room.push(b'.');
+    if nanos.is_multiple_of(1_000_000) {
+        digits::exactly(room, nanos / 1_000_000, 3);
+    } else if nanos.is_multiple_of(1000) {
+        digits::exactly(room, nanos / 1000, 6);
+    } else {
+        digits::exactly(room, nanos / 1000, 6);
+        digits::exactly(room, nanos % 1000, 3);
+    }
 }
 
 /// A path of a FieldMask in lowerCamelCase; an error if that could not be turned back.

@@ -5,62 +5,80 @@
 use super::halt::Halt;
 use crate::plan::{Kind, WireType};
 
-/// A field number and wire type, checked: the number is never 0, the wire type one of the six.
+/// A field number and wire type. Either may be one that cannot be: no field has it then, and [`skip`] refuses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RawTag(u32);
 
 impl RawTag {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn number(self) -> u32 {
         self.0 >> 3
     }
 
     /// The wire type as on the wire.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wire_type(self) -> u8 {
         (self.0 & 7) as u8
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is(self, wire_type: WireType) -> bool {
         self.wire_type() == wire_type as u8
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn tag(input: &mut &[u8]) -> Result<RawTag, Halt> {
-    if let [byte @ 8..0x80, rest @ ..] = *input
-        && byte & 7 <= 5
-    {
+    if let [byte @ 0..0x80, rest @ ..] = *input {
         *input = rest;
         return Ok(RawTag(u32::from(*byte)));
     }
-    tag_long(input)
+    let mut rest = *input;
+    let tag = tag_long(&mut rest)?;
+    *input = rest;
+    Ok(tag)
 }
 
+#[inline(never)]
 fn tag_long(input: &mut &[u8]) -> Result<RawTag, Halt> {
-    let Ok(tag) = u32::try_from(varint(input)?) else {
-        return Err(Halt::malformed("a field number beyond 2^29"));
-    };
-    if tag < 8 {
-        return Err(Halt::malformed("field number 0"));
+    match u32::try_from(varint(input)?) {
+        Ok(tag) => Ok(RawTag(tag)),
+        Err(_) => Err(Halt::malformed("a field number beyond 2^29")),
     }
-    if tag & 7 > 5 {
-        return Err(Halt::malformed("an unknown wire type"));
-    }
-    Ok(RawTag(tag))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn varint(input: &mut &[u8]) -> Result<u64, Halt> {
     if let [byte @ 0..0x80, rest @ ..] = *input {
         *input = rest;
         return Ok(u64::from(*byte));
     }
-    varint_long(input)
+    // Not `input` itself, so that it can stay in registers.
+    let mut rest = *input;
+    let value = varint_long(&mut rest)?;
+    *input = rest;
+    Ok(value)
 }
 
+#[inline]
 fn varint_long(input: &mut &[u8]) -> Result<u64, Halt> {
+    // Up to eight bytes at once: find the last one, then close the gaps between groups of seven bits.
+    if let Some(word) = input.first_chunk() {
+        let word = u64::from_le_bytes(*word);
+        let ends = !word & 0x8080_8080_8080_8080;
+        if ends != 0 {
+            *input = input.get((ends.trailing_zeros() / 8 + 1) as usize..).unwrap_or_default();
+            let bits = word & (ends ^ ends.wrapping_sub(1)) & 0x7f7f_7f7f_7f7f_7f7f;
+            let bits = (bits & 0x007f_007f_007f_007f) | ((bits & 0x7f00_7f00_7f00_7f00) >> 1);
+            let bits = (bits & 0x0000_3fff_0000_3fff) | ((bits & 0x3fff_0000_3fff_0000) >> 2);
+            return Ok((bits & 0x0fff_ffff) | ((bits & 0x0fff_ffff_0000_0000) >> 4));
+        }
+    }
+    varint_slow(input)
+}
+
+#[inline(never)]
+fn varint_slow(input: &mut &[u8]) -> Result<u64, Halt> {
     let mut value = 0;
     for (at, byte) in input.iter().take(10).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * at);
@@ -75,7 +93,7 @@ fn varint_long(input: &mut &[u8]) -> Result<u64, Halt> {
     if input.len() < 10 { Err(Halt::truncated()) } else { Err(Halt::malformed("a varint beyond 64 bits")) }
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn fixed32(input: &mut &[u8]) -> Result<u32, Halt> {
     let Some((bytes, rest)) = input.split_first_chunk() else {
         return Err(Halt::truncated());
@@ -84,7 +102,7 @@ pub(crate) fn fixed32(input: &mut &[u8]) -> Result<u32, Halt> {
     Ok(u32::from_le_bytes(*bytes))
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn fixed64(input: &mut &[u8]) -> Result<u64, Halt> {
     let Some((bytes, rest)) = input.split_first_chunk() else {
         return Err(Halt::truncated());
@@ -94,7 +112,7 @@ pub(crate) fn fixed64(input: &mut &[u8]) -> Result<u64, Halt> {
 }
 
 /// A length, and that many bytes.
-#[inline]
+#[inline(always)]
 pub(crate) fn piece<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Halt> {
     let length = varint(input)?;
     let split = usize::try_from(length).ok().and_then(|length| input.split_at_checked(length));
@@ -107,13 +125,17 @@ pub(crate) fn piece<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Halt> {
 
 /// Passes over the value of a field, which is checked to be well-formed. `depth` bounds nested groups.
 pub(crate) fn skip(tag: RawTag, input: &mut &[u8], depth: u32) -> Result<(), Halt> {
+    if tag.number() == 0 {
+        return Err(Halt::malformed("field number 0"));
+    }
     match tag.wire_type() {
         0 => varint(input).map(drop),
         1 => fixed64(input).map(drop),
         2 => piece(input).map(drop),
         3 => group(tag, input, depth).map(drop),
         5 => fixed32(input).map(drop),
-        _ => Err(Halt::malformed("the end of a group that has not begun")),
+        4 => Err(Halt::malformed("the end of a group that has not begun")),
+        _ => Err(Halt::malformed("an unknown wire type")),
     }
 }
 

@@ -151,7 +151,9 @@ fn build(parts: FieldParts<'_>) -> FieldPlan {
         Cardinality::Repeated { packed: true } => Tag::new(parts.number, WireType::Len),
         _ => element_tag,
     };
+    let json_key = quoted(b",", parts.json_name, b":");
     let proto_key = if parts.is_extension { parts.json_name } else { parts.name };
+    let proto_key = quoted(b",", proto_key, b":");
     FieldPlan {
         position: 0,
         number: parts.number,
@@ -163,11 +165,22 @@ fn build(parts: FieldParts<'_>) -> FieldPlan {
         end_tag: Tag::new(parts.number, WireType::EndGroup),
         name: parts.name.into(),
         json_name: parts.json_name.into(),
-        json_key: quoted(b",", parts.json_name, b":"),
-        proto_key: quoted(b",", proto_key, b":"),
+        json_key_start: padded(&json_key),
+        proto_key_start: padded(&proto_key),
+        json_key,
+        proto_key,
         is_extension: parts.is_extension,
         debug_redact: parts.debug_redact,
     }
+}
+
+/// As much of a key as fits.
+fn padded(key: &[u8]) -> [u8; FieldPlan::KEY_START] {
+    let mut start = [0; FieldPlan::KEY_START];
+    for (slot, byte) in start.iter_mut().zip(key) {
+        *slot = *byte;
+    }
+    start
 }
 
 /// A JSON string between what stands before and after it.
