@@ -297,7 +297,7 @@ mod tests {
             assert_eq!(plain_integer(text.as_bytes()), None, "{text}");
         }
         for text in
-            ["", "-", "01", "1.", ".5", "1e3", "1.5e3", "00.5", "1234567890123456", "0.000000000000001"]
+            ["", "-", "01", "1.", ".5", "1e3", "1.5e3", "00.5", "9007199254740992", "0.12345678901234567891"]
         {
             assert_eq!(short_double(text.as_bytes()), None, "{text}");
         }

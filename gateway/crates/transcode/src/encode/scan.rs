@@ -225,7 +225,7 @@ impl<'j> Scanner<'j> {
 
     /// What the input holds from a text on that was taken from it: the text, its closing quote, and the rest.
     #[inline]
-    pub(crate) fn from_text(&self, text: Text<'j>) -> &'j [u8] {
+    pub(crate) fn since_text(&self, text: Text<'j>) -> &'j [u8] {
         // The text has been taken just now, so it ends one byte before the position.
         self.input.get(self.pos.saturating_sub(text.raw.len() + 1)..).unwrap_or_default()
     }

@@ -187,7 +187,7 @@ impl<'a> Encoder<'a, '_> {
             text.append_to(self.out.raw());
             self.out.close(mark);
         } else if keep_default || !text.raw.is_empty() {
-            self.out.tagged_text(tag, text.raw, self.scan.from_text(text));
+            self.out.tagged_text(tag, text.raw, self.scan.since_text(text));
         }
         Ok(true)
     }
