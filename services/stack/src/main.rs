@@ -1,2 +1,6 @@
-//! The program.
-fn main() {}
+//! The program behind `cargo up`.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    stack::run()
+}
