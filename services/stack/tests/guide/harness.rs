@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,6 +39,26 @@ impl Shop {
         self.databases =
             vec![("USER_DATABASE_URL", users.to_owned()), ("ORDER_DATABASE_URL", orders.to_owned())];
         self
+    }
+
+    pub(crate) fn read_routes(&self) -> String {
+        std::fs::read_to_string(self.routes()).unwrap()
+    }
+
+    /// Saves routes.yaml as an editor does that writes in place.
+    pub(crate) fn write_routes(&self, text: &str) {
+        std::fs::write(self.routes(), text).unwrap();
+    }
+
+    /// Saves routes.yaml as an editor does that writes a new file and renames it.
+    pub(crate) fn rename_routes(&self, text: &str) {
+        let new = self.folder.path().join("routes.yaml.new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(&new, self.routes()).unwrap();
+    }
+
+    fn routes(&self) -> PathBuf {
+        self.folder.path().join("routes.yaml")
     }
 
     /// The stack in this folder on these ports.
@@ -139,6 +159,11 @@ impl Stack {
         self.lines.lock().unwrap().clone()
     }
 
+    fn last_lines(&self) -> Vec<String> {
+        let lines = self.lines();
+        lines.iter().rev().take(20).rev().cloned().collect()
+    }
+
     /// Waits until the stack says this.
     pub(crate) fn says(&self, text: &str) -> String {
         within(text, || self.lines().into_iter().find(|line| line.contains(text)))
@@ -157,7 +182,9 @@ impl Stack {
     }
 
     pub(crate) fn send(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.ports[2])).unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", self.ports[2]));
+        let mut stream =
+            stream.unwrap_or_else(|error| panic!("{error}; the stack said: {:#?}", self.last_lines()));
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let content = body.map_or_else(String::new, |body| {
             format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len())

@@ -3,6 +3,7 @@
 
 mod harness;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use kit::testing::Postgres;
@@ -109,6 +110,63 @@ fn a_killed_user_service_is_missed_and_found_again() {
     assert_eq!(stack.post("/orders", LAPTOP).status, 201);
     drop(again);
     stack.stop();
+}
+
+#[test]
+fn routes_change_under_load_and_no_call_fails() {
+    let shop = Shop::new();
+    let stack = Stack::start(&shop);
+    stack.post("/users", JOHN);
+    let original = shop.read_routes();
+    let done = AtomicBool::new(false);
+    let mut slow = Vec::new();
+    std::thread::scope(|scope| {
+        let end = SetAtEnd(&done);
+        let load = scope.spawn(|| {
+            let mut calls = 0;
+            while !done.load(Ordering::Relaxed) {
+                let answer = stack.get("/users/1");
+                assert_eq!(answer.status, 200, "call {calls}: {answer:?}");
+                calls += 1;
+            }
+            calls
+        });
+        for n in 0..100 {
+            match n % 4 {
+                // A new route, saved in place or by renaming.
+                0 | 2 => {
+                    let route = "grpc: shop.user.v1.UserService/GetUser\n    response_body: user";
+                    let text = format!("{original}\n  - get: /v{n}/{{user_id}}\n    {route}\n");
+                    let saved = Instant::now();
+                    if n % 4 == 0 {
+                        shop.write_routes(&text)
+                    } else {
+                        shop.rename_routes(&text)
+                    }
+                    within("a new route to answer", || {
+                        (stack.get(&format!("/v{n}/1")).status == 200).then_some(())
+                    });
+                    slow.extend(Some(saved.elapsed()).filter(|took| *took > Duration::from_secs(1)));
+                }
+                1 => shop.write_routes(&format!("{original}\n  - gett: /broken\n")),
+                _ => shop.write_routes(&original),
+            }
+        }
+        drop(end);
+        assert!(load.join().unwrap() > 100);
+    });
+    // The machine may be busy with something else for a moment.
+    assert!(slow.len() <= 2, "of 50 new routes these took more than a second: {slow:?}");
+    stack.stop();
+}
+
+/// Ends the load also when an assertion beside it fails.
+struct SetAtEnd<'f>(&'f AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
