@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -50,8 +50,15 @@ where
     } else {
         crate::log::install(&settings.log);
         runtime.block_on(async {
-            let running = start(settings, environment).await.map_err(|error| error.to_string())?;
-            until_signal(running).await
+            // Before anything else: a signal that comes early is a wish to stop, too.
+            let mut signals =
+                Signals::listen().map_err(|error| format!("signals cannot be heard: {error}"))?;
+            tokio::select! {
+                started = start(settings, environment) => {
+                    until_signal(started.map_err(|error| error.to_string())?, &mut signals).await
+                }
+                () = signals.next() => Ok(()),
+            }
         })
     };
     // What a call left behind on the blocking pool must not hold up the exit.
@@ -62,14 +69,10 @@ where
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then stops gracefully; a second signal stops at once.
-async fn until_signal(mut running: Running) -> Result<(), String> {
-    let signals = |kind| signal(kind).map_err(|error| format!("signals cannot be heard: {error}"));
-    let (mut terminate, mut interrupt) =
-        (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+/// Serves until a signal, then stops gracefully; a second signal stops at once.
+async fn until_signal(mut running: Running, signals: &mut Signals) -> Result<(), String> {
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.next() => {}
         problem = running.failed() => return Err(problem),
     }
     tracing::info!("stopping: running calls may finish");
@@ -81,10 +84,28 @@ async fn until_signal(mut running: Running) -> Result<(), String> {
                 tracing::warn!("stopped: some calls took too long and were cut off");
             }
         }
-        _ = terminate.recv() => tracing::warn!("stopped at once by a second signal"),
-        _ = interrupt.recv() => tracing::warn!("stopped at once by a second signal"),
+        () = signals.next() => tracing::warn!("stopped at once by a second signal"),
     }
     Ok(())
+}
+
+/// What asks a program to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Asks the service at `LISTEN` on this machine for its health. With TLS, whose clients may need certificates of
