@@ -133,13 +133,12 @@ fn routes_change_under_load_and_no_call_fails() {
         });
         for n in 0..100 {
             match n % 4 {
-                // A new route, saved in place or by renaming.
                 0 | 2 => {
                     let route = "grpc: shop.user.v1.UserService/GetUser\n    response_body: user";
                     let text = format!("{original}\n  - get: /v{n}/{{user_id}}\n    {route}\n");
                     let saved = Instant::now();
                     if n % 4 == 0 {
-                        shop.write_routes(&text)
+                        shop.save_routes(&text)
                     } else {
                         shop.rename_routes(&text)
                     }
@@ -148,8 +147,8 @@ fn routes_change_under_load_and_no_call_fails() {
                     });
                     slow.extend(Some(saved.elapsed()).filter(|took| *took > Duration::from_secs(1)));
                 }
-                1 => shop.write_routes(&format!("{original}\n  - gett: /broken\n")),
-                _ => shop.write_routes(&original),
+                1 => shop.save_routes(&format!("{original}\n  - gett: /broken\n")),
+                _ => shop.save_routes(&original),
             }
         }
         drop(end);
