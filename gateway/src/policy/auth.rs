@@ -1,0 +1,73 @@
+//! The named ways to know a caller, whichever kind they are.
+
+use std::sync::Arc;
+
+use super::api_key::{ApiKeySpec, ApiKeys};
+use super::external::ExternalSpec;
+use super::finding::Finding;
+use super::jwt::{JwtPlan, JwtSpec};
+
+/// An entry of `auth` as it is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthSpec {
+    /// A signed token.
+    Jwt(JwtSpec),
+    /// A key that was given to a client.
+    ApiKey(ApiKeySpec),
+    /// A service that decides.
+    External(ExternalSpec),
+}
+
+/// An entry of `auth`, compiled; any number of routes share it.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    name: Arc<str>,
+    pub(super) kind: AuthKind,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum AuthKind {
+    Jwt(Arc<JwtPlan>),
+    ApiKey(Arc<ApiKeys>),
+    External(ExternalSpec),
+}
+
+impl Auth {
+    /// Compiles an entry; what comes with it are warnings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, warnings included.
+    pub fn compile(name: &str, spec: &AuthSpec) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
+        let (kind, warnings) = match spec {
+            AuthSpec::Jwt(spec) => {
+                let (plan, warnings) = JwtPlan::compile(name, spec)?;
+                (AuthKind::Jwt(Arc::new(plan)), warnings)
+            }
+            AuthSpec::ApiKey(spec) => (AuthKind::ApiKey(Arc::new(ApiKeys::compile(spec)?)), Vec::new()),
+            AuthSpec::External(spec) => {
+                spec.check()?;
+                (AuthKind::External(spec.clone()), Vec::new())
+            }
+        };
+        Ok((Self { name: name.into(), kind }, warnings))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// `jwt`, `api_key` or `external`.
+    pub const fn kind(&self) -> &'static str {
+        match self.kind {
+            AuthKind::Jwt(_) => "jwt",
+            AuthKind::ApiKey(_) => "api_key",
+            AuthKind::External(_) => "external",
+        }
+    }
+
+    /// Whether its callers have claims and scopes.
+    pub const fn has_claims(&self) -> bool {
+        matches!(self.kind, AuthKind::Jwt(_))
+    }
+}

@@ -1,0 +1,236 @@
+//! Decisions of an authorization service that speaks Envoy's `ext_authz` gRPC API.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, StatusCode, Version};
+use upstream::Upstream;
+
+use super::envoy::Ask;
+use super::envoy::auth::{
+    Address, AppendAction, AttributeContext, AttributeRequest, CHECK, CheckRequest, CheckResponse,
+    DeniedResponse, HeaderOption, HttpRequest, OkResponse, Peer, SocketAddress,
+};
+use super::finding::{Finding, Problem};
+use super::headers;
+use super::refusal::{Reason, Refusal};
+use super::request::Request;
+
+/// The longest text of a denial that is told to the client, in bytes.
+const MAX_MESSAGE: usize = 1024;
+
+/// An `ext_authz` policy as it is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalSpec {
+    /// The upstream to ask.
+    pub upstream: Arc<str>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// What to do without an answer.
+    pub on_failure: OnFailure,
+}
+
+/// What to do when a service that decides cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnFailure {
+    /// Let the request through.
+    Allow,
+    /// Refuse it.
+    Deny,
+}
+
+impl ExternalSpec {
+    pub(super) fn check(&self) -> Result<(), Vec<Finding>> {
+        if self.timeout.is_zero() {
+            return Err(vec![Finding::new("timeout", Problem::TimeoutZero)]);
+        }
+        Ok(())
+    }
+}
+
+/// An `ext_authz` policy, running.
+#[derive(Debug)]
+pub(super) struct External {
+    pub(super) spec: ExternalSpec,
+    pub(super) upstream: Arc<Upstream>,
+    /// Told to the service as `route`.
+    pub(super) route: Arc<str>,
+}
+
+/// What the service wants done to a request that it lets through.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) metadata: Vec<Change>,
+    pub(super) removed: Vec<HeaderName>,
+    pub(super) response: Vec<Change>,
+    /// Whether nobody decided, and the configuration allows then.
+    pub(super) undecided: bool,
+}
+
+/// A header that a service adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) name: HeaderName,
+    pub(super) value: HeaderValue,
+    pub(super) how: How,
+}
+
+/// What becomes of values that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    Append,
+    AddIfAbsent,
+    Overwrite,
+    OverwriteIfPresent,
+}
+
+impl External {
+    /// Asks.
+    pub(super) async fn check(&self, request: &Request<'_>) -> Result<Changes, Refusal> {
+        let ask = Ask { upstream: &self.upstream, path: CHECK, timeout: self.spec.timeout, idempotent: true };
+        let answer: Result<CheckResponse, String> = ask.send(request, &self.question(request)).await;
+        match (answer, self.spec.on_failure) {
+            (Ok(answer), _) => judge(answer),
+            (Err(error), on_failure) => {
+                tracing::debug!(upstream = &*self.spec.upstream, %error, ?on_failure, "authorization service");
+                match on_failure {
+                    OnFailure::Allow => Ok(Changes { undecided: true, ..Changes::default() }),
+                    OnFailure::Deny => {
+                        let message = "the request cannot be authorized at the moment";
+                        let refusal = Refusal::new(Reason::ExternalUnavailable, message);
+                        Err(refusal.retry_after(Duration::from_secs(1)))
+                    }
+                }
+            }
+        }
+    }
+
+    fn question(&self, request: &Request<'_>) -> CheckRequest {
+        let address = request.client.to_string();
+        let http = HttpRequest {
+            id: request.request_id.to_str().unwrap_or_default().to_owned(),
+            method: request.method.as_str().to_owned(),
+            headers: flatten(request),
+            path: request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            host: request.host.unwrap_or_default().to_owned(),
+            scheme: if request.tls { "https" } else { "http" }.to_owned(),
+            size: -1,
+            protocol: protocol(request.version).to_owned(),
+        };
+        let time = prost_types::Timestamp {
+            seconds: i64::try_from(request.now.unix.as_secs()).unwrap_or(i64::MAX),
+            nanos: i32::try_from(request.now.unix.subsec_nanos()).unwrap_or(0),
+        };
+        CheckRequest {
+            attributes: Some(AttributeContext {
+                source: Some(Peer {
+                    address: Some(Address { socket_address: Some(SocketAddress { address }) }),
+                }),
+                request: Some(AttributeRequest { time: Some(time), http: Some(http) }),
+                context_extensions: HashMap::from([("route".to_owned(), self.route.to_string())]),
+            }),
+        }
+    }
+}
+
+/// Headers as Envoy sends them: names in lower case, values of one name joined by commas.
+fn flatten(request: &Request<'_>) -> HashMap<String, String> {
+    let mut flat: HashMap<String, String> = HashMap::with_capacity(request.headers.keys_len() + 4);
+    for (name, value) in request.headers {
+        // A protobuf string is UTF-8.
+        let value = String::from_utf8_lossy(value.as_bytes());
+        match flat.get_mut(name.as_str()) {
+            Some(joined) => {
+                joined.push(',');
+                joined.push_str(&value);
+            }
+            None => drop(flat.insert(name.as_str().to_owned(), value.into_owned())),
+        }
+    }
+    flat.insert(":method".to_owned(), request.method.as_str().to_owned());
+    flat.insert(
+        ":path".to_owned(),
+        request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+    );
+    flat.insert(":authority".to_owned(), request.host.unwrap_or_default().to_owned());
+    flat.insert(":scheme".to_owned(), if request.tls { "https" } else { "http" }.to_owned());
+    flat
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP/1.1",
+    }
+}
+
+fn judge(answer: CheckResponse) -> Result<Changes, Refusal> {
+    // A service that sends no status has allowed nothing.
+    let status = answer.status.unwrap_or(super::envoy::auth::Status { code: -1, message: String::new() });
+    if status.code == 0 {
+        return Ok(changes(answer.ok_response.unwrap_or_default()));
+    }
+    Err(denied(answer.denied_response.unwrap_or_default(), &status.message))
+}
+
+fn changes(ok: OkResponse) -> Changes {
+    let metadata = ok.headers.iter().filter_map(|option| change(option, How::Overwrite));
+    let response = ok.response_headers_to_add.iter().filter_map(|option| change(option, How::Append));
+    let removed = ok.headers_to_remove.iter().filter_map(|name| name.parse().ok());
+    Changes {
+        metadata: metadata
+            .filter(|change| {
+                headers::is_settable(&change.name) && headers::is_metadata(&change.name, &change.value)
+            })
+            .collect(),
+        removed: removed.collect(),
+        response: response.filter(|change| headers::is_returnable(&change.name)).collect(),
+        undecided: false,
+    }
+}
+
+/// `append` decides where it is set, then `append_action` where it is not the default; else what Envoy does here.
+fn change(option: &HeaderOption, otherwise: How) -> Option<Change> {
+    let (name, value) = option.header.as_ref()?.parse()?;
+    let how = match (option.append, AppendAction::try_from(option.append_action)) {
+        (Some(true), _) => How::Append,
+        (Some(false), _) => How::Overwrite,
+        (None, Ok(AppendAction::AddIfAbsent)) => How::AddIfAbsent,
+        (None, Ok(AppendAction::OverwriteIfExistsOrAdd)) => How::Overwrite,
+        (None, Ok(AppendAction::OverwriteIfExists)) => How::OverwriteIfPresent,
+        (None, Ok(AppendAction::AppendIfExistsOrAdd) | Err(_)) => otherwise,
+    };
+    Some(Change { name, value, how })
+}
+
+/// The service's status and headers as they are; its body as the message of the gateway's own error.
+fn denied(response: DeniedResponse, message: &str) -> Refusal {
+    let status = response.status.and_then(|status| u16::try_from(status.code).ok());
+    let status = status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::FORBIDDEN);
+    let told = [response.body.as_str(), message].into_iter().map(str::trim).find(|text| is_tellable(text));
+    let told = told.unwrap_or("the request is not authorized").to_owned();
+    let mut refusal = Refusal::new(Reason::ExternalDenied, told);
+    // Whatever it says, a denial is no success.
+    if status.is_client_error() || status.is_server_error() || status.is_redirection() {
+        refusal = refusal.with_status(status);
+    }
+    for option in &response.headers {
+        // The body is the gateway's own, and so is its type.
+        let fits = |change: &Change| headers::is_returnable(&change.name) && change.name != CONTENT_TYPE;
+        if let Some(change) = change(option, How::Append).filter(fits) {
+            refusal = refusal.with_header(change.name, change.value);
+        }
+    }
+    refusal
+}
+
+/// Text that stands well in an error: not a page, not a novel.
+fn is_tellable(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_MESSAGE && !text.starts_with('<') && !text.starts_with('{')
+}
+
+#[cfg(test)]
+mod tests;

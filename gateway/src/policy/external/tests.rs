@@ -1,0 +1,166 @@
+//! An authorization service on a real socket, scripted answer by answer.
+
+use prost::Message;
+use testkit::peer::{Peer as Server, Reaction};
+
+use super::super::envoy::HeaderPair;
+use super::super::envoy::auth::{HttpStatus, Status};
+use super::super::testing::{Sent, upstream};
+use super::*;
+
+fn external(server: &Server, timeout: Duration, on_failure: OnFailure) -> External {
+    External {
+        spec: ExternalSpec { upstream: "authz".into(), timeout, on_failure },
+        upstream: upstream(server),
+        route: "GET /orders/{id}".into(),
+    }
+}
+
+async fn answering(answer: CheckResponse) -> Server {
+    let bytes = answer.encode_to_vec();
+    Server::start(move |_| Reaction::Answer(bytes.clone().into())).await
+}
+
+async fn check(server: &Server) -> Result<Changes, Refusal> {
+    let sent = Sent::new(&[]);
+    external(server, Duration::from_secs(5), OnFailure::Deny).check(&sent.request()).await
+}
+
+fn option(key: &str, value: &str, append: Option<bool>, action: AppendAction) -> HeaderOption {
+    let header = HeaderPair { key: key.into(), value: value.into(), raw_value: Vec::new() };
+    HeaderOption { header: Some(header), append, append_action: action.into() }
+}
+
+fn told(changes: &[Change]) -> Vec<(&str, &str, How)> {
+    changes.iter().map(|c| (c.name.as_str(), c.value.to_str().unwrap(), c.how)).collect()
+}
+
+#[tokio::test]
+async fn the_service_is_told_what_envoy_would_tell_it() {
+    let allowed = CheckResponse { status: Some(Status::default()), ..CheckResponse::default() };
+    let server = answering(allowed).await;
+    let sent = Sent::new(&[
+        ("authorization", "Bearer t"),
+        ("x-many", "a"),
+        ("x-many", "b"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+    ]);
+    let policy = external(&server, Duration::from_secs(5), OnFailure::Deny);
+    policy.check(&sent.request()).await.unwrap();
+
+    let received = server.received();
+    let call = received.first().unwrap();
+    assert_eq!(call.path, "/envoy.service.auth.v3.Authorization/Check");
+    assert_eq!(call.metadata["x-request-id"], "id-1");
+    assert!(call.metadata.contains_key("traceparent"));
+    assert!(!call.metadata.contains_key("authorization"));
+
+    let asked = CheckRequest::decode(call.message.clone()).unwrap().attributes.unwrap();
+    let source = asked.source.unwrap().address.unwrap().socket_address.unwrap();
+    assert_eq!(source.address, "192.0.2.7");
+    assert_eq!(asked.context_extensions["route"], "GET /orders/{id}");
+    let request = asked.request.unwrap();
+    assert_eq!(request.time.unwrap().seconds, 1_800_000_000);
+    let http = request.http.unwrap();
+    assert_eq!(
+        (&*http.id, &*http.method, &*http.path, &*http.host, &*http.scheme, &*http.protocol),
+        ("id-1", "GET", "/orders/7?page=2", "shop.example", "https", "HTTP/1.1")
+    );
+    assert_eq!(http.headers["authorization"], "Bearer t");
+    assert_eq!(http.headers["x-many"], "a,b");
+    assert_eq!(http.headers[":path"], "/orders/7?page=2");
+}
+
+#[tokio::test]
+async fn what_it_adds_and_removes_is_taken_over_where_it_may_be() {
+    use AppendAction::{AddIfAbsent, AppendIfExistsOrAdd, OverwriteIfExists, OverwriteIfExistsOrAdd};
+    let ok = OkResponse {
+        headers: vec![
+            option("x-user", "u1", None, AppendIfExistsOrAdd),
+            option("x-role", "admin", Some(true), AppendIfExistsOrAdd),
+            option("x-team", "t", Some(false), AppendIfExistsOrAdd),
+            option("x-new", "n", None, AddIfAbsent),
+            option("x-set", "s", None, OverwriteIfExistsOrAdd),
+            option("x-there", "e", None, OverwriteIfExists),
+            option("grpc-timeout", "1S", None, AppendIfExistsOrAdd),
+            option("host", "evil", None, AppendIfExistsOrAdd),
+            option("x-text", "Grüße", None, AppendIfExistsOrAdd),
+            option("no name", "x", None, AppendIfExistsOrAdd),
+        ],
+        headers_to_remove: vec!["x-secret".into(), "no name".into()],
+        response_headers_to_add: vec![
+            option("set-cookie", "a=b", None, AppendIfExistsOrAdd),
+            option("content-length", "7", None, AppendIfExistsOrAdd),
+        ],
+    };
+    let allowed =
+        CheckResponse { status: Some(Status::default()), ok_response: Some(ok), ..CheckResponse::default() };
+    let changes = check(&answering(allowed).await).await.unwrap();
+    assert_eq!(
+        told(&changes.metadata),
+        [
+            ("x-user", "u1", How::Overwrite),
+            ("x-role", "admin", How::Append),
+            ("x-team", "t", How::Overwrite),
+            ("x-new", "n", How::AddIfAbsent),
+            ("x-set", "s", How::Overwrite),
+            ("x-there", "e", How::OverwriteIfPresent),
+        ]
+    );
+    assert_eq!(changes.removed, ["x-secret"]);
+    assert_eq!(told(&changes.response), [("set-cookie", "a=b", How::Append)]);
+    assert!(!changes.undecided);
+}
+
+#[tokio::test]
+async fn its_denials_keep_their_status_headers_and_words() {
+    let denial = |code: i32, body: &str| CheckResponse {
+        status: Some(Status { code: 7, message: "policy 12".into() }),
+        denied_response: Some(DeniedResponse {
+            status: Some(HttpStatus { code }),
+            headers: vec![
+                option("www-authenticate", "Basic", None, AppendAction::AppendIfExistsOrAdd),
+                option("content-type", "text/html", None, AppendAction::AppendIfExistsOrAdd),
+            ],
+            body: body.into(),
+        }),
+        ok_response: None,
+    };
+    let bare =
+        |code| CheckResponse { status: Some(Status { code, message: String::new() }), ..Default::default() };
+    let table = [
+        (denial(401, "log in first"), 401, "log in first"),
+        (denial(302, ""), 302, "policy 12"),
+        (denial(200, "fine?"), 403, "fine?"),
+        (denial(0, "<html>no</html>"), 403, "policy 12"),
+        (denial(99_999, &"long ".repeat(1000)), 403, "policy 12"),
+        (bare(7), 403, "the request is not authorized"),
+        (CheckResponse::default(), 403, "the request is not authorized"),
+    ];
+    for (answer, status, message) in table {
+        let refusal = check(&answering(answer).await).await.unwrap_err();
+        assert_eq!(refusal.reason(), Reason::ExternalDenied);
+        assert_eq!((refusal.status().as_u16(), refusal.message()), (status, message));
+        assert!(!refusal.headers().contains_key("content-type"));
+    }
+    let refusal = check(&answering(denial(401, "x")).await).await.unwrap_err();
+    assert_eq!(refusal.headers()["www-authenticate"], "Basic");
+}
+
+#[tokio::test]
+async fn without_an_answer_the_configuration_decides() {
+    let failing = Server::start(|_| Reaction::Status(13, "broken")).await;
+    let garbled = Server::start(|_| Reaction::Answer(vec![0xff; 9].into())).await;
+    let silent = Server::start(|_| Reaction::Hang).await;
+    let sent = Sent::new(&[]);
+    for (server, timeout) in [(&failing, 5000), (&garbled, 5000), (&silent, 50)] {
+        let timeout = Duration::from_millis(timeout);
+        let denied = external(server, timeout, OnFailure::Deny).check(&sent.request()).await.unwrap_err();
+        assert_eq!((denied.reason(), denied.status().as_u16()), (Reason::ExternalUnavailable, 503));
+        assert!(denied.headers().contains_key("retry-after"));
+        let allowed = external(server, timeout, OnFailure::Allow).check(&sent.request()).await.unwrap();
+        assert!(allowed.undecided);
+    }
+    // The call that nobody waits for any longer is cancelled.
+    silent.cancelled(2).await;
+}

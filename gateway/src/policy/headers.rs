@@ -1,0 +1,206 @@
+//! Header rules: which of the client's headers become metadata, and what is set and removed on both ways.
+
+mod forward;
+
+use std::sync::Arc;
+
+use http::header::{self, HeaderMap};
+use http::{HeaderName, HeaderValue};
+
+pub use forward::{ForwardRules, HeaderPattern};
+
+use super::finding::Problem;
+
+/// Header rules as they are declared.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeadersSpec {
+    /// Which headers of the client become metadata; `None` is the default: `x-*`, `accept-language`, `user-agent`.
+    pub forward: Option<Vec<HeaderPattern>>,
+    /// What is done to the metadata of the call.
+    pub request: Edits,
+    /// What is done to the headers of the answer, of errors too.
+    pub response: Edits,
+}
+
+/// Headers to set and to remove. What is set wins over what is removed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Edits {
+    set: Vec<(HeaderName, HeaderValue)>,
+    remove: Vec<HeaderName>,
+}
+
+/// Which way a header goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// With the call, as metadata.
+    Request,
+    /// With the answer.
+    Response,
+}
+
+impl Edits {
+    /// Sets a header, instead of whatever was there.
+    ///
+    /// # Errors
+    /// When it is no header, or not one that may be touched.
+    pub fn set(&mut self, way: Way, name: &str, value: &str) -> Result<(), Problem> {
+        let name = editable(way, name)?;
+        let text = HeaderValue::from_str(value).ok().filter(|value| value.to_str().is_ok());
+        let text = text.filter(|text| way == Way::Response || is_metadata(&name, text));
+        let text = text.ok_or_else(|| Problem::HeaderValue(name.to_string()))?;
+        self.set.push((name, text));
+        Ok(())
+    }
+
+    /// Removes a header.
+    ///
+    /// # Errors
+    /// When it is no header, or not one that may be touched.
+    pub fn remove(&mut self, way: Way, name: &str) -> Result<(), Problem> {
+        self.remove.push(editable(way, name)?);
+        Ok(())
+    }
+
+    /// Whether there is nothing to do.
+    pub const fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.remove.is_empty()
+    }
+
+    /// Does it.
+    pub fn apply(&self, headers: &mut HeaderMap) {
+        for name in &self.remove {
+            headers.remove(name);
+        }
+        for (name, value) in &self.set {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+fn editable(way: Way, text: &str) -> Result<HeaderName, Problem> {
+    let name: HeaderName = text.parse().map_err(|_| Problem::HeaderName(text.to_owned()))?;
+    let free = match way {
+        Way::Request => is_settable(&name),
+        Way::Response => is_returnable(&name),
+    };
+    if free { Ok(name) } else { Err(Problem::HeaderReserved(name.to_string())) }
+}
+
+/// Whether configuration may set this metadata: not what HTTP, gRPC or the gateway itself writes.
+pub(super) fn is_settable(name: &HeaderName) -> bool {
+    !forward::is_never_forwarded(name)
+}
+
+/// Whether an answer may be given this header: not one of the connection, nor one that describes the body's bytes.
+pub(super) fn is_returnable(name: &HeaderName) -> bool {
+    !is_hop_by_hop(name) && *name != header::CONTENT_LENGTH && *name != header::CONTENT_ENCODING
+}
+
+/// Headers of one connection (RFC 9110 section 7.6.1).
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// Whether a value can be metadata: printable ASCII, or base64 under a name in `-bin` (the gRPC protocol,
+/// "Custom-Metadata").
+pub(super) fn is_metadata(name: &HeaderName, value: &HeaderValue) -> bool {
+    if name.as_str().ends_with("-bin") {
+        let bytes = value.as_bytes();
+        return base64_simd::STANDARD.check(bytes).is_ok()
+            || base64_simd::STANDARD_NO_PAD.check(bytes).is_ok();
+    }
+    value.as_bytes().iter().all(|byte| (0x20..=0x7e).contains(byte))
+}
+
+/// Text as the metadata of this name: base64 under a name in `-bin`; `None` where it does not fit.
+pub(super) fn metadata_value(name: &HeaderName, text: &str) -> Option<HeaderValue> {
+    if name.as_str().ends_with("-bin") {
+        let encoded = base64_simd::STANDARD_NO_PAD.encode_to_string(text.as_bytes());
+        return HeaderValue::try_from(encoded).ok();
+    }
+    HeaderValue::from_str(text).ok().filter(|value| is_metadata(name, value))
+}
+
+/// Header rules, compiled.
+#[derive(Debug)]
+pub(super) struct Headers {
+    pub(super) forward: Arc<ForwardRules>,
+    pub(super) request: Edits,
+    pub(super) response: Edits,
+}
+
+impl Headers {
+    /// `stripped` are names that clients must not reach the service with: the gateway vouches for them.
+    pub(super) fn compile(spec: &HeadersSpec, stripped: Vec<HeaderName>) -> Self {
+        let forward = match &spec.forward {
+            Some(patterns) => ForwardRules::new(patterns, stripped),
+            None => ForwardRules::default().without(stripped),
+        };
+        Self { forward: Arc::new(forward), request: spec.request.clone(), response: spec.response.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_remove_and_set() {
+        let mut edits = Edits::default();
+        edits.set(Way::Request, "X-Team", "orders").unwrap();
+        edits.remove(Way::Request, "x-debug").unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-team", HeaderValue::from_static("theirs"));
+        headers.append("x-team", HeaderValue::from_static("also theirs"));
+        headers.insert("x-debug", HeaderValue::from_static("1"));
+        headers.insert("x-other", HeaderValue::from_static("1"));
+        edits.apply(&mut headers);
+        let all: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        assert_eq!(all, [("x-team", "orders"), ("x-other", "1")]);
+    }
+
+    #[test]
+    fn what_belongs_to_the_protocol_is_not_for_rules() {
+        let reserved = |name: &str| Err(Problem::HeaderReserved(name.to_owned()));
+        for name in
+            ["host", "connection", "te", "grpc-timeout", "content-type", "x-request-id", "x-forwarded-for"]
+        {
+            assert_eq!(Edits::default().set(Way::Request, name, "v"), reserved(name));
+        }
+        for name in ["connection", "transfer-encoding", "content-length"] {
+            assert_eq!(Edits::default().set(Way::Response, name, "v"), reserved(name));
+            assert_eq!(Edits::default().remove(Way::Response, name), reserved(name));
+        }
+        assert_eq!(
+            Edits::default().set(Way::Response, "content-security-policy", "default-src 'none'"),
+            Ok(())
+        );
+        assert_eq!(Edits::default().remove(Way::Response, "x-request-id"), Ok(()));
+    }
+
+    #[test]
+    fn values_must_fit() {
+        let value = |name: &str| Err(Problem::HeaderValue(name.to_owned()));
+        assert_eq!(Edits::default().set(Way::Request, "x-a", "two\nlines"), value("x-a"));
+        assert_eq!(Edits::default().set(Way::Request, "x-a", "Grüße"), value("x-a"));
+        assert_eq!(Edits::default().set(Way::Request, "x-a-bin", "!"), value("x-a-bin"));
+        assert_eq!(Edits::default().set(Way::Request, "x-a-bin", "aGk"), Ok(()));
+        assert_eq!(Edits::default().set(Way::Request, "a b", "v"), Err(Problem::HeaderName("a b".into())));
+        let bin = HeaderName::from_static("x-name-bin");
+        assert_eq!(metadata_value(&bin, "Grüße").unwrap(), "R3LDvMOfZQ");
+        assert_eq!(metadata_value(&HeaderName::from_static("x-name"), "Grüße"), None);
+    }
+}

@@ -1,0 +1,187 @@
+//! Keys that live at a URL: fetched at once, then again and again in the background, the last good set kept.
+//!
+//! ```text
+//!   start ─► fetching ──(done, or failed)──► resting ──(time is up, or an unknown key and 30 s are over)──┐
+//!               ▲                                                                                         │
+//!               └─────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//! One task fetches, so there is never more than one fetch under way; whoever needs its outcome waits for it.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::algorithm::Algorithm;
+use super::fetch::{Client, Location};
+use super::keys::{KeySet, Verdict};
+use super::token::Token;
+use crate::policy::finding::Problem;
+
+/// A URL of keys, and the algorithms that they are taken for. Equal ones share their fetches, across reloads too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::policy) struct KeysUrl {
+    location: Location,
+    algorithms: Vec<Algorithm>,
+}
+
+impl Hash for KeysUrl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.location.hash(state);
+        self.algorithms.hash(state);
+    }
+}
+
+impl KeysUrl {
+    pub(super) fn parse(url: &str, algorithms: &[Algorithm]) -> Result<Self, Problem> {
+        Ok(Self { location: Location::parse(url)?, algorithms: algorithms.to_vec() })
+    }
+}
+
+/// When keys are fetched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// From a success to the next fetch.
+    pub(super) refresh: Duration,
+    /// From a failure to the next; doubles up to `refresh`.
+    pub(super) retry: Duration,
+    /// The shortest time between two fetches that unknown keys ask for.
+    pub(super) gap: Duration,
+    /// How long one may take.
+    pub(super) timeout: Duration,
+}
+
+const TIMES: Times = Times {
+    refresh: Duration::from_secs(300),
+    retry: Duration::from_secs(1),
+    gap: Duration::from_secs(30),
+    timeout: Duration::from_secs(5),
+};
+
+/// Fetched keys, running. Dropping the last handle ends the fetching.
+#[derive(Debug)]
+pub(in crate::policy) struct RemoteKeys {
+    shared: Arc<Shared>,
+    _task: AbortOnDropHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    keys: ArcSwapOption<KeySet>,
+    progress: watch::Sender<Progress>,
+    wanted: Notify,
+    times: Times,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    /// Fetches that ended.
+    ended: u64,
+    /// Whether one is under way.
+    fetching: bool,
+    /// When the last one began.
+    began: Instant,
+}
+
+impl RemoteKeys {
+    /// Starts to fetch, on the tokio runtime within which it is called.
+    pub(in crate::policy) fn start(url: KeysUrl) -> Self {
+        Self::start_with(url, Client::new(TIMES.timeout), TIMES)
+    }
+
+    pub(super) fn start_with(url: KeysUrl, client: Client, times: Times) -> Self {
+        let progress = Progress { ended: 0, fetching: true, began: Instant::now() };
+        let shared = Arc::new(Shared {
+            keys: ArcSwapOption::empty(),
+            progress: watch::Sender::new(progress),
+            wanted: Notify::new(),
+            times,
+        });
+        let task = tokio::spawn(keep_fetching(Arc::clone(&shared), url, client));
+        Self { shared, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// What the keys that are known now say of a token; `None` if none could be fetched so far.
+    pub(super) fn judge(&self, token: &Token<'_>) -> Option<Verdict> {
+        self.shared.keys.load().as_ref().map(|keys| keys.judge(token))
+    }
+
+    /// Fetches again and waits for that, if the last fetch began long enough ago; waits for the one that is under way.
+    pub(super) async fn refresh(&self) {
+        let mut progress = self.shared.progress.subscribe();
+        let seen = *progress.borrow();
+        if !seen.fetching {
+            if seen.began.elapsed() < self.shared.times.gap {
+                return;
+            }
+            self.shared.wanted.notify_one();
+        }
+        let outcome = progress.wait_for(|now| now.ended > seen.ended);
+        // The fetch has a timeout of its own; this is for the case that its runtime stands still.
+        let _ = tokio::time::timeout(self.shared.times.timeout * 2, outcome).await;
+    }
+}
+
+async fn keep_fetching(shared: Arc<Shared>, url: KeysUrl, client: Client) {
+    let times = shared.times;
+    let mut retry = times.retry;
+    loop {
+        let fetched = fetch(&client, &url).await;
+        let pause = match fetched {
+            Ok(keys) => {
+                shared.keys.store(Some(Arc::new(keys)));
+                retry = times.retry;
+                times.refresh
+            }
+            Err(error) => {
+                let kept = shared.keys.load().is_some();
+                tracing::warn!(url = %url.location, %error, last_good_kept = kept, "key set not fetched");
+                let pause = retry;
+                retry = (retry * 2).min(times.refresh);
+                pause
+            }
+        };
+        shared.progress.send_modify(|progress| {
+            progress.ended += 1;
+            progress.fetching = false;
+        });
+        rest(&shared, pause).await;
+        shared.progress.send_modify(|progress| {
+            progress.fetching = true;
+            progress.began = Instant::now();
+        });
+    }
+}
+
+/// Until the time is up, or somebody asks and the gap is over.
+async fn rest(shared: &Shared, pause: Duration) {
+    let sleep = tokio::time::sleep(pause);
+    let asked = async {
+        loop {
+            shared.wanted.notified().await;
+            if shared.progress.borrow().began.elapsed() >= shared.times.gap {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = sleep => {}
+        () = asked => {}
+    }
+}
+
+async fn fetch(client: &Client, url: &KeysUrl) -> Result<KeySet, String> {
+    let body = client.get(&url.location).await.map_err(|error| error.to_string())?;
+    let (keys, warnings) = KeySet::jwks(&body, &url.algorithms).map_err(|problem| problem.to_string())?;
+    for warning in warnings {
+        tracing::warn!(url = %url.location, warning = %warning.problem, "key set");
+    }
+    Ok(keys)
+}
+
+#[cfg(test)]
+mod tests;

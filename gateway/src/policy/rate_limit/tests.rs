@@ -1,0 +1,190 @@
+//! The algorithm against an exact model, and the table under floods.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::buckets::Buckets;
+use super::gcra::Gcra;
+use super::*;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn gcra(rate: &str, burst: u32) -> Gcra {
+    Gcra::new(Rate::parse(rate).unwrap(), NonZeroU32::new(burst).unwrap())
+}
+
+/// A leaky bucket in exact arithmetic: tokens as a fraction of `unit` nanoseconds.
+struct Model {
+    count: u128,
+    unit: u128,
+    burst: u128,
+    /// Tokens, times `unit`.
+    level: u128,
+    at: u64,
+}
+
+impl Model {
+    fn new(count: u32, unit: u64, burst: u32) -> Self {
+        let (count, unit, burst) = (u128::from(count), u128::from(unit), u128::from(burst));
+        Self { count, unit, burst, level: burst * unit, at: 0 }
+    }
+
+    fn take(&mut self, now: u64) -> bool {
+        let gained = u128::from(now - self.at) * self.count;
+        self.level = (self.level + gained).min(self.burst * self.unit);
+        self.at = now;
+        let passes = self.level >= self.unit;
+        if passes {
+            self.level -= self.unit;
+        }
+        passes
+    }
+}
+
+proptest! {
+    /// Rates that divide their unit have no rounding: the answers are those of the model, one by one.
+    #[test]
+    fn decisions_are_those_of_an_exact_bucket(
+        count in prop::sample::select(vec![1_u32, 2, 4, 5, 8, 10, 100, 1000, 40_000]),
+        burst in 1_u32..50,
+        steps in prop::collection::vec(0_u64..300_000_000, 1..200),
+    ) {
+        let gcra = gcra(&format!("{count}/s"), burst);
+        let mut model = Model::new(count, SECOND, burst);
+        let (mut now, mut full) = (0, 0);
+        for step in steps {
+            now += step;
+            let (next, standing) = gcra.take(full, now);
+            full = next.unwrap_or(full);
+            prop_assert_eq!(standing.passes(), model.take(now), "at {}", now);
+            let remaining = model.level / model.unit;
+            prop_assert_eq!(u128::from(standing.remaining), remaining);
+        }
+    }
+
+    /// Whatever the rate, no window of time lets more through than the burst and what the rate gives for it, rounded up.
+    #[test]
+    fn no_window_lets_more_through(
+        count in 1_u32..5000,
+        burst in 1_u32..100,
+        steps in prop::collection::vec(0_u64..100_000_000, 1..300),
+    ) {
+        let gcra = gcra(&format!("{count}/s"), burst);
+        let (mut now, mut full, mut passed) = (0, 0, Vec::new());
+        for step in steps {
+            now += step;
+            if let (Some(next), _) = gcra.take(full, now) {
+                full = next;
+                passed.push(now);
+            }
+        }
+        for (first, from) in passed.iter().enumerate() {
+            for (last, to) in passed.iter().enumerate().skip(first) {
+                let through = (last - first + 1) as f64;
+                // The interval is rounded down to whole nanoseconds.
+                let allowed = f64::from(burst) + (to - from) as f64 / (SECOND / u64::from(count)) as f64 + 1e-6;
+                prop_assert!(through <= allowed, "{through} > {allowed}");
+            }
+        }
+    }
+
+    /// Who comes back when told to is let through; who comes earlier is not.
+    #[test]
+    fn retry_after_is_exact(count in 1_u32..1000, burst in 1_u32..20, pause in 0_u64..SECOND) {
+        let gcra = gcra(&format!("{count}/s"), burst);
+        let (mut full, now) = (0, pause);
+        let wait = loop {
+            match gcra.take(full, now) {
+                (Some(next), _) => full = next,
+                (None, standing) => break u64::try_from(standing.retry.unwrap().as_nanos()).unwrap(),
+            }
+        };
+        prop_assert!(gcra.take(full, now + wait).0.is_some());
+        prop_assert!(gcra.take(full, now + wait - 1).0.is_none());
+    }
+}
+
+#[test]
+fn standings_tell_what_is_left_and_when_it_is_full() {
+    let gcra = gcra("10/s", 3);
+    let mut full = 0;
+    let mut take = |now| {
+        let (next, standing) = gcra.take(full, now);
+        full = next.unwrap_or(full);
+        (standing.remaining, standing.reset.as_millis(), standing.retry.map(|retry| retry.as_millis()))
+    };
+    assert_eq!(take(0), (2, 100, None));
+    assert_eq!(take(0), (1, 200, None));
+    assert_eq!(take(0), (0, 300, None));
+    assert_eq!(take(0), (0, 300, Some(100)));
+    assert_eq!(take(SECOND / 10), (0, 300, None));
+    assert_eq!(take(10 * SECOND), (2, 100, None));
+}
+
+#[test]
+fn rates_are_read_and_written() {
+    for (text, written) in
+        [("100/s", "100/s"), ("600/min", "600/min"), ("600/m", "600/min"), ("5/h", "5/h"), ("1/day", "1/day")]
+    {
+        assert_eq!(Rate::parse(text).unwrap().to_string(), written);
+    }
+    assert_eq!(Rate::parse("0/s"), Err(Problem::RateZero));
+    for bad in ["", "100", "100/", "/s", "-1/s", "1.5/s", "100/week", "99999999999/s"] {
+        assert_eq!(Rate::parse(bad), Err(Problem::Rate(bad.into())), "{bad}");
+    }
+    for key in ["ip", "route", "header:x-tenant", "jwt:sub"] {
+        assert_eq!(LimitKey::parse(key).unwrap().to_string(), key);
+    }
+    assert_eq!(LimitKey::parse("const:x"), Err(Problem::LimitKey("const:x".into())));
+    assert_eq!(LimitKey::parse("host"), Err(Problem::LimitKey("host".into())));
+}
+
+#[test]
+fn one_client_has_one_bucket_however_it_writes_its_address() {
+    let network = |text: &str| network(text.parse().unwrap());
+    assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.1"));
+    assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+    assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+}
+
+#[test]
+fn keys_have_buckets_of_their_own() {
+    let buckets = Buckets::default();
+    let (gcra, now) = (gcra("1/s", 2), Instant::now());
+    for hash in [1_u64, 2, u64::MAX, 1 << 40, 0x1234_5678_9abc_def0] {
+        let passes: Vec<_> = (0..3).map(|_| buckets.take(hash, &gcra, now).passes()).collect();
+        assert_eq!(passes, [true, true, false], "{hash:x}");
+    }
+}
+
+#[test]
+fn a_flood_of_keys_takes_no_memory_and_frees_nobody_who_is_held_back() {
+    let buckets = Buckets::with_sets(64);
+    let (gcra, start) = (gcra("1/s", 5), Instant::now());
+    let held = 0xdead_beef_0000_0001;
+    while buckets.take(held, &gcra, start).passes() {}
+    // Two hundred keys for each slot, all at once: each is new, and each passes.
+    let mut hash: u64 = 1;
+    for n in 0..100_000_u64 {
+        hash = hash.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n | 1);
+        assert!(buckets.take(hash, &gcra, start).passes());
+    }
+    assert!(!buckets.take(held, &gcra, start + Duration::from_millis(900)).passes());
+    assert!(buckets.take(held, &gcra, start + Duration::from_millis(1100)).passes());
+    assert_eq!(buckets.slots(), 64 * 8);
+}
+
+#[test]
+fn threads_share_a_bucket_without_letting_more_through() {
+    let buckets = Arc::new(Buckets::default());
+    let (gcra, now) = (gcra("1/h", 1000), Instant::now());
+    let passed: usize = std::thread::scope(|scope| {
+        let take = || (0..1000).filter(|_| buckets.take(42, &gcra, now).passes()).count();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(passed, 1000);
+}
