@@ -58,6 +58,17 @@ pub(crate) enum End {
     Broken(Arc<str>),
 }
 
+impl End {
+    pub(crate) fn of(error: &h2::Error) -> Self {
+        let says = |reason| error.is_go_away() && error.is_remote() && error.reason() == Some(reason);
+        match () {
+            () if says(h2::Reason::ENHANCE_YOUR_CALM) => Self::TooManyPings,
+            () if says(h2::Reason::NO_ERROR) => Self::Closed,
+            () => Self::Broken(error.to_string().into()),
+        }
+    }
+}
+
 /// Polls the connection to its end. `pinged` says, each `interval`, whether a PING is due; without it a quiet connection
 /// rests.
 pub(crate) async fn drive(
@@ -74,7 +85,7 @@ pub(crate) async fn drive(
     poll_fn(move |cx| {
         loop {
             if let Poll::Ready(result) = std::pin::Pin::new(&mut connection).poll(cx) {
-                return Poll::Ready(result.map_or_else(|error| end_of(&error), |()| End::Closed));
+                return Poll::Ready(result.map_or_else(|error| End::of(&error), |()| End::Closed));
             }
             let Some(pings) = &mut pings else { return Poll::Pending };
             if pulse == Pulse::Asked && pings.poll_pong(cx).is_ready() {
@@ -112,13 +123,6 @@ pub(crate) async fn greet(
         pings.poll_pong(cx).map(|result| result.map(drop).map_err(text))
     })
     .await
-}
-
-fn end_of(error: &h2::Error) -> End {
-    if error.is_go_away() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM) && error.is_remote() {
-        return End::TooManyPings;
-    }
-    End::Broken(error.to_string().into())
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod error;
 mod exchange;
 mod health;
 mod lookout;
+mod metadata;
 mod metrics;
 mod outlier;
 mod pool;

@@ -123,14 +123,14 @@ impl Standing {
         // After a GOAWAY nothing may keep the server from going: a health watch would, for as long as it stands.
         let mut probe = handle.clone();
         let goaway = poll_fn(|cx| match probe.poll_ready(cx) {
-            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Err(error)) => Poll::Ready(End::of(&error)),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         });
         tokio::select! {
             // In this order: the GOAWAY is read by the first and seen by the second, in one turn.
             biased;
             end = drive => end,
-            () = goaway => End::Closed,
+            end = goaway => end,
             never = attend => never,
         }
     }

@@ -14,6 +14,7 @@ use crate::call::{Answer, Call};
 use crate::code;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
+use crate::metadata::Metadata;
 use crate::pool::Pool;
 use crate::retry::{Next, Tries};
 use crate::upstream::{Upstream, Worker};
@@ -43,8 +44,9 @@ impl Upstream {
         result
     }
 
-    async fn admitted(&self, call: Call) -> Result<Answer, CallError> {
+    async fn admitted(&self, mut call: Call) -> Result<Answer, CallError> {
         let worker = self.worker(call.worker);
+        let mut metadata = Metadata::new(std::mem::take(&mut call.metadata));
         let mut tries = Tries::new(call.idempotent);
         let mut tried = Tried::new();
         let mut budget: Option<Permit<'_>> = None;
@@ -54,7 +56,17 @@ impl Upstream {
             if begun >= call.deadline {
                 return Err(CallError::Deadline);
             }
-            let outcome = self.one_try(&call, worker, &endpoint, begun, &tries, &tried, &mut budget).await;
+            let request = attempt::head(
+                HeadParts {
+                    path: call.path.clone(),
+                    metadata: metadata.next(),
+                    deadline: Some(call.deadline),
+                },
+                &endpoint,
+                worker.timeout(),
+                begun,
+            );
+            let outcome = self.one_try(&call, request, &endpoint, begun, &tries, &tried, &mut budget).await;
             let Some(outcome) = outcome else {
                 self.record(&endpoint, &Err(CallError::Deadline), begun);
                 tries.made += 1;
@@ -87,7 +99,7 @@ impl Upstream {
     async fn one_try<'a>(
         &'a self,
         call: &Call,
-        worker: &Worker,
+        request: http::Request<()>,
         endpoint: &Arc<Endpoint>,
         now: Instant,
         tries: &Tries,
@@ -95,12 +107,6 @@ impl Upstream {
         budget: &mut Option<Permit<'a>>,
     ) -> Outcome {
         let spec = &self.spec().retry;
-        let parts = HeadParts {
-            path: call.path.clone(),
-            metadata: call.metadata.clone(),
-            deadline: Some(call.deadline),
-        };
-        let request = attempt::head(parts, endpoint, worker.timeout(), now);
         let (frame, limit, deadline) = (call.frame.clone(), call.max_response, call.deadline);
         let index = call.worker;
         let mut attempt = pin!(async {

@@ -403,7 +403,7 @@ async fn a_server_that_falls_silent_is_found_by_keepalive() {
     link.freeze();
     let error = task.await.unwrap().unwrap_err();
     assert!(matches!(error, CallError::Disconnected(_)), "{error:?}");
-    assert!(start.elapsed() < Duration::from_secs(2), "before the deadline");
+    assert!(start.elapsed() < Duration::from_secs(20), "before the deadline");
     started(&upstream, Health::Unavailable).await;
     link.thaw();
     started(&upstream, Health::Connected).await;

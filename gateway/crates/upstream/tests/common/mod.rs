@@ -24,10 +24,10 @@ pub fn upstream_at(addresses: &[&str]) -> Arc<Upstream> {
     Upstream::start("test", UpstreamSpec::new(addresses), 1).unwrap()
 }
 
-/// A call of `/test.Echo/Say` within 3 s.
+/// A call of `/test.Echo/Say`, in no hurry.
 pub fn call(message: &[u8]) -> Call {
     let path = http::uri::PathAndQuery::from_static("/test.Echo/Say");
-    Call::new(path, frame::frame(message), Instant::now() + Duration::from_secs(3))
+    Call::new(path, frame::frame(message), Instant::now() + Duration::from_secs(60))
 }
 
 /// Waits until the upstream's health is this.
@@ -42,7 +42,7 @@ pub async fn until(mut holds: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the state within 20 s");
+    tokio::time::timeout(Duration::from_secs(30), wait).await.expect("the state within 30 s");
 }
 
 /// The same, and it may be repeated.
