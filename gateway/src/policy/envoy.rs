@@ -16,13 +16,13 @@ use prost::Message;
 use upstream::{Call, Upstream, frame};
 
 use super::request::Request;
+use crate::telemetry::request_id::X_REQUEST_ID;
 
 /// The largest answer that is read.
 const MAX_RESPONSE: usize = 1 << 20;
 /// What follows a request through every service.
 const PASSED_ON: [HeaderName; 2] =
     [HeaderName::from_static("traceparent"), HeaderName::from_static("tracestate")];
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// `envoy.config.core.v3.HeaderValue`
 #[derive(Clone, PartialEq, Message)]
