@@ -8,6 +8,21 @@
 //!                        ▲                                                      │
 //!                        └──────────── judge: again, elsewhere, later? ◄────────┘
 //! ```
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use upstream::{Address, Call, Upstream, UpstreamSpec, frame};
+//!
+//! let spec = UpstreamSpec::new(vec![Address::parse("dns:///users.internal:50051")?]);
+//! let users = Upstream::start("users", spec, 1)?;
+//! let deadline = tokio::time::Instant::now() + Duration::from_secs(3);
+//! let call = Call::new("/shop.user.v1.UserService/GetUser".parse()?, frame::frame(&[8, 1]), deadline);
+//! let answer = users.unary(call).await?;
+//! println!("{} after {} tries: {} bytes", answer.status.code, answer.attempts, answer.message.len());
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod code;

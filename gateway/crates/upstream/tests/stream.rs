@@ -175,3 +175,40 @@ async fn a_burst_of_tiny_answers_does_not_kill_the_connection() {
     }
     assert!(upstream.view().failures.is_empty());
 }
+
+#[tokio::test]
+async fn a_stream_that_is_refused_is_begun_again() {
+    let peer = Peer::start(|call| match call.number {
+        1 => Reaction::Reset(7),
+        _ => Reaction::frames(vec![framed(0, b"x")]),
+    })
+    .await;
+    let upstream = upstream(&[&peer]);
+    let mut exchange = upstream.open(call(b"x"), Request::Complete).await.unwrap();
+    assert_eq!(message(&mut exchange.receiver).await, "x");
+    assert_eq!(end(&mut exchange.receiver).await, code::OK);
+    assert_eq!((peer.calls(), upstream.view().retries), (2, 1));
+}
+
+#[tokio::test]
+async fn a_stream_to_nobody_fails_at_once() {
+    let gone = Peer::echo().await.address().to_owned();
+    let upstream = common::upstream_at(&[&gone]);
+    for request in [Request::Complete, Request::Open] {
+        let error = upstream.open(call(b"x"), request).await.unwrap_err();
+        assert_eq!(error.flag(), "NO_ENDPOINT");
+    }
+}
+
+#[tokio::test]
+async fn the_deadline_of_a_stream_holds() {
+    let peer = Peer::start(|_| Reaction::Hang).await;
+    let upstream = upstream(&[&peer]);
+    let mut late = call(b"x");
+    late.path = PathAndQuery::from_static(DUPLEX);
+    late.deadline = tokio::time::Instant::now() + Duration::from_millis(200);
+    let mut exchange = upstream.open(late, Request::Open).await.unwrap();
+    assert_eq!(message(&mut exchange.receiver).await, "x");
+    assert_eq!(exchange.receiver.next().await.unwrap_err(), CallError::Deadline);
+    assert!(exchange.receiver.next().await.is_err());
+}
