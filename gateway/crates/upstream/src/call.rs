@@ -25,7 +25,7 @@ pub struct Call {
     pub worker: usize,
     /// The largest message that is accepted as an answer, in bytes, decompressed.
     pub max_response: usize,
-    /// The key of consistent hashing, already hashed.
+    /// The key of consistent hashing, hashed by [`crate::hash_key`].
     pub hash: Option<u64>,
 }
 

@@ -11,7 +11,7 @@ use crate::dial::{Dialer, Peer};
 use crate::metrics::Metrics;
 use crate::outlier::Outlier;
 use crate::pool::Pool;
-use crate::random::{Dice, mix};
+use crate::random::{Dice, hash_key};
 use crate::reach::{Reach, Sight};
 use crate::spec::{HealthCheckSpec, KeepaliveSpec};
 
@@ -69,7 +69,7 @@ impl Endpoint {
         let scheme = if parts.dialer.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
         let name: Arc<str> = parts.dialer.peer.to_string().into();
         Self {
-            identity: identity(&name),
+            identity: hash_key(name.as_bytes()),
             name,
             source: parts.source,
             authority: parts.authority,
@@ -185,12 +185,6 @@ impl Endpoint {
         }
         before != after
     }
-}
-
-/// FNV-1a, then spread: short names that differ in a digit must not end up close.
-fn identity(name: &str) -> u64 {
-    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    mix(name.bytes().fold(0xcbf2_9ce4_8422_2325, fold))
 }
 
 #[cfg(test)]

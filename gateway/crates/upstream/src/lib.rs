@@ -64,6 +64,7 @@ pub use call::{Answer, Call, DEFAULT_MAX_RESPONSE, Status};
 pub use condition::Condition;
 pub use error::{CallError, Limit, NoEndpoint, StartError, TlsError, Verdict};
 pub use exchange::{End, Event, Exchange, Receiver, Request, Sender};
+pub use random::hash_key;
 pub use reach::Reach;
 pub use spec::{
     Balance, BreakerSpec, Codes, HealthCheckSpec, Identity, KeepaliveSpec, OutlierSpec, Pem, Percent,

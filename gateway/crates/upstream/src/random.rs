@@ -1,4 +1,4 @@
-//! Random numbers for choices and jitter: splitmix64 over one atomic, not for secrets.
+//! Random numbers for choices and jitter, and the hash of keys: splitmix64 over one atomic, not for secrets.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -41,6 +41,15 @@ pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// The hash of a key for [`crate::Call::hash`]: the same in every process, so that gateways side by side agree.
+///
+/// FNV-1a, then spread: short keys that differ in a digit must not end up close. Not meant to withstand chosen keys; what those
+/// can do is pick their endpoint.
+pub fn hash_key(key: &[u8]) -> u64 {
+    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    mix(key.iter().fold(0xcbf2_9ce4_8422_2325, fold))
 }
 
 #[cfg(test)]
