@@ -19,8 +19,8 @@ enum Json {
     Bool(bool),
     Number(f64),
     String(String),
-    List(Vec<Json>),
-    Object(std::collections::BTreeMap<String, Json>),
+    List(Vec<Self>),
+    Object(std::collections::BTreeMap<String, Self>),
 }
 
 impl<'de> Deserialize<'de> for Json {
