@@ -2,7 +2,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 mod check;
+mod descriptors;
+mod explain;
 mod health;
+mod routes;
 mod serve;
 
 use std::ffi::OsString;
@@ -33,6 +36,12 @@ enum Command {
     Serve(ServeArgs),
     /// Loads everything as `serve` would, and prints every finding.
     Check(CheckArgs),
+    /// Prints the table of routes: HTTP method, path, gRPC method, upstream, policies.
+    Routes(CheckArgs),
+    /// Says which route takes a request, and why the near misses do not. Sends nothing.
+    Explain(ExplainArgs),
+    /// Compiles .proto files and folders to a descriptor set, imports and source info included. No protoc.
+    Descriptors(DescriptorsArgs),
     /// Asks a running gateway whether it is healthy; exit 1 if not. For containers.
     Health(HealthArgs),
 }
@@ -60,6 +69,38 @@ struct CheckArgs {
     /// How findings are printed.
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     format: OutputFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gateway explain GET /users/7\n  gateway explain POST /orders -d \
+                        '{\"userId\":1,\"items\":[]}'\n  gateway explain GET '/users?page_size=x' -H 'x-tenant: a'")]
+struct ExplainArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// The HTTP method.
+    method: String,
+    /// The path, with its query.
+    path: String,
+    /// A header of the request; may be given several times.
+    #[arg(short = 'H', value_name = "NAME: VALUE")]
+    header: Vec<String>,
+    /// The body of the request.
+    #[arg(short = 'd', value_name = "BODY", default_value = "")]
+    body: String,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  gateway descriptors proto/ -o descriptors/shop.binpb\n  gateway descriptors \
+                        proto/shop/user/v1/user.proto -o user.binpb"
+)]
+struct DescriptorsArgs {
+    /// .proto files, and folders that imports count from.
+    #[arg(required = true, value_name = "PROTO")]
+    protos: Vec<PathBuf>,
+    /// Where the descriptor set is written.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +141,9 @@ pub fn run_until(
         None => serve::run(&cli.serve, stop),
         Some(Command::Serve(args)) => serve::run(&args, stop),
         Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Routes(args)) => routes::run(&args),
+        Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Descriptors(args)) => descriptors::run(&args),
         Some(Command::Health(args)) => health::run(&args),
     }
 }
@@ -107,4 +151,13 @@ pub fn run_until(
 /// Reads the real environment.
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Loads the configuration for a command that shows it; prints the findings when there is none to show.
+fn load(file: &FileArgs) -> Result<std::sync::Arc<crate::config::GatewayConfig>, ExitCode> {
+    let loaded = crate::config::load(&file.config, &environment);
+    loaded.config.ok_or_else(|| {
+        eprint!("{}", loaded.diagnostics.render(false));
+        ExitCode::FAILURE
+    })
 }

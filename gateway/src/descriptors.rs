@@ -10,4 +10,4 @@ mod sources;
 pub use annotations::{HttpRule, RuleReader};
 pub use compile::ProtoError;
 pub use origin::Origins;
-pub use sources::{Input, Loaded, SourceError, SourceErrorKind, load};
+pub use sources::{Input, Loaded, SourceError, SourceErrorKind, compile_set, load};

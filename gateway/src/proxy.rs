@@ -2,6 +2,7 @@
 
 pub mod code;
 mod deadline;
+pub mod explain;
 pub mod failure;
 mod metadata;
 mod request_body;

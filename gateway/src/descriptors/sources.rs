@@ -85,6 +85,31 @@ pub fn load(inputs: &[Input]) -> Loaded {
     loaded
 }
 
+/// Compiles .proto files and folders to one descriptor set, with their imports and source info; descriptor sets among
+/// the inputs only serve as imports.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn compile_set(inputs: &[Input]) -> Result<Vec<u8>, Vec<SourceError>> {
+    let mut loaded = Loaded::default();
+    let (mut sets, mut protos, mut roots) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, input) in inputs.iter().enumerate() {
+        if let Err(kind) = read(index, input, &mut loaded, &mut sets, &mut protos, &mut roots) {
+            loaded.errors.push(SourceError { input: Some(index), kind });
+        }
+    }
+    let mut compiled = Vec::new();
+    if loaded.errors.is_empty() {
+        let known = sets.len();
+        compile_protos(protos, roots, &mut loaded, &mut sets);
+        compiled = sets.split_off(known);
+    }
+    match compiled.pop() {
+        Some(set) if loaded.errors.is_empty() => Ok(set.bytes),
+        _ => Err(loaded.errors),
+    }
+}
+
 /// Reads one input: into `sets`, or into `protos` and `roots` to be compiled together with the others.
 fn read(
     index: usize,

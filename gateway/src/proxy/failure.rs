@@ -33,6 +33,8 @@ pub struct Failure {
     message: Cow<'static, str>,
     /// The google.rpc error details, a JSON array.
     details: Option<String>,
+    /// The routes that nearly took the request; only with `explain: true`.
+    near_misses: Vec<String>,
     /// Headers beyond the usual: what to do about it.
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -47,6 +49,7 @@ impl Failure {
             reason: Some(reason),
             message: message.into(),
             details: None,
+            near_misses: Vec::new(),
             headers: Vec::new(),
         }
     }
@@ -129,7 +132,15 @@ impl Failure {
         } else {
             Cow::Owned(status.message.clone())
         };
-        Self { code, status: code.http(), reason: None, message, details, headers: Vec::new() }
+        Self {
+            code,
+            status: code.http(),
+            reason: None,
+            message,
+            details,
+            near_misses: Vec::new(),
+            headers: Vec::new(),
+        }
     }
 
     /// Tells the client when to come back, in whole seconds.
@@ -159,6 +170,19 @@ impl Failure {
         let new = headers.iter().filter(|(name, _)| !own.contains(name));
         self.headers.extend(new.map(|(name, value)| (name.clone(), value.clone())));
         self
+    }
+
+    /// Whether the near misses help its client: the router, or the binding, refused the request.
+    pub fn is_about_the_request(&self) -> bool {
+        matches!(
+            self.reason,
+            Some(Reason::RouteNotFound | Reason::MethodNotAllowed | Reason::BadPath | Reason::InvalidRequest)
+        )
+    }
+
+    /// Tells the client which routes nearly took its request: for development.
+    pub fn with_near_misses(self, near_misses: Vec<String>) -> Self {
+        Self { near_misses, ..self }
     }
 
     /// The gRPC code behind the answer.

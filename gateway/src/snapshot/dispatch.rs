@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::record::Recorder;
 use super::{Current, Health, Snapshot};
 use crate::edge::{Body, Handler, Peer};
+use crate::proxy::explain::near_misses;
 use crate::proxy::failure::Failure;
 use crate::proxy::{Exchange, unary};
 use crate::route::Lookup;
@@ -67,7 +69,7 @@ impl Handler for Dispatch {
         };
         let mut response = match result {
             Ok(response) => recorder.succeeded(response),
-            Err(failure) => recorder.failed(failure),
+            Err(failure) => recorder.failed(explained(&snapshot, &head, failure)),
         };
         response.headers_mut().insert(X_REQUEST_ID, recorder.id.clone());
         if head.method == Method::HEAD {
@@ -91,8 +93,7 @@ async fn answer<'s>(
     if snapshot.config.health.as_deref() == Some(path) && is_read(&head.method) {
         return Ok(health(snapshot));
     }
-    let host = head.uri.host().or_else(|| head.headers.get(HOST)?.to_str().ok());
-    let found = snapshot.config.table.lookup(host, head.method.as_str(), path);
+    let found = snapshot.config.table.lookup(host(head), head.method.as_str(), path);
     let (index, captures) = match found.map_err(|error| Failure::bad_path(&error))? {
         Lookup::Found { route, captures } => (route.index, captures),
         Lookup::MethodNotAllowed { allow } => {
@@ -113,6 +114,19 @@ async fn answer<'s>(
         started: recorder.started,
     };
     unary(&exchange, head, body, &mut recorder.trail).await
+}
+
+/// With `explain: true` a refusal carries the routes that nearly took the request.
+fn explained(snapshot: &Snapshot, head: &Parts, failure: Failure) -> Failure {
+    if !snapshot.config.explain || !failure.is_about_the_request() {
+        return failure;
+    }
+    let near = near_misses(&snapshot.config.table, host(head), head.method.as_str(), head.uri.path());
+    failure.with_near_misses(near)
+}
+
+fn host(head: &Parts) -> Option<&str> {
+    head.uri.host().or_else(|| head.headers.get(HOST)?.to_str().ok())
 }
 
 fn is_read(method: &Method) -> bool {

@@ -310,3 +310,15 @@ async fn errors_as_problem_details() {
         (&json!("Not Found"), &json!(404), &json!("ROUTE_NOT_FOUND"))
     );
 }
+
+#[tokio::test]
+async fn with_explain_a_404_names_the_near_misses() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, &format!("{ROUTES}explain: true\n")).await;
+    let misses = body(&gateway.get("/book/b1").await)["nearMisses"].clone();
+    let first = misses[0].as_str().unwrap();
+    assert!(first.contains("/books/{name}") && first.contains("\"book\""), "{misses}");
+    let answer = gateway.send("DELETE", "/books", "").await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(body(&answer)["nearMisses"].as_array().unwrap().len() >= 2);
+}

@@ -37,6 +37,7 @@ fn simple(failure: &Failure, request_id: &str) -> Value {
     if let Some(details) = details(failure) {
         set(&mut body, "details", details);
     }
+    set_near_misses(&mut body, failure);
     body
 }
 
@@ -56,6 +57,13 @@ fn google(failure: &Failure) -> Value {
             }),
         );
     }
+    if !failure.near_misses.is_empty() {
+        all.push(json!({
+            "@type": "type.googleapis.com/google.rpc.DebugInfo",
+            "stackEntries": failure.near_misses,
+            "detail": "near misses",
+        }));
+    }
     json!({ "code": failure.code.number(), "message": failure.message, "details": all })
 }
 
@@ -74,7 +82,14 @@ fn problem(failure: &Failure, request_id: &str) -> Value {
     if let Some(details) = details(failure) {
         set(&mut body, "details", details);
     }
+    set_near_misses(&mut body, failure);
     body
+}
+
+fn set_near_misses(body: &mut Value, failure: &Failure) {
+    if !failure.near_misses.is_empty() {
+        set(body, "nearMisses", failure.near_misses.clone().into());
+    }
 }
 
 /// With `about:blank` the title is the status's own phrase (RFC 9457 section 4.2.1).

@@ -1,0 +1,131 @@
+//! What would become of a request: the route that takes it, what it would call, and why the near misses do not.
+//!
+//! The same code answers `gateway explain` and, with `explain: true`, stands behind the near misses in error bodies.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue};
+use transcode::binding::RequestParts;
+
+use super::{deadline, metadata};
+use crate::edge::Peer;
+use crate::route::{CandidateOutcome, Lookup, RoutePlan, Table};
+
+/// Near misses that are told.
+const TOLD: usize = 8;
+
+/// A request that is not sent.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The HTTP method.
+    pub method: &'a str,
+    /// The path, still escaped, without the query.
+    pub path: &'a str,
+    /// What stands behind the `?`.
+    pub query: Option<&'a str>,
+    /// The client's headers.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// What would become of it.
+#[derive(Debug)]
+pub struct Explained<'t> {
+    /// The route that takes it.
+    pub taken: Option<Taken<'t>>,
+    /// Why it is refused all the same, or by all.
+    pub error: Option<String>,
+    /// The routes that nearly take it, each with the segment or condition at which it fails.
+    pub misses: Vec<String>,
+}
+
+/// The call that a request becomes.
+#[derive(Debug)]
+pub struct Taken<'t> {
+    /// The route.
+    pub plan: &'t RoutePlan,
+    /// The deadline of the call.
+    pub timeout: Duration,
+    /// Whether it may be made again when it may have been processed.
+    pub idempotent: bool,
+    /// The request message, as JSON.
+    pub message: Option<String>,
+    /// The metadata.
+    pub metadata: HeaderMap,
+}
+
+impl<'t> Explained<'t> {
+    /// Explains a request by the table of routes.
+    pub fn of(table: &'t Table, request: &Request<'_>) -> Self {
+        let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let misses = near_misses(table, host, request.method, request.path);
+        match table.lookup(host, request.method, request.path) {
+            Err(error) => Self { taken: None, error: Some(error.to_string()), misses },
+            Ok(Lookup::NotFound) => {
+                Self { taken: None, error: Some("no route matches this path (404)".to_owned()), misses }
+            }
+            Ok(Lookup::MethodNotAllowed { allow }) => {
+                let error = format!("this path takes {allow} (405)");
+                Self { taken: None, error: Some(error), misses }
+            }
+            Ok(Lookup::Found { route, captures }) => {
+                let (message, error) = message(route, captures.iter(), request);
+                let taken = Taken {
+                    plan: route,
+                    timeout: deadline::timeout(route.timeout, request.headers),
+                    idempotent: route.idempotent || matches!(request.method, "GET" | "HEAD"),
+                    message,
+                    metadata: metadata_of(request, host),
+                };
+                Self { taken: Some(taken), error, misses }
+            }
+        }
+    }
+}
+
+/// The request message in JSON, or why there is none.
+fn message<'c>(
+    plan: &RoutePlan,
+    captures: impl Iterator<Item = &'c str>,
+    request: &Request<'c>,
+) -> (Option<String>, Option<String>) {
+    let content_type = request.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let parts = RequestParts {
+        captures: captures.collect::<Vec<_>>(),
+        query: request.query,
+        body: request.body,
+        content_type,
+    };
+    let mut wire = Vec::new();
+    if let Err(error) = plan.request.encode(parts, &plan.encode, &mut wire) {
+        let violations: Vec<String> = error.violations.iter().map(ToString::to_string).collect();
+        return (None, Some(format!("{} (400)", violations.join("; "))));
+    }
+    let mut json = Vec::new();
+    match plan.request.message().decode(&wire, &plan.decode, &mut json) {
+        Ok(()) => (String::from_utf8(json).ok(), None),
+        Err(error) => (None, Some(error.to_string())),
+    }
+}
+
+/// As a client on this machine would cause it.
+fn metadata_of(request: &Request<'_>, host: Option<&str>) -> HeaderMap {
+    let peer = Peer { address: ([127, 0, 0, 1], 0).into(), worker: 0, tls: false };
+    let id = HeaderValue::from_static("(made for each request)");
+    metadata::for_call(request.headers, &peer, host, &id)
+}
+
+/// The routes that nearly take a request, the nearest first, each in a line.
+pub fn near_misses(table: &Table, host: Option<&str>, method: &str, path: &str) -> Vec<String> {
+    let candidates = table.explain(host, method, path);
+    let misses = candidates.iter().filter_map(|candidate| {
+        let name = &candidate.route.name;
+        match &candidate.outcome {
+            CandidateOutcome::Rule(http_rule::Outcome::Matched) => None,
+            CandidateOutcome::Rule(outcome) => Some(format!("{name}: {outcome}")),
+            CandidateOutcome::HostDiffers => Some(format!("{name}: is for other hosts")),
+        }
+    });
+    misses.take(TOLD).collect()
+}

@@ -1,0 +1,110 @@
+//! The commands as an operator types them: real processes, their output and exit codes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// Runs `gateway` at the top of the project; gives its exit code, output and errors.
+fn gateway(args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_gateway"))
+        .args(args)
+        .current_dir(root())
+        .env_clear()
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn check_of_the_worked_example_is_ok() {
+    let (code, out, err) = gateway(&["check"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.starts_with("ok: "), "{out}");
+    let (code, out, _) = gateway(&["check", "--format", "json"]);
+    assert_eq!(code, 0);
+    let _: Value = serde_json::from_str(&out).unwrap();
+}
+
+#[test]
+fn check_of_a_broken_file_says_where_and_exits_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("routes.yaml");
+    let text = std::fs::read_to_string(root().join("routes.yaml")).unwrap();
+    let descriptors = root().join("descriptors/shop.binpb");
+    let text = text.replace("descriptors/shop.binpb", descriptors.to_str().unwrap()).replacen(
+        "UserService/GetUser",
+        "UserService/GetUsr",
+        1,
+    );
+    std::fs::write(&file, text).unwrap();
+    let (code, out, _) = gateway(&["check", "-c", file.to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(out.contains("did you mean `GetUser`?") && out.contains("routes.yaml:"), "{out}");
+    let (code, _, err) = gateway(&["serve", "-c", file.to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(err.contains("did you mean `GetUser`?"), "serve refuses with the same words: {err}");
+}
+
+#[test]
+fn routes_lists_them_for_readers_and_machines() {
+    let (code, out, _) = gateway(&["routes"]);
+    assert_eq!(code, 0);
+    let line = out.lines().find(|line| line.starts_with("GET /users/{user_id} ")).unwrap();
+    assert!(line.contains("shop.user.v1.UserService/GetUser") && line.contains("userService"), "{line}");
+    let (_, out, _) = gateway(&["routes", "--format", "json"]);
+    let routes: Value = serde_json::from_str(&out).unwrap();
+    let created = routes
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|route| route["path"] == "/users" && route["method"] == "POST");
+    assert_eq!(created.unwrap()["status"], 201);
+}
+
+#[test]
+fn explain_shows_the_call_that_a_request_becomes() {
+    let (code, out, _) = gateway(&["explain", "GET", "/users/7", "-H", "x-tenant: t1"]);
+    assert_eq!(code, 0, "{out}");
+    for part in
+        ["GET /users/{user_id}", "shop.user.v1.UserService/GetUser", r#"{"userId":7}"#, "x-tenant: t1"]
+    {
+        assert!(out.contains(part), "{part} in\n{out}");
+    }
+}
+
+#[test]
+fn explain_says_why_the_near_misses_do_not_take_it() {
+    let (code, out, _) = gateway(&["explain", "GET", "/user/7"]);
+    assert_eq!(code, 1);
+    assert!(out.contains("no route matches") && out.contains("GET /users/{user_id}: "), "{out}");
+    let (code, out, _) = gateway(&["explain", "GET", "/users/seven"]);
+    assert_eq!(code, 1);
+    assert!(out.contains("expected int32"), "{out}");
+}
+
+#[test]
+fn descriptors_compiles_what_the_gateway_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("shop.binpb");
+    let (code, _, err) = gateway(&["descriptors", "proto/", "-o", set.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let bytes = std::fs::read(&set).unwrap();
+    assert!(transcode::Schema::load(&[&bytes]).unwrap().message("shop.user.v1.User").is_some());
+    let (code, _, err) = gateway(&["descriptors", "proto/none.proto", "-o", set.to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(err.contains("proto/none.proto"), "{err}");
+}
+
+#[test]
+fn a_mistyped_command_is_told_and_exits_with_2() {
+    let (code, _, err) = gateway(&["chekc"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("check"), "{err}");
+}
