@@ -53,47 +53,63 @@ pub(crate) fn plain_integer(input: &[u8]) -> Option<(Integer, usize)> {
 }
 
 /// The digits from `start` on and where they end; `None` if they mean 2^64 or more.
+///
+/// Up to eight digits are read in one step, whatever their number: lengths vary, and a loop over single
+/// digits is left at a place that the processor cannot foresee.
 #[inline]
 fn digits(input: &[u8], start: usize) -> Option<(u64, usize)> {
     let mut at = start;
     let mut value = 0u64;
-    // Eight digits at a time, as long as twice eight cannot overflow.
-    while at - start <= 8
-        && let Some(eight) =
-            input.get(at..).and_then(|rest| rest.first_chunk::<8>()).and_then(|word| eight_digits(*word))
-    {
-        value = value * 100_000_000 + eight;
-        at += 8;
-    }
-    loop {
-        let digit = input.get(at).copied().unwrap_or(0).wrapping_sub(b'0');
-        if digit > 9 {
+    while let Some(word) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*word);
+        let count = digit_count(word);
+        if count == 0 {
             return Some((value, at));
         }
-        // Nineteen digits fit whatever they are.
-        value = if at - start < 19 {
-            value * 10 + u64::from(digit)
-        } else {
-            value.checked_mul(10)?.checked_add(u64::from(digit))?
-        };
+        // The first digit is the lowest byte; the others move up, and zeros come in before them.
+        let part = eight_digits(word << (64 - 8 * count));
+        value = append(value, part, count, at - start)?;
+        at += count;
+        if count < 8 {
+            return Some((value, at));
+        }
+    }
+    while let Some(digit) = input.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
+        value = append(value, u64::from(digit), 1, at - start)?;
         at += 1;
+    }
+    Some((value, at))
+}
+
+/// `value` with the `count` digits of `part` behind its `before` digits.
+#[inline]
+fn append(value: u64, part: u64, count: usize, before: usize) -> Option<u64> {
+    const SCALES: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    let scale = SCALES.get(count)?;
+    // Nineteen digits fit whatever they are.
+    if before + count <= 19 {
+        Some(value * scale + part)
+    } else {
+        value.checked_mul(*scale)?.checked_add(part)
     }
 }
 
-/// What eight digits mean, if they are eight digits.
+/// How many of the bytes are digits before the first that is none.
 #[inline]
-fn eight_digits(text: [u8; 8]) -> Option<u64> {
-    let word = u64::from_le_bytes(text);
-    // A digit has 3 in its upper half, and still has when 6 is added.
-    let upper = (word & 0xf0f0_f0f0_f0f0_f0f0)
-        | ((word.wrapping_add(0x0606_0606_0606_0606) & 0xf0f0_f0f0_f0f0_f0f0) >> 4);
-    if upper != 0x3333_3333_3333_3333 {
-        return None;
-    }
+fn digit_count(word: u64) -> usize {
+    let low = word ^ 0x3030_3030_3030_3030;
+    // Above nine the sum reaches the high bit; without its own high bit a byte cannot reach the next one.
+    let above_nine = ((low & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | low;
+    ((above_nine & 0x8080_8080_8080_8080).trailing_zeros() / 8) as usize
+}
+
+/// What eight digits mean; a byte that is zero counts as the digit zero.
+#[inline]
+fn eight_digits(word: u64) -> u64 {
     let ones = word & 0x0f0f_0f0f_0f0f_0f0f;
     let pairs = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+    (fours * 10_000 + (fours >> 32)) & 0xffff_ffff
 }
 
 /// The integer that a JSON number (by its grammar already) means.
