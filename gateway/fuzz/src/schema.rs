@@ -65,8 +65,9 @@ pub fn is_regular(message: &MessageDescriptor, mut wire: &[u8]) -> bool {
                 return false;
             }
         }
-        if wire_type == WireType::StartGroup || !is_text(&field, value) || !is_of_enum(&field, value, packed)
-        {
+        let alike =
+            is_text(&field, value) && is_of_enum(&field, value, packed) && !is_negative_zero(&field, value);
+        if wire_type == WireType::StartGroup || !alike {
             return false;
         }
     }
@@ -77,6 +78,15 @@ pub fn is_regular(message: &MessageDescriptor, mut wire: &[u8]) -> bool {
 fn is_text(field: &FieldDescriptor, mut value: &[u8]) -> bool {
     let is_string = matches!(field.kind(), Kind::String);
     !is_string || decode_varint(&mut value).is_ok() && std::str::from_utf8(value).is_ok()
+}
+
+/// Whether a number is -0.0, which is not the default of a field without presence, but is to prost-reflect.
+fn is_negative_zero(field: &FieldDescriptor, value: &[u8]) -> bool {
+    match field.kind() {
+        Kind::Double => value == (-0.0f64).to_le_bytes(),
+        Kind::Float => value == (-0.0f32).to_le_bytes(),
+        _ => false,
+    }
 }
 
 /// Whether a closed enum has a value for each number. Other numbers are unknown fields, but not to prost-reflect.
