@@ -6,12 +6,14 @@
 //! learn the paths, so that keeping track of paths costs nothing when all is well.
 
 mod any;
+mod escape;
 mod keys;
 mod locate;
 mod mask;
 mod number;
 mod object;
 mod report;
+mod scalar;
 mod scan;
 mod text;
 mod text_scan;

@@ -2,8 +2,9 @@
 
 use super::{
     Encoder,
+    escape::Text,
     report::{self, Note},
-    scan::{Step, Text},
+    scan::Step,
 };
 use crate::{
     Reason,

@@ -3,7 +3,7 @@
 use super::{
     number::{self, NumberError},
     report,
-    value::{expected_names, fit, quoted_float, quoted_integer},
+    scalar::{expected_names, fit, quoted_float, quoted_integer},
     well_known::seconds_and_nanos,
     wire::Writer,
 };
