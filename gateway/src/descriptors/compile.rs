@@ -54,12 +54,16 @@ pub(super) struct Compiled {
 }
 
 /// Compiles all files together, so that they can import each other; imports may also be in the `known` sets.
-pub(super) fn compile(files: Vec<ProtoFile>, mut roots: Vec<PathBuf>, known: &[&[u8]]) -> Compiled {
+pub(super) fn compile(
+    files: Vec<ProtoFile>,
+    mut roots: Vec<PathBuf>,
+    known: &[&[u8]],
+    builtin: Builtin,
+) -> Compiled {
     let mut compiled = Compiled::default();
     let Some(first) = files.first().map(|file| file.input) else {
         return compiled;
     };
-    let builtin = Builtin::new();
     let named: Vec<(usize, String, PathBuf)> = files
         .into_iter()
         .map(|file| {
@@ -92,11 +96,11 @@ pub(super) fn compile(files: Vec<ProtoFile>, mut roots: Vec<PathBuf>, known: &[&
 }
 
 /// The descriptor set of some of [`ANNOTATIONS`].
-pub(super) fn annotations(names: &[&str]) -> Option<Vec<u8>> {
+pub(super) fn annotations(names: &[&str], builtin: Builtin) -> Option<Vec<u8>> {
     if names.is_empty() {
         return None;
     }
-    let mut compiler = Compiler::with_file_resolver(Builtin::new());
+    let mut compiler = Compiler::with_file_resolver(builtin);
     compiler.include_imports(false).include_source_info(false);
     for name in names {
         compiler.open_file(name).ok()?;
@@ -203,12 +207,13 @@ impl FileResolver for Resolver {
 }
 
 /// `google.protobuf`, `google.rpc` and `google.api`'s annotations.
-struct Builtin {
+#[derive(Clone)]
+pub(super) struct Builtin {
     pool: DescriptorPool,
 }
 
 impl Builtin {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let pool = Schema::load(&[]).map(|schema| schema.pool().clone());
         Self { pool: pool.unwrap_or_else(|_| DescriptorPool::global()) }
     }

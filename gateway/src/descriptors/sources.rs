@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use transcode::{LoadError, Schema};
 
-use super::compile::{self, ProtoError, ProtoFile};
+use super::compile::{self, Builtin, ProtoError, ProtoFile};
 
 /// A source that the configuration names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,11 +75,12 @@ pub fn load(inputs: &[Input]) -> Loaded {
             loaded.errors.push(SourceError { input: Some(index), kind });
         }
     }
+    let builtin = Builtin::new();
     if !protos.is_empty() {
-        compile_protos(protos, roots, &mut loaded, &mut sets);
+        compile_protos(protos, roots, &builtin, &mut loaded, &mut sets);
     }
     if loaded.errors.is_empty() {
-        add_annotations(&mut sets);
+        add_annotations(builtin, &mut sets);
         merge(&sets, &mut loaded);
     }
     loaded
@@ -170,9 +171,15 @@ fn find_protos(
     Ok(())
 }
 
-fn compile_protos(protos: Vec<ProtoFile>, roots: Vec<PathBuf>, loaded: &mut Loaded, sets: &mut Vec<Set>) {
+fn compile_protos(
+    protos: Vec<ProtoFile>,
+    roots: Vec<PathBuf>,
+    builtin: &Builtin,
+    loaded: &mut Loaded,
+    sets: &mut Vec<Set>,
+) {
     let known: Vec<&[u8]> = sets.iter().map(|set| set.bytes.as_slice()).collect();
-    let compiled = compile::compile(protos, roots, &known);
+    let compiled = compile::compile(protos, roots, &known, builtin.clone());
     loaded.proto_files = compiled.files;
     let errors = compiled.errors.into_iter();
     loaded.errors.extend(errors.map(|(input, error)| SourceError {
@@ -187,13 +194,13 @@ fn compile_protos(protos: Vec<ProtoFile>, roots: Vec<PathBuf>, loaded: &mut Load
 }
 
 /// Adds `google.api`'s annotations where no source has them: protoc leaves imports out unless it is told otherwise.
-fn add_annotations(sets: &mut Vec<Set>) {
+fn add_annotations(builtin: Builtin, sets: &mut Vec<Set>) {
     let missing: Vec<&str> = compile::ANNOTATIONS
         .iter()
         .map(|(name, _)| *name)
         .filter(|name| !sets.iter().any(|set| compile::has_file(&set.bytes, name)))
         .collect();
-    if let Some(bytes) = compile::annotations(&missing) {
+    if let Some(bytes) = compile::annotations(&missing, builtin) {
         sets.push(Set { input: None, name: "the built-in google.api".to_owned(), bytes });
     }
 }
