@@ -102,7 +102,7 @@ pub fn compile_set(inputs: &[Input]) -> Result<Vec<u8>, Vec<SourceError>> {
     let mut compiled = Vec::new();
     if loaded.errors.is_empty() {
         let known = sets.len();
-        compile_protos(protos, roots, &mut loaded, &mut sets);
+        compile_protos(protos, roots, &Builtin::new(), &mut loaded, &mut sets);
         compiled = sets.split_off(known);
     }
     match compiled.pop() {
