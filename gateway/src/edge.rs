@@ -15,7 +15,7 @@ mod worker;
 use std::future::Future;
 use std::net::SocketAddr;
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 pub use body::Body;
@@ -32,6 +32,21 @@ pub struct Peer {
     pub worker: usize,
     /// Whether the connection came through TLS: what `x-forwarded-proto` says.
     pub tls: bool,
+    /// The address without its port, as `x-forwarded-for` says it. Written once, not for every request.
+    pub forwarded_for: HeaderValue,
+}
+
+impl Peer {
+    /// The other end of a connection.
+    pub fn new(address: SocketAddr, worker: usize, tls: bool) -> Self {
+        // An IPv4 client of a dual-stack listener is named by its IPv4 address.
+        let text = address.ip().to_canonical().to_string();
+        let mut forwarded_for =
+            HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        // One of as many as there are clients: see `request_id::of`.
+        forwarded_for.set_sensitive(true);
+        Self { address, worker, tls, forwarded_for }
+    }
 }
 
 /// Answers requests. One for all connections; it must be cheap to share.

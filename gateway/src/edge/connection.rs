@@ -58,7 +58,7 @@ pub(super) async fn serve<H: Handler>(
             sniffed = sniff(&mut stream, settings.head) => sniffed?,
             () = drain.cancelled() => return Ok(()),
         };
-        let peer = Peer { address, worker, tls: false };
+        let peer = Peer::new(address, worker, false);
         let io = Watched::new(stream, read_ahead, Arc::clone(&activity));
         match protocol {
             Protocol::Http1 => serve_http1(io, peer, &settings, handler, activity, &drain).await,

@@ -111,9 +111,9 @@ fn message<'c>(
 
 /// As a client on this machine would cause it.
 fn metadata_of(request: &Request<'_>, host: Option<&str>) -> HeaderMap {
-    let peer = Peer { address: ([127, 0, 0, 1], 0).into(), worker: 0, tls: false };
+    let peer = Peer::new(([127, 0, 0, 1], 0).into(), 0, false);
     let id = HeaderValue::from_static("(made for each request)");
-    metadata::for_call(request.headers, &peer, host, &id)
+    metadata::for_call(request.headers, &peer, host.and_then(|host| HeaderValue::from_str(host).ok()), &id)
 }
 
 /// The routes that nearly take a request, the nearest first, each in a line.

@@ -1,7 +1,5 @@
 //! Headers on their way through: the client's become metadata, the service's come back as headers.
 
-use std::net::IpAddr;
-
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::edge::Peer;
@@ -20,30 +18,30 @@ pub(super) const X_HTTP_CODE: HeaderName = HeaderName::from_static("x-http-code"
 pub(super) fn for_call(
     client: &HeaderMap,
     peer: &Peer,
-    authority: Option<&str>,
+    host: Option<HeaderValue>,
     request_id: &HeaderValue,
 ) -> HeaderMap {
     let mut metadata = HeaderMap::with_capacity(8);
     for (name, value) in client {
         if is_forwarded(name) && !is_named_by_connection(client, name) && fits(name, value) {
-            metadata.append(name, value.clone());
+            metadata.append(name, passed_on(name, value));
         }
     }
     metadata.insert(X_REQUEST_ID, request_id.clone());
-    if let Ok(address) = HeaderValue::from_str(&ip(peer.address.ip())) {
-        metadata.insert(X_FORWARDED_FOR, address);
-    }
+    metadata.insert(X_FORWARDED_FOR, peer.forwarded_for.clone());
     let scheme = if peer.tls { "https" } else { "http" };
     metadata.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    if let Some(Ok(host)) = authority.map(HeaderValue::from_str) {
+    if let Some(host) = host {
         metadata.insert(X_FORWARDED_HOST, host);
     }
     metadata
 }
 
-/// An IPv4 client of a dual-stack listener is named by its IPv4 address.
-fn ip(address: IpAddr) -> String {
-    address.to_canonical().to_string()
+/// A client's header as metadata. Most of them differ from request to request (see `request_id::of`).
+fn passed_on(name: &HeaderName, value: &HeaderValue) -> HeaderValue {
+    let mut value = value.clone();
+    value.set_sensitive(*name != header::USER_AGENT && *name != header::ACCEPT_LANGUAGE);
+    value
 }
 
 /// Whether a client's header is one that services get to see: `x-*`, `accept-language`, `user-agent` and the trace
@@ -129,7 +127,7 @@ mod tests {
     use super::*;
 
     fn peer() -> Peer {
-        Peer { address: "203.0.113.7:5000".parse().unwrap(), worker: 0, tls: false }
+        Peer::new("203.0.113.7:5000".parse().unwrap(), 0, false)
     }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -141,7 +139,8 @@ mod tests {
 
     fn forwarded(pairs: &[(&'static str, &'static str)], name: &str) -> Option<String> {
         let id = HeaderValue::from_static("id-1");
-        let metadata = for_call(&headers(pairs), &peer(), Some("shop.example"), &id);
+        let metadata =
+            for_call(&headers(pairs), &peer(), Some(HeaderValue::from_static("shop.example")), &id);
         metadata.get(name).map(|value| value.to_str().unwrap().to_owned())
     }
 

@@ -32,7 +32,8 @@ pub(super) async fn read(mut body: Incoming, limits: Limits) -> Result<Bytes, Fa
     }
     let Some(first) = next(&mut body, limits).await? else { return Ok(Bytes::new()) };
     let Some(second) = next(&mut body, limits).await? else { return within(first, limits) };
-    let mut whole = BytesMut::from(first);
+    let mut whole = BytesMut::with_capacity(body_reserve(&body, first.len() + second.len()));
+    whole.extend_from_slice(&first);
     whole.extend_from_slice(&second);
     while let Some(piece) = next(&mut body, limits).await? {
         if whole.len() + piece.len() > limits.size {
@@ -41,6 +42,12 @@ pub(super) async fn read(mut body: Incoming, limits: Limits) -> Result<Bytes, Fa
         whole.extend_from_slice(&piece);
     }
     within(whole.freeze(), limits)
+}
+
+/// Room for what has come and for what is announced; an announcement alone is not believed further than this.
+fn body_reserve(rest: &Incoming, received: usize) -> usize {
+    const BELIEVED: u64 = 256 * 1024;
+    received + usize::try_from(rest.size_hint().lower().min(BELIEVED)).unwrap_or(0)
 }
 
 fn within(body: Bytes, limits: Limits) -> Result<Bytes, Failure> {

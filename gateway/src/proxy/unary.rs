@@ -117,15 +117,21 @@ fn encode(exchange: &Exchange<'_>, head: &Parts, body: &Bytes) -> Result<(Bytes,
 fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
     let plan = &exchange.target.plan;
     let timeout = deadline::timeout(plan.timeout, &head.headers);
-    let authority = head.uri.authority().map(http::uri::Authority::as_str);
-    let host = authority.or_else(|| head.headers.get(HOST)?.to_str().ok());
-    let metadata = metadata::for_call(&head.headers, exchange.peer, host, exchange.request_id);
+    let metadata = metadata::for_call(&head.headers, exchange.peer, host(head), exchange.request_id);
     Call {
         metadata,
         idempotent: plan.idempotent || is_safe(&head.method),
         worker: exchange.peer.worker,
         max_response: exchange.limits.response,
         ..Call::new(plan.grpc.path.clone(), frame, (exchange.started + timeout).into())
+    }
+}
+
+/// What the client calls this host.
+fn host(head: &Parts) -> Option<HeaderValue> {
+    match head.uri.authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => head.headers.get(HOST).filter(|host| host.to_str().is_ok()).cloned(),
     }
 }
 

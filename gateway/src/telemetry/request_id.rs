@@ -12,11 +12,16 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LEN: usize = 128;
 
 /// The id of a request: the client's if it is sane (up to 128 letters, digits and `-_.:/+=`), else a new one.
+///
+/// It is marked as sensitive: not a secret, but HTTP/2 then keeps it out of its table of header fields that may come
+/// again. There, ids would push out those that do, and each call would be compared to all the ids in the table.
 pub fn of(headers: &HeaderMap) -> HeaderValue {
-    match headers.get(&X_REQUEST_ID) {
+    let mut id = match headers.get(&X_REQUEST_ID) {
         Some(id) if is_sane(id.as_bytes()) => id.clone(),
         _ => new(),
-    }
+    };
+    id.set_sensitive(true);
+    id
 }
 
 /// An id that goes into logs, metadata and answers must not be able to forge any of them.
