@@ -33,6 +33,9 @@ use crate::{
     plan::{FieldPlan, MessagePlan},
 };
 
+/// Depth beyond which the machine's stack would be at stake, whatever the options say.
+const DEPTH_CAP: u32 = 500;
+
 impl Message {
     /// Prints `wire`, the wire form of this message, as JSON: appended to `out`, compact.
     ///
@@ -137,8 +140,8 @@ impl<'a, 'o> Decoder<'a, 'o> {
     /// Checks the depth of a message about to be entered.
     #[inline]
     fn enter(&self, depth: u32) -> Result<(), Halt> {
-        if depth >= self.options.max_depth {
-            return Err(Halt::new(DecodeErrorKind::Depth(self.options.max_depth)));
+        if depth >= self.options.max_depth.min(DEPTH_CAP) {
+            return Err(Halt::new(DecodeErrorKind::Depth(self.options.max_depth.min(DEPTH_CAP))));
         }
         if self.out.len() > self.limit {
             return Err(Halt::new(DecodeErrorKind::TooLarge(self.options.max_size)));

@@ -20,9 +20,10 @@ use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor, Seria
 use serde::{Serialize, de::DeserializeOwned};
 use transcode::{DecodeOptions, EncodeOptions, Message, Schema};
 
-/// How long one round of one candidate takes, and how many rounds there are.
-const ROUND: Duration = Duration::from_millis(12);
-const ROUNDS: usize = 25;
+/// How long one round of one candidate takes, and how many rounds there are: short enough that some fall between the
+/// time slices of whatever else runs, and many.
+const ROUND: Duration = Duration::from_millis(1);
+const ROUNDS: usize = 300;
 
 fn main() {
     let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
@@ -164,7 +165,7 @@ fn measure(mut ours: impl FnMut(), mut generated: impl FnMut(), mut reflect: imp
         candidate();
         cost.allocations = alloc::calls() - before;
         let start = Instant::now();
-        while start.elapsed() < ROUND {
+        while *calls == 0 || start.elapsed() < ROUND {
             candidate();
             *calls += 1;
         }

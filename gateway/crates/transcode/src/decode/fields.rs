@@ -401,6 +401,9 @@ fn oneof_bit(plan: &MessagePlan, oneof: u32) -> u32 {
 /// Takes the next tag if it is of this field too.
 #[inline]
 fn next_of(field: &FieldPlan, input: &mut &[u8]) -> Option<RawTag> {
+    if input.is_empty() {
+        return None; // an error would be made only to be dropped
+    }
     let mut ahead = *input;
     let tag = wire::tag(&mut ahead).ok().filter(|tag| tag.number() == field.number)?;
     if tag.is(WireType::EndGroup) {
