@@ -23,6 +23,9 @@ pub use diff::Diff;
 pub use history::{Entry, History, Trigger};
 pub use watch::Watcher;
 
+/// Files that never hold still are taken as they are after so many tries.
+const LOADS_OF_MOVING_FILES: u32 = 5;
+
 /// Reads an environment variable.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -174,15 +177,13 @@ impl Reloader {
     }
 
     async fn reload(&mut self, trigger: Trigger) -> Entry {
-        let outcome = self.attempt().await;
+        let outcome = self.attempt(trigger).await;
         report(trigger, &outcome);
         self.history.record(trigger, &outcome)
     }
 
-    async fn attempt(&mut self) -> Outcome {
-        self.watcher.mark();
-        let source = self.source.clone();
-        let Ok(loaded) = tokio::task::spawn_blocking(move || source.load()).await else {
+    async fn attempt(&mut self, trigger: Trigger) -> Outcome {
+        let Some(loaded) = self.load(trigger).await else {
             // The loader does not panic; if it did, the running state must not suffer.
             return Outcome::Rejected(Rejection::Invalid(Diagnostics::default()));
         };
@@ -193,6 +194,23 @@ impl Reloader {
         match self.apply(config) {
             Ok((version, diff)) => Outcome::Applied { version, diff, diagnostics: loaded.diagnostics },
             Err(rejection) => Outcome::Rejected(rejection),
+        }
+    }
+
+    /// Loads what a file change is about only when the files hold still, before and meanwhile.
+    async fn load(&mut self, trigger: Trigger) -> Option<config::Loaded> {
+        let mut tries = if trigger == Trigger::File { LOADS_OF_MOVING_FILES } else { 1 };
+        loop {
+            tries -= 1;
+            if tries > 0 {
+                self.watcher.settle().await;
+            }
+            self.watcher.mark();
+            let source = self.source.clone();
+            let loaded = tokio::task::spawn_blocking(move || source.load()).await.ok()?;
+            if tries == 0 || self.watcher.is_as_marked() {
+                return Some(loaded);
+            }
         }
     }
 

@@ -58,6 +58,22 @@ impl Watcher {
         self.seen = fingerprints(&self.files);
     }
 
+    /// Waits until none of the files was written within the last [`QUIET`], or a burst has gone on for too long: a file
+    /// that is just being written in place may be read empty, which would be a valid configuration of nothing.
+    pub async fn settle(&self) {
+        let settled = async {
+            while let Some(rest) = youngest(&self.files).and_then(|age| QUIET.checked_sub(age)) {
+                tokio::time::sleep(rest).await;
+            }
+        };
+        drop(tokio::time::timeout(BURST, settled).await);
+    }
+
+    /// Whether the files are still as they were when they were marked, and nobody was writing them even then.
+    pub fn is_as_marked(&self) -> bool {
+        youngest(&self.files).is_none_or(|age| age >= QUIET) && fingerprints(&self.files) == self.seen
+    }
+
     /// Watches these files and folders from now on, instead of the ones before.
     pub fn watch(&mut self, files: Vec<PathBuf>) {
         self.files = files;
@@ -151,6 +167,17 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();
     paths
+}
+
+/// How long ago the last of the files was written; `None` when there are none. An empty file is taken for one whose
+/// writer has only come so far, as those who write in place empty it first.
+fn youngest(files: &[PathBuf]) -> Option<Duration> {
+    let age = |file: &PathBuf| {
+        let metadata = std::fs::metadata(file).ok()?;
+        let age = metadata.modified().ok()?.elapsed().unwrap_or_default();
+        Some(if metadata.is_file() && metadata.len() == 0 { Duration::ZERO } else { age })
+    };
+    files.iter().filter_map(age).min()
 }
 
 /// The content of each file, hashed; a file that is not there has none.

@@ -45,6 +45,11 @@ impl Shop {
         std::fs::read_to_string(self.routes()).unwrap()
     }
 
+    /// Saves routes.yaml as an editor does that writes in place.
+    pub(crate) fn write_routes(&self, text: &str) {
+        std::fs::write(self.routes(), text).unwrap();
+    }
+
     /// Saves routes.yaml as most editors do: a new file, renamed.
     pub(crate) fn save_routes(&self, text: &str) {
         let new = self.folder.path().join("routes.yaml.new");
