@@ -196,7 +196,6 @@ impl From<Order> for pb::Order {
             total_amount: order.total.to_wire(),
             status: order.status.into(),
             created_at: Some(timestamp(order.created_at)),
-            updated_at: Some(timestamp(order.updated_at)),
         }
     }
 }
