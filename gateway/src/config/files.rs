@@ -24,6 +24,18 @@ impl File {
     }
 }
 
+/// Whether a file says nothing: blank lines and comments.
+fn is_empty(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+}
+
+/// An empty file is never meant: it is one that an editor or a copy has only begun to write. Taken at its word it would
+/// take every route away.
+fn empty(path: &Path) -> Diagnostic {
+    Diagnostic::error(Code::EmptyFile, format!("{} is empty", path.display()))
+        .with_help("write at least `descriptors:`, `upstreams:`, `services:` and `routes:`; examples/minimal.yaml shows how")
+}
+
 /// The environment, as the file's `${VAR}` see it.
 type Env<'e> = &'e dyn Fn(&str) -> Option<String>;
 
@@ -59,6 +71,10 @@ impl Walk<'_> {
                 return;
             }
         };
+        if included.is_none() && is_empty(&text) {
+            self.context.push(empty(path));
+            return;
+        }
         let id = self.context.sources.add(path.display().to_string(), text);
         let raw = match parse(&self.context.sources, id) {
             Ok(mut node) => {

@@ -27,6 +27,8 @@ macro_rules! codes {
 codes! {
     /// The text is not YAML.
     YamlSyntax = "yaml-syntax",
+    /// The file says nothing at all.
+    EmptyFile = "empty-file",
     /// A key stands twice in one mapping.
     DuplicateKey = "duplicate-key",
     /// A value is of another kind than its key takes.

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use transcode::Violation;
+use transcode::{Reason, Violation};
 
 use super::Failure;
 use crate::route::ErrorFormat;
@@ -112,18 +112,27 @@ fn set(body: &mut Value, key: &str, value: Value) {
 pub(super) fn bad_request(violations: &[Violation]) -> String {
     let violations: Vec<Value> = violations
         .iter()
-        .map(|violation| json!({ "field": violation.field, "description": violation.description }))
+        .map(|violation| json!({ "field": violation.field, "description": describe(violation) }))
         .collect();
     json!([{ "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations }])
         .to_string()
+}
+
+/// Where in the body is said when the field does not say it: in text that is no JSON, and in bodies of several lines.
+fn describe(violation: &Violation) -> String {
+    let Violation { description, line, column, reason, .. } = violation;
+    if *line > 1 || (*line == 1 && *reason == Reason::Syntax) {
+        return format!("{description} (line {line}, column {column})");
+    }
+    description.clone()
 }
 
 /// The message of a bad request: its first violation, and how many more there are.
 pub(super) fn summary(violations: &[Violation]) -> String {
     let Some(first) = violations.first() else { return "the request is not valid".to_owned() };
     let mut text = match first.field.as_str() {
-        "" => first.description.clone(),
-        field => format!("{field}: {}", first.description),
+        "" => describe(first),
+        field => format!("{field}: {}", describe(first)),
     };
     if violations.len() > 1 {
         text.push_str(&format!(" (and {} more)", violations.len() - 1));
