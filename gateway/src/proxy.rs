@@ -12,7 +12,7 @@ mod unary;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use target::{Split, Target};
+pub use target::{Share, Split, Target};
 pub use unary::{Exchange, unary};
 
 /// What the access record says of the call behind a request.

@@ -14,7 +14,7 @@ use ::upstream::{StartError, Upstream};
 use arc_swap::ArcSwap;
 
 use crate::config::GatewayConfig;
-use crate::proxy::{Split, Target};
+use crate::proxy::{Share, Split, Target};
 use crate::route::RoutePlan;
 use crate::telemetry::metrics::RouteMetrics;
 
@@ -72,8 +72,10 @@ impl Snapshot {
         let target = |plan: &Arc<RoutePlan>| {
             let shares = plan.targets.upstreams.iter();
             // The configuration has resolved every name, so that none is missing here.
-            let split =
-                Split::new(shares.filter_map(|share| Some((share.weight, by_name(&share.upstream)?))))?;
+            let split = Split::new(shares.filter_map(|share| {
+                let upstream = by_name(&share.upstream)?;
+                Some((share.weight, Share { upstream, hash: share.hash.clone() }))
+            }))?;
             let metrics =
                 counters.get(&identity(plan)).map(|metrics| Arc::clone(metrics)).unwrap_or_default();
             let mirror = plan.targets.mirror.as_deref().and_then(by_name);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use ::upstream::Upstream;
+use http::HeaderName;
 
 use crate::route::RoutePlan;
 use crate::telemetry::metrics::RouteMetrics;
@@ -21,37 +22,46 @@ pub struct Target {
     pub mirror: Option<Arc<Upstream>>,
 }
 
+/// One of the upstreams of a route.
+#[derive(Debug)]
+pub struct Share {
+    /// The upstream.
+    pub upstream: Arc<Upstream>,
+    /// The request header whose value decides which endpoint takes the call, where the upstream balances so.
+    pub hash: Option<HeaderName>,
+}
+
 /// Upstreams that share a route's calls by weight.
 #[derive(Debug)]
 pub struct Split {
     /// Each with the sum of the weights up to and including its own.
-    upstreams: Box<[(u32, Arc<Upstream>)]>,
+    upstreams: Box<[(u32, Share)]>,
     turn: AtomicU32,
 }
 
 impl Split {
     /// Shares calls among these by weight; `None` when there is nobody, or no weight at all.
-    pub fn new(weighted: impl IntoIterator<Item = (u32, Arc<Upstream>)>) -> Option<Self> {
+    pub fn new(weighted: impl IntoIterator<Item = (u32, Share)>) -> Option<Self> {
         let mut sum = 0_u32;
         let upstreams: Box<[_]> = weighted
             .into_iter()
             .filter(|(weight, _)| *weight > 0)
-            .map(|(weight, upstream)| {
+            .map(|(weight, share)| {
                 sum = sum.saturating_add(weight);
-                (sum, upstream)
+                (sum, share)
             })
             .collect();
         (!upstreams.is_empty()).then(|| Self { upstreams, turn: AtomicU32::new(0) })
     }
 
     /// The upstream for the next call.
-    pub fn pick(&self) -> Option<&Arc<Upstream>> {
+    pub fn pick(&self) -> Option<&Share> {
         let (sum, last) = self.upstreams.last()?;
         if self.upstreams.len() == 1 {
             return Some(last);
         }
         let turn = spread(self.turn.fetch_add(1, Relaxed), *sum);
-        self.upstreams.iter().find(|(up_to, _)| turn < *up_to).map(|(_, upstream)| upstream)
+        self.upstreams.iter().find(|(up_to, _)| turn < *up_to).map(|(_, share)| share)
     }
 }
 

@@ -9,12 +9,12 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_rule::Captures;
 use hyper::body::Incoming;
 use transcode::binding::RequestParts;
-use upstream::{Answer, Call};
+use upstream::{Answer, Call, hash_key};
 
 use super::failure::Failure;
 use super::metadata::{self, X_HTTP_CODE};
 use super::request_body::{self, Limits};
-use super::{Target, Trail, deadline};
+use super::{Share, Target, Trail, deadline};
 use crate::edge::{Body, LimitsSpec, Peer};
 use crate::route::RoutePlan;
 
@@ -53,9 +53,9 @@ pub async fn unary(
     trail.received = body.len();
     let (frame, unknown) = encode(exchange, head, &body)?;
     drop(body);
-    let call = call(exchange, head, frame);
-
-    let upstream = exchange.target.split.pick().ok_or_else(Failure::no_upstream)?;
+    let mut call = call(exchange, head, frame);
+    let Share { upstream, hash } = exchange.target.split.pick().ok_or_else(Failure::no_upstream)?;
+    call.hash = hash.as_ref().and_then(|name| head.headers.get(name)).map(|value| hash_key(value.as_bytes()));
     mirror(exchange.target, &call);
     let called = Instant::now();
     let outcome = upstream.unary(call).await;

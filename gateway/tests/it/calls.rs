@@ -210,3 +210,46 @@ async fn errors_of_the_service_keep_their_metadata() {
     let answer = gateway.get("/books/b1").await;
     assert_eq!((answer.status, answer.header("x-hint")), (StatusCode::NOT_FOUND, "shelf 2"));
 }
+
+/// Three services that answer alike, behind one upstream with this key besides.
+async fn three(balance: &str) -> (Vec<Backend>, crate::harness::Gateway) {
+    let (one, two, three) = tokio::join!(library().start(), library().start(), library().start());
+    let backends = vec![one, two, three];
+    let addresses: Vec<String> = backends.iter().map(|backend| backend.address().to_string()).collect();
+    let list = format!("{{address: [{}], {balance}}}", addresses.join(", "));
+    let head = crate::head(&backends[0]).replace(&format!("{{address: {}}}", addresses[0]), &list);
+    let gateway = crate::harness::routes(&format!("{head}{GET_BOOK}"))
+        .file("library.binpb", backends[0].descriptors())
+        .start()
+        .await;
+    (backends, gateway)
+}
+
+#[tokio::test]
+async fn calls_spread_evenly_over_the_endpoints() {
+    let (backends, gateway) = three("balance: round_robin").await;
+    for _ in 0..30 {
+        assert_eq!(gateway.get("/books/b1").await.status, StatusCode::OK);
+    }
+    let counts: Vec<usize> = backends.iter().map(|backend| backend.seen().len()).collect();
+    assert!(counts.iter().all(|count| (9..=11).contains(count)), "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_hashed_header_keeps_its_endpoint() {
+    let (backends, gateway) = three("balance: {hash: header:x-user-id}").await;
+    for user in 0..12 {
+        for _ in 0..3 {
+            let mut sent = request(Method::GET, "/books/b1");
+            sent.headers_mut().insert("x-user-id", user.into());
+            assert_eq!(gateway.request(sent).await.status, StatusCode::OK);
+        }
+    }
+    let mut used = 0;
+    for backend in &backends {
+        let seen = backend.seen();
+        assert_eq!(seen.len() % 3, 0, "each user's three calls go to one endpoint");
+        used += usize::from(!seen.is_empty());
+    }
+    assert!(used > 1, "users are shared among the endpoints");
+}
