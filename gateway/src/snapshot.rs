@@ -6,6 +6,7 @@
 mod dispatch;
 mod health;
 mod record;
+mod sharing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use ::upstream::{StartError, Upstream};
 use arc_swap::ArcSwap;
 
 use crate::config::GatewayConfig;
+use crate::policy;
 use crate::proxy::{Share, Split, Target};
 use crate::route::RoutePlan;
 use crate::telemetry::metrics::RouteMetrics;
@@ -32,6 +34,8 @@ pub struct Snapshot {
     pub upstreams: Upstreams,
     /// What each route needs at run time, by the route's index.
     pub targets: Vec<Target>,
+    /// What policies remember from one snapshot to the next.
+    pub policies: Arc<policy::State>,
 }
 
 /// Running upstreams by name, in the order of the configuration.
@@ -48,6 +52,14 @@ pub enum BuildError {
         /// Why.
         source: StartError,
     },
+    /// A route's policies can't run.
+    #[error("the policies of `{route}`: {source}")]
+    Policies {
+        /// The route's name.
+        route: Arc<str>,
+        /// Why.
+        source: policy::BindError,
+    },
 }
 
 impl Snapshot {
@@ -63,6 +75,7 @@ impl Snapshot {
     ) -> Result<Self, BuildError> {
         let upstreams = start_upstreams(&config, previous, workers)?;
         let counters = counters(previous);
+        let policies = previous.map(|previous| Arc::clone(&previous.policies)).unwrap_or_default();
         let by_name = |name: &str| {
             upstreams
                 .iter()
@@ -70,6 +83,13 @@ impl Snapshot {
                 .map(|(_, upstream)| Arc::clone(upstream))
         };
         let target = |plan: &Arc<RoutePlan>| {
+            let chain = plan.policies.bind(&policies, by_name);
+            let chain =
+                chain.map_err(|source| BuildError::Policies { route: Arc::clone(&plan.name), source });
+            let chain = match chain {
+                Ok(chain) => chain,
+                Err(error) => return Some(Err(error)),
+            };
             let shares = plan.targets.upstreams.iter();
             // The configuration has resolved every name, so that none is missing here.
             let split = Split::new(shares.filter_map(|share| {
@@ -79,11 +99,11 @@ impl Snapshot {
             let metrics =
                 counters.get(&identity(plan)).map(|metrics| Arc::clone(metrics)).unwrap_or_default();
             let mirror = plan.targets.mirror.as_deref().and_then(by_name);
-            Some(Target { plan: Arc::clone(plan), metrics, split, mirror })
+            Some(Ok(Target { plan: Arc::clone(plan), metrics, split, mirror, chain }))
         };
-        let targets = config.routes.iter().filter_map(target).collect();
+        let targets = config.routes.iter().filter_map(target).collect::<Result<_, _>>()?;
         let version = previous.map_or(1, |previous| previous.version + 1);
-        Ok(Self { version, config, upstreams, targets })
+        Ok(Self { version, config, upstreams, targets, policies })
     }
 }
 

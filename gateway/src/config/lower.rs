@@ -6,6 +6,7 @@ mod descriptors;
 mod listeners;
 mod methods;
 mod plan;
+mod policies;
 mod routes;
 mod services;
 mod settings;
@@ -26,6 +27,7 @@ pub(super) fn lower(files: &[File], context: &mut Context) -> Option<GatewayConf
     let listeners = listeners::listeners(files, context);
     let admin = listeners::admin(files, &listeners, context);
     let settings = settings::settings(files, context);
+    let cors = policies::cors(files, context);
     let upstreams = upstreams::upstreams(files, context);
     let descriptors = descriptors::load(files, context);
     let services = services::services(files, &upstreams, &descriptors, context);
@@ -61,6 +63,7 @@ pub(super) fn lower(files: &[File], context: &mut Context) -> Option<GatewayConf
         schema: descriptors.schema?,
         routes: compiled.routes,
         table,
+        cors,
         errors: settings.errors,
         limits: settings.limits,
         health: settings.health,

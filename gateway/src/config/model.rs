@@ -9,6 +9,7 @@ use transcode::Schema;
 use upstream::UpstreamSpec;
 
 use crate::edge::{LimitsSpec, ListenerSpec};
+use crate::policy::Cors;
 use crate::route::{ErrorFormat, RoutePlan, Table};
 
 /// All that `routes.yaml` and what it names say, validated and compiled. It never changes; a reload makes a new one.
@@ -26,6 +27,8 @@ pub struct GatewayConfig {
     pub routes: Vec<Arc<RoutePlan>>,
     /// What finds the route of a request.
     pub table: Arc<Table>,
+    /// Which pages of other origins may call, if any.
+    pub cors: Option<Cors>,
     /// The shape of error answers, also of those that belong to no route.
     pub errors: ErrorFormat,
     /// What the gateway bears.

@@ -4,6 +4,7 @@
 //! straight into structs would stop at the first mistake; an operator wants all of them.
 
 mod file;
+mod headers;
 mod http;
 mod interpolate;
 mod node;
@@ -14,6 +15,7 @@ mod units;
 mod upstream;
 
 pub(super) use file::{RawDescriptor, RawFile, RawLimits};
+pub(super) use headers::{RawCors, RawEdits, RawHeaders};
 pub(super) use node::{Key, parse};
 pub(super) use reader::{At, Reader};
 pub(super) use route::{RawBinding, RawMethod, RawRoute, RawSettings, RawTargets};

@@ -14,7 +14,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use thiserror::Error;
 use upstream::Upstream;
 
@@ -109,6 +109,11 @@ impl ChainPlan {
     /// Which client headers become metadata.
     pub fn forward(&self) -> &ForwardRules {
         &self.headers.forward
+    }
+
+    /// What the route's rules do to the metadata, whoever calls.
+    pub fn edit_metadata(&self, metadata: &mut HeaderMap) {
+        self.headers.request.apply(metadata);
     }
 
     /// The fields that it fills, with where their values come from.

@@ -46,6 +46,8 @@ impl Code {
     pub const DEADLINE_EXCEEDED: Self = Self(4);
     /// 5
     pub const NOT_FOUND: Self = Self(5);
+    /// 7
+    pub const PERMISSION_DENIED: Self = Self(7);
     /// 8
     pub const RESOURCE_EXHAUSTED: Self = Self(8);
     /// 12
@@ -54,6 +56,8 @@ impl Code {
     pub const INTERNAL: Self = Self(13);
     /// 14
     pub const UNAVAILABLE: Self = Self(14);
+    /// 16
+    pub const UNAUTHENTICATED: Self = Self(16);
 
     /// The code of this number. A number that is not a code is UNKNOWN, as the gRPC specification says.
     pub const fn from_number(number: u32) -> Self {

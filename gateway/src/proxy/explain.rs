@@ -76,7 +76,7 @@ impl<'t> Explained<'t> {
                     timeout: deadline::timeout(route.timeout, request.headers),
                     idempotent: route.idempotent || matches!(request.method, "GET" | "HEAD"),
                     message,
-                    metadata: metadata_of(request, host),
+                    metadata: metadata_of(route, request, host),
                 };
                 Self { taken: Some(taken), error, misses }
             }
@@ -110,10 +110,13 @@ fn message<'c>(
 }
 
 /// As a client on this machine would cause it.
-fn metadata_of(request: &Request<'_>, host: Option<&str>) -> HeaderMap {
+fn metadata_of(plan: &RoutePlan, request: &Request<'_>, host: Option<&str>) -> HeaderMap {
     let peer = Peer::new(([127, 0, 0, 1], 0).into(), 0, false);
     let id = HeaderValue::from_static("(made for each request)");
-    metadata::for_call(request.headers, &peer, host.and_then(|host| HeaderValue::from_str(host).ok()), &id)
+    let host = host.and_then(|host| HeaderValue::from_str(host).ok());
+    let mut metadata = metadata::for_call(request.headers, plan.policies.forward(), &peer, host, &id);
+    plan.policies.edit_metadata(&mut metadata);
+    metadata
 }
 
 /// The routes that nearly take a request, the nearest first, each in a line.

@@ -17,6 +17,7 @@ use upstream::CallError;
 
 use super::code::Code;
 use crate::edge::Body;
+use crate::policy::Refusal;
 use crate::route::ErrorFormat;
 
 pub use reason::Reason;
@@ -218,6 +219,13 @@ impl From<EncodeError> for Failure {
             details: Some(shape::bad_request(&error.violations)),
             ..Self::new(Reason::InvalidRequest, shape::summary(&error.violations))
         }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let (reason, status, message, headers) = refusal.into_parts();
+        Self { status, ..Self::new(reason::of_refusal(reason), message) }.with_headers(&headers)
     }
 }
 

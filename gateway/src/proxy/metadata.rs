@@ -3,27 +3,27 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::edge::Peer;
+use crate::policy::ForwardRules;
 use crate::telemetry::request_id::X_REQUEST_ID;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The metadata of a service's choice of the success status.
 pub(super) const X_HTTP_CODE: HeaderName = HeaderName::from_static("x-http-code");
 
-/// The metadata for a call: what of the client's headers may pass, and what the gateway adds.
+/// The metadata for a call: what of the client's headers `forward` lets pass, and what the gateway adds.
 pub(super) fn for_call(
     client: &HeaderMap,
+    forward: &ForwardRules,
     peer: &Peer,
     host: Option<HeaderValue>,
     request_id: &HeaderValue,
 ) -> HeaderMap {
     let mut metadata = HeaderMap::with_capacity(8);
     for (name, value) in client {
-        if is_forwarded(name) && !is_named_by_connection(client, name) && fits(name, value) {
+        if forward.passes(name) && !ForwardRules::is_named_by_connection(client, name) && fits(name, value) {
             metadata.append(name, passed_on(name, value));
         }
     }
@@ -42,31 +42,6 @@ fn passed_on(name: &HeaderName, value: &HeaderValue) -> HeaderValue {
     let mut value = value.clone();
     value.set_sensitive(*name != header::USER_AGENT && *name != header::ACCEPT_LANGUAGE);
     value
-}
-
-/// Whether a client's header is one that services get to see: `x-*`, `accept-language`, `user-agent` and the trace
-/// context, but none that the gateway itself sets. `authorization` and `cookie` are not among them.
-fn is_forwarded(name: &HeaderName) -> bool {
-    if *name == header::ACCEPT_LANGUAGE || *name == header::USER_AGENT {
-        return true;
-    }
-    if *name == TRACEPARENT || *name == TRACESTATE {
-        return true;
-    }
-    let text = name.as_str();
-    text.starts_with("x-")
-        && !text.starts_with("x-forwarded-")
-        && *name != X_REQUEST_ID
-        && *name != X_HTTP_CODE
-}
-
-/// `connection: x-foo` makes x-foo a hop-by-hop header (RFC 9110 section 7.6.1).
-fn is_named_by_connection(client: &HeaderMap, name: &HeaderName) -> bool {
-    client.get_all(header::CONNECTION).iter().any(|value| {
-        value.to_str().is_ok_and(|options| {
-            options.split(',').any(|option| option.trim().eq_ignore_ascii_case(name.as_str()))
-        })
-    })
 }
 
 /// Metadata is visible ASCII, or base64 under a name that ends in `-bin` (the gRPC protocol, "Custom-Metadata").
@@ -139,8 +114,13 @@ mod tests {
 
     fn forwarded(pairs: &[(&'static str, &'static str)], name: &str) -> Option<String> {
         let id = HeaderValue::from_static("id-1");
-        let metadata =
-            for_call(&headers(pairs), &peer(), Some(HeaderValue::from_static("shop.example")), &id);
+        let metadata = for_call(
+            &headers(pairs),
+            &ForwardRules::default(),
+            &peer(),
+            Some(HeaderValue::from_static("shop.example")),
+            &id,
+        );
         metadata.get(name).map(|value| value.to_str().unwrap().to_owned())
     }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use ::upstream::Upstream;
 use http::HeaderName;
 
+use crate::policy::Chain;
 use crate::route::RoutePlan;
 use crate::telemetry::metrics::RouteMetrics;
 
@@ -20,6 +21,8 @@ pub struct Target {
     pub split: Split,
     /// Gets a copy of each call; its answer is dropped.
     pub mirror: Option<Arc<Upstream>>,
+    /// Its policies, running.
+    pub chain: Chain,
 }
 
 /// One of the upstreams of a route.

@@ -16,6 +16,7 @@ use super::metadata::{self, X_HTTP_CODE};
 use super::request_body::{self, Limits};
 use super::{Share, Target, Trail, deadline};
 use crate::edge::{Body, LimitsSpec, Peer};
+use crate::policy::Admitted;
 use crate::route::RoutePlan;
 
 /// The length prefix of a gRPC message: a flag and 32 bits of length.
@@ -32,6 +33,8 @@ pub struct Exchange<'a> {
     pub peer: &'a Peer,
     /// Its id.
     pub request_id: &'a HeaderValue,
+    /// What the policies want done to it.
+    pub admitted: &'a Admitted,
     /// The gateway's limits.
     pub limits: &'a LimitsSpec,
     /// When it came.
@@ -117,7 +120,10 @@ fn encode(exchange: &Exchange<'_>, head: &Parts, body: &Bytes) -> Result<(Bytes,
 fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
     let plan = &exchange.target.plan;
     let timeout = deadline::timeout(plan.timeout, &head.headers);
-    let metadata = metadata::for_call(&head.headers, exchange.peer, host(head), exchange.request_id);
+    let chain = &exchange.target.chain;
+    let mut metadata =
+        metadata::for_call(&head.headers, chain.forward(), exchange.peer, host(head), exchange.request_id);
+    chain.write_metadata(exchange.admitted, &mut metadata);
     Call {
         metadata,
         idempotent: plan.idempotent || is_safe(&head.method),

@@ -66,10 +66,10 @@ fn routes(config: &GatewayConfig) -> Things {
 
 /// All that a route was declared with, in some text of no importance: two are equal when their routes are.
 fn fingerprint(plan: &RoutePlan) -> String {
-    let RoutePlan { grpc, encode, decode, status, timeout, idempotent, targets, errors, .. } = plan;
+    let RoutePlan { grpc, encode, decode, status, timeout, idempotent, targets, errors, policies, .. } = plan;
     let (request, response) = (&plan.request, plan.response.field().map(|field| &field.name));
     format!(
-        "{grpc} {request:?} {response:?} {encode:?} {decode:?} {status} {timeout:?} {idempotent} {targets:?} {errors:?}"
+        "{grpc} {request:?} {response:?} {encode:?} {decode:?} {status} {timeout:?} {idempotent} {targets:?} {errors:?} {policies:?}"
     )
 }
 
@@ -86,6 +86,7 @@ fn settings(config: &GatewayConfig) -> Things {
         ("limits", format!("{:?}", config.limits)),
         ("health", format!("{:?}", config.health)),
         ("errors", format!("{:?}", config.errors)),
+        ("cors", format!("{:?}", config.cors)),
         ("drain", format!("{:?}", config.drain)),
         ("log", format!("{:?}", config.log)),
     ];

@@ -12,6 +12,7 @@ use transcode::binding::RequestPlan;
 use transcode::{DecodeOptions, EncodeOptions, ResponsePlan};
 
 use super::HostPattern;
+use crate::policy::ChainPlan;
 
 /// A route, ready to serve.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct RoutePlan {
     pub idempotent: bool,
     /// Who serves it.
     pub targets: Targets,
+    /// What requests have to pass, and what is done to their headers.
+    pub policies: ChainPlan,
     /// The shape of its error answers.
     pub errors: ErrorFormat,
     /// Where it was written.

@@ -9,11 +9,13 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::record::Recorder;
+use super::sharing;
 use super::{Current, Health, Snapshot};
 use crate::edge::{Body, Handler, Peer};
+use crate::policy::{self, Admitted};
 use crate::proxy::explain::near_misses;
 use crate::proxy::failure::Failure;
-use crate::proxy::{Exchange, unary};
+use crate::proxy::{Exchange, Target, unary};
 use crate::route::Lookup;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::request_id::X_REQUEST_ID;
@@ -63,13 +65,20 @@ impl Handler for Dispatch {
         let mut recorder = Recorder::new(&snapshot, &head, peer, &self.access);
 
         let place = InFlight::take(&self.in_flight, snapshot.config.limits.requests);
-        let result = match place {
-            Some(_) => answer(&snapshot, body, &mut recorder).await,
-            None => Err(Failure::overloaded()),
-        };
-        let mut response = match result {
-            Ok(response) => recorder.succeeded(response),
-            Err(failure) => recorder.failed(explained(&snapshot, &head, failure)),
+        let mut response = match sharing::preflight(&snapshot, &head, host(&head)) {
+            Some(response) => recorder.succeeded(response),
+            None => {
+                let result = match place {
+                    Some(_) => answer(&snapshot, body, &mut recorder).await,
+                    None => Err(Failure::overloaded()),
+                };
+                let mut response = match result {
+                    Ok(response) => recorder.succeeded(response),
+                    Err(failure) => recorder.failed(explained(&snapshot, &head, failure)),
+                };
+                sharing::mark(&snapshot, &head.headers, response.headers_mut());
+                response
+            }
         };
         response.headers_mut().insert(X_REQUEST_ID, recorder.id.clone());
         if head.method == Method::HEAD {
@@ -105,15 +114,37 @@ async fn answer<'s>(
     };
     let target = snapshot.targets.get(index).ok_or_else(Failure::route_not_found)?;
     recorder.target = Some(target);
+    let admitted = recorder.admitted.insert(admit(target, recorder.peer, &recorder.id, head).await?);
     let exchange = Exchange {
         target,
         captures: &captures,
         peer: recorder.peer,
         request_id: &recorder.id,
+        admitted,
         limits: &snapshot.config.limits,
         started: recorder.started,
     };
     unary(&exchange, head, body, &mut recorder.trail).await
+}
+
+/// Asks the route's policies, if it has any that could refuse.
+async fn admit(target: &Target, peer: &Peer, id: &HeaderValue, head: &Parts) -> Result<Admitted, Failure> {
+    if target.chain.admits_all() {
+        return Ok(Admitted::default());
+    }
+    let request = policy::Request {
+        method: &head.method,
+        uri: &head.uri,
+        version: head.version,
+        headers: &head.headers,
+        host: host(head),
+        client: peer.address.ip().to_canonical(),
+        tls: peer.tls,
+        request_id: id,
+        worker: peer.worker,
+        now: policy::Now::read(),
+    };
+    target.chain.admit(&request).await.map_err(Failure::from)
 }
 
 /// With `explain: true` a refusal carries the routes that nearly took the request.

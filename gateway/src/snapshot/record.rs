@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::Snapshot;
 use crate::edge::{Body, Peer};
+use crate::policy::{self, Admitted};
 use crate::proxy::code::{CLIENT_CLOSED, Code};
 use crate::proxy::failure::Failure;
 use crate::proxy::{Target, Trail};
@@ -25,6 +26,8 @@ pub(super) struct Recorder<'a> {
     pub(super) started: Instant,
     pub(super) trail: Trail,
     pub(super) target: Option<&'a Target>,
+    /// What the route's policies want, once they have let the request through.
+    pub(super) admitted: Option<Admitted>,
     snapshot: &'a Snapshot,
     access: &'a AccessLog,
     end: End,
@@ -51,26 +54,39 @@ impl<'a> Recorder<'a> {
             started: Instant::now(),
             trail: Trail::default(),
             target: None,
+            admitted: None,
             snapshot,
             access,
             end: End { status: CLIENT_CLOSED, code: Code::CANCELLED, flag: CLIENT_GONE, sent: 0 },
         }
     }
 
-    pub(super) fn succeeded(&mut self, response: Response<Body>) -> Response<Body> {
+    pub(super) fn succeeded(&mut self, mut response: Response<Body>) -> Response<Body> {
         let status = response.status();
         // Only the health answer says by its own status that something is not well.
         let code = if status.is_server_error() { Code::UNAVAILABLE } else { Code::OK };
-        self.end = End { status, code, flag: "", sent: response.body().len() };
+        // A request that was let through because nobody could be asked about it.
+        let undecided = self.admitted.as_ref().and_then(Admitted::undecided);
+        let flag = undecided.map_or("", policy::Reason::name);
+        self.end = End { status, code, flag, sent: response.body().len() };
+        self.write_headers(response.headers_mut());
         response
     }
 
     pub(super) fn failed(&mut self, failure: Failure) -> Response<Body> {
         let (status, code, flag) = (failure.status(), failure.code(), failure.flag());
         let format = self.target.map_or(self.snapshot.config.errors, |target| target.plan.errors);
-        let response = failure.into_response(format, &self.id);
+        let mut response = failure.into_response(format, &self.id);
         self.end = End { status, code, flag, sent: response.body().len() };
+        self.write_headers(response.headers_mut());
         response
+    }
+
+    /// What the route's policies say about the headers of any answer.
+    fn write_headers(&self, headers: &mut HeaderMap) {
+        if let Some(target) = self.target {
+            target.chain.write_headers(self.admitted.as_ref(), headers);
+        }
     }
 }
 

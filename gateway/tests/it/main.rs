@@ -5,6 +5,7 @@
 //! | `calls` | the main job: REST in, gRPC behind, JSON back |
 //! | `errors` | every refusal, in the shapes of the contract |
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
+//! | `policies` | who may call, how often, with which headers |
 //! | `reload` | the file edited while requests run |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -12,6 +13,7 @@ mod calls;
 mod edge;
 mod errors;
 mod harness;
+mod policies;
 mod reload;
 
 use testkit::backend::{Backend, BackendBuilder, reply};

@@ -11,6 +11,7 @@ use super::routes::{Blame, Inputs, Rule};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Place};
 use crate::config::suggest;
+use crate::policy::ChainPlan;
 use crate::route::{GrpcMethod, Idempotency, RoutePlan};
 
 /// The plan of a rule; nothing when something about it is wrong, which is told.
@@ -43,6 +44,9 @@ pub(super) fn compile(
     let (request, response) = request.ok().zip(response.ok())?;
     let targets = rule.shared.targets.clone()?;
     let grpc = methods::plan(method)?;
+    let name = rule.name();
+    // What is wrong with them has been told, once for all bindings.
+    let policies = ChainPlan::compile(&name, rule.shared.policies.as_ref()?).ok()?;
     let settings = &rule.shared.settings;
     let mut encode = inputs.settings.encode.clone();
     if let Some(unknown) = &settings.unknown {
@@ -54,7 +58,7 @@ pub(super) fn compile(
     };
     Some(RoutePlan {
         index,
-        name: Arc::from(rule.name()),
+        name: Arc::from(name),
         method: rule.pattern(),
         template: template.clone(),
         hosts: rule.shared.hosts.clone(),
@@ -71,6 +75,7 @@ pub(super) fn compile(
             .unwrap_or(StatusCode::OK),
         timeout: settings.timeout.as_ref().map_or_else(default_timeout, |at| at.value),
         targets,
+        policies,
         errors: inputs.settings.errors,
         origin: rule.origin.clone(),
     })

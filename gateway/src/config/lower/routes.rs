@@ -20,6 +20,7 @@ use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
 use crate::config::raw::{At, RawSettings, RawTargets};
 use crate::config::suggest;
+use crate::policy::ChainSpec;
 use crate::route::{HostPattern, Origin, OriginKind, RoutePlan, Table, Target, Targets};
 
 /// All that routes are made of.
@@ -90,6 +91,8 @@ pub(super) struct Shared {
     pub(super) settings: RawSettings,
     pub(super) hosts: Vec<HostPattern>,
     pub(super) targets: Option<Targets>,
+    /// Nothing when they are broken.
+    pub(super) policies: Option<ChainSpec>,
 }
 
 /// Gathers, matches and compiles every route.

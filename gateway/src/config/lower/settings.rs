@@ -12,7 +12,7 @@ use crate::edge::LimitsSpec;
 use crate::route::ErrorFormat;
 
 /// The keys of the top level that only one file may have.
-const SINGLE: &[&str] = &["admin", "json", "errors", "limits", "explain", "health", "log", "drain"];
+const SINGLE: &[&str] = &["admin", "json", "errors", "limits", "explain", "health", "log", "drain", "cors"];
 
 /// What the files say about the gateway as a whole.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::headers::{self, RawCors};
 use super::http;
 use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
@@ -23,6 +24,7 @@ const KEYS: &[&str] = &[
     "services",
     "defaults",
     "routes",
+    "cors",
     "http",
     "json",
     "errors",
@@ -33,8 +35,7 @@ const KEYS: &[&str] = &[
     "drain",
 ];
 /// What the language has and this version does not act on.
-const NOT_YET: &[&str] =
-    &["trusted_proxies", "auth", "rate_limit_service", "cors", "compression", "docs", "tracing"];
+const NOT_YET: &[&str] = &["trusted_proxies", "auth", "rate_limit_service", "compression", "docs", "tracing"];
 
 /// One file. Settings of the whole gateway may stand in any file, but only in one.
 #[derive(Debug, Default)]
@@ -49,6 +50,7 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) services: Vec<(Key, RawService)>,
     pub(in crate::config) defaults: RawSettings,
     pub(in crate::config) routes: Vec<RawRoute>,
+    pub(in crate::config) cors: Option<RawCors>,
     pub(in crate::config) json: RawJson,
     pub(in crate::config) errors: Option<At<ErrorFormat>>,
     pub(in crate::config) limits: RawLimits,
@@ -153,6 +155,7 @@ impl RawFile {
                 self.routes.extend(items.iter().filter_map(|item| route::read(item, reader)));
             }
             "http" => self.routes.extend(http::read(value, reader)),
+            "cors" => self.cors = headers::cors(key, value, reader),
             "json" => self.json = json(value, reader),
             "errors" => self.errors = reader.choice(value, ERROR_FORMATS),
             "limits" => self.limits = limits(value, reader),

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use transcode::Unknown;
 
+use super::headers::{self, RawHeaders};
 use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 
 pub(super) const METHODS: &[&str] = &["get", "put", "post", "delete", "patch", "custom"];
 pub(super) const BINDING: &[&str] = &["body", "response_body"];
-const SETTINGS: &[&str] = &["status", "timeout", "upstream", "mirror", "host", "unknown", "idempotent"];
-const NOT_YET: &[&str] = &["auth", "rate_limit", "set", "headers", "stream"];
+const SETTINGS: &[&str] =
+    &["status", "timeout", "upstream", "mirror", "host", "unknown", "idempotent", "headers"];
+const NOT_YET: &[&str] = &["auth", "rate_limit", "set", "stream"];
 
 /// The choices of `unknown`.
 pub(super) const UNKNOWN: &[(&str, Unknown)] =
@@ -55,6 +57,7 @@ pub(in crate::config) struct RawSettings {
     pub(in crate::config) host: Option<Vec<At<String>>>,
     pub(in crate::config) unknown: Option<At<Unknown>>,
     pub(in crate::config) idempotent: Option<At<bool>>,
+    pub(in crate::config) headers: Option<RawHeaders>,
 }
 
 /// `upstream: name`, or names with their shares.
@@ -78,6 +81,7 @@ impl RawSettings {
             host: self.host.clone().or_else(|| others.host.clone()),
             unknown: self.unknown.clone().or_else(|| others.unknown.clone()),
             idempotent: self.idempotent.clone().or_else(|| others.idempotent.clone()),
+            headers: self.headers.clone().or_else(|| others.headers.clone()),
         }
     }
 
@@ -100,6 +104,7 @@ impl RawSettings {
             }
             "unknown" => self.unknown = reader.choice(value, UNKNOWN),
             "idempotent" => self.idempotent = reader.boolean(value),
+            "headers" => self.headers = Some(headers::read(value, reader)),
             name if NOT_YET.contains(&name) => reader.not_supported(key),
             _ => return false,
         }

@@ -6,6 +6,7 @@ use http::StatusCode;
 use upstream::{CallError, NoEndpoint};
 
 use super::Failure;
+use crate::policy;
 use crate::proxy::code::Code;
 
 /// Declares the reasons once: variant, name, gRPC code, HTTP status, and what the reference says of it.
@@ -56,6 +57,17 @@ reasons! {
     BodyTimeout = "BODY_TIMEOUT", DEADLINE_EXCEEDED, 408, "The client stopped sending in the middle of its body.";
     BodyUnreadable = "BODY_UNREADABLE", INVALID_ARGUMENT, 400, "The body broke off, or is not framed as HTTP says.";
     Overloaded = "OVERLOADED", UNAVAILABLE, 503, "As many requests run as `limits.requests` allows.";
+    AuthMissing = "AUTH_MISSING", UNAUTHENTICATED, 401, "The request shows no token and no key; `WWW-Authenticate` says what is needed.";
+    AuthInvalid = "AUTH_INVALID", PERMISSION_DENIED, 403, "The token is malformed, forged, not for this service, or not valid yet.";
+    AuthExpired = "AUTH_EXPIRED", PERMISSION_DENIED, 403, "The token was valid once.";
+    AuthScope = "AUTH_SCOPE", PERMISSION_DENIED, 403, "The token is good, but does not grant a scope of the route.";
+    AuthClaim = "AUTH_CLAIM", PERMISSION_DENIED, 403, "The token is good, but lacks a claim that the route fills a field from.";
+    AuthUnavailable = "AUTH_UNAVAILABLE", UNAVAILABLE, 503, "The issuer's keys are not known: none could be fetched so far.";
+    ApiKeyInvalid = "API_KEY_INVALID", PERMISSION_DENIED, 403, "No client has this API key.";
+    RateLimited = "RATE_LIMITED", RESOURCE_EXHAUSTED, 429, "The caller is too fast; `Retry-After` says when to come back.";
+    RateLimitUnavailable = "RATE_LIMIT_UNAVAILABLE", UNAVAILABLE, 503, "The rate-limit service cannot be asked, and `on_failure` is `deny`.";
+    ExternalDenied = "EXTERNAL_DENIED", PERMISSION_DENIED, 403, "The authorization service said no; the status may be one of its own.";
+    ExternalUnavailable = "EXTERNAL_UNAVAILABLE", UNAVAILABLE, 503, "The authorization service cannot be asked, and `on_failure` is `deny`.";
     NoHealthyUpstream = "NO_HEALTHY_UPSTREAM", UNAVAILABLE, 503, "No endpoint of the upstream can be asked.";
     UpstreamOverflow = "UPSTREAM_OVERFLOW", UNAVAILABLE, 503, "A circuit breaker limit of the upstream is reached.";
     UpstreamConnectFailed = "UPSTREAM_CONNECT_FAILED", UNAVAILABLE, 503, "No connection to an endpoint could be made.";
@@ -67,6 +79,23 @@ reasons! {
     DeadlineExceeded = "DEADLINE_EXCEEDED", DEADLINE_EXCEEDED, 504, "The answer did not come before the deadline of the route or the client.";
     ResponseTooLarge = "RESPONSE_TOO_LARGE", RESOURCE_EXHAUSTED, 502, "The answer is larger than `limits.response`.";
     ResponseTranscodeFailed = "RESPONSE_TRANSCODE_FAILED", INTERNAL, 502, "The answer is not the message that the descriptors declare.";
+}
+
+/// The same reasons, among those of everybody else.
+pub(super) const fn of_refusal(reason: policy::Reason) -> Reason {
+    match reason {
+        policy::Reason::AuthMissing => Reason::AuthMissing,
+        policy::Reason::AuthInvalid => Reason::AuthInvalid,
+        policy::Reason::AuthExpired => Reason::AuthExpired,
+        policy::Reason::AuthScope => Reason::AuthScope,
+        policy::Reason::AuthClaim => Reason::AuthClaim,
+        policy::Reason::AuthUnavailable => Reason::AuthUnavailable,
+        policy::Reason::ApiKeyInvalid => Reason::ApiKeyInvalid,
+        policy::Reason::RateLimited => Reason::RateLimited,
+        policy::Reason::RateLimitUnavailable => Reason::RateLimitUnavailable,
+        policy::Reason::ExternalDenied => Reason::ExternalDenied,
+        policy::Reason::ExternalUnavailable => Reason::ExternalUnavailable,
+    }
 }
 
 /// The failure behind a call that no service answered. Neither the text nor the code tells the client an address.
@@ -114,6 +143,16 @@ fn explain(error: &CallError) -> (Reason, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusals_of_policies_keep_their_name_and_answer() {
+        for refused in policy::Reason::ALL {
+            let reason = of_refusal(refused);
+            let (code, status) = reason.answer();
+            assert_eq!((reason.name(), status), (refused.name(), refused.status()));
+            assert_eq!(u32::from(code.number()), refused.code(), "{}", refused.name());
+        }
+    }
 
     #[test]
     fn the_reference_describes_every_reason_and_no_other() {

@@ -8,6 +8,7 @@ use super::written::file_of;
 use super::{Blame, Inputs, Places, Rule, Shared, hosts, targets, template};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
+use crate::config::lower::policies;
 use crate::config::lower::services::Service;
 use crate::config::lower::unused::Used;
 use crate::config::raw::{At, RawSettings};
@@ -99,6 +100,7 @@ fn shared(
     Shared {
         hosts: hosts(settings, context),
         targets: targets(settings, &name, service.place, inputs, used, context),
+        policies: policies::policies(settings, context),
         method: Some(method.clone()),
         settings: settings.clone(),
     }

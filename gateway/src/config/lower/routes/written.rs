@@ -6,8 +6,8 @@ use super::{Blame, Inputs, Places, Rule, Shared, hosts, targets, template};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
-use crate::config::lower::methods;
 use crate::config::lower::unused::Used;
+use crate::config::lower::{methods, policies};
 use crate::config::raw::{At, RawBinding, RawMethod, RawRoute, RawSettings};
 use crate::route::{Origin, OriginKind};
 
@@ -59,7 +59,8 @@ fn shared(
     if let Some(method) = &method {
         refuse_streams(method, &route.grpc, context);
     }
-    Shared { method, settings, hosts, targets }
+    let policies = policies::policies(&settings, context);
+    Shared { method, settings, hosts, targets, policies }
 }
 
 fn refuse_streams(method: &prost_reflect::MethodDescriptor, grpc: &At<String>, context: &mut Context) {

@@ -1,0 +1,32 @@
+//! `headers:` of a route.
+
+use super::{all, parsed};
+use crate::config::Context;
+use crate::config::raw::{RawEdits, RawHeaders};
+use crate::policy::{Edits, HeaderPattern, HeadersSpec, Way};
+
+pub(super) fn headers(raw: Option<&RawHeaders>, context: &mut Context) -> Option<HeadersSpec> {
+    let Some(raw) = raw else { return Some(HeadersSpec::default()) };
+    let forward = raw.forward.as_ref().map(|patterns| {
+        all(patterns.iter().map(|at| parsed(HeaderPattern::parse(&at.value), at.place, context)))
+    });
+    let request = edits(&raw.request, Way::Request, context);
+    let response = edits(&raw.response, Way::Response, context);
+    let forward = match forward {
+        Some(patterns) => Some(patterns?),
+        None => None,
+    };
+    Some(HeadersSpec { forward, request: request?, response: response? })
+}
+
+fn edits(raw: &RawEdits, way: Way, context: &mut Context) -> Option<Edits> {
+    let mut edits = Edits::default();
+    let mut told = Vec::new();
+    for (name, value) in &raw.set {
+        told.push(parsed(edits.set(way, &name.name, &value.value), name.place, context));
+    }
+    for name in &raw.remove {
+        told.push(parsed(edits.remove(way, &name.value), name.place, context));
+    }
+    all(told).map(|_| edits)
+}

@@ -1,0 +1,112 @@
+//! Who may call, how often, with which headers: decisions before and after a call.
+
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+
+use crate::harness::{Answer, Gateway, request};
+use crate::{gateway, library};
+
+/// A route with these settings.
+fn route(settings: &str) -> String {
+    format!(
+        "routes:\n  - get: /books/{{name}}\n    grpc: library.v1.Library/GetBook\n{settings}\
+         \n  - post: /books\n    grpc: library.v1.Library/CreateBook\n"
+    )
+}
+
+/// GET `/books/b1` with these headers.
+async fn get(gateway: &Gateway, headers: &[(&'static str, &str)]) -> Answer {
+    let mut request = request(Method::GET, "/books/b1");
+    for (name, value) in headers {
+        request.headers_mut().append(*name, value.parse().unwrap());
+    }
+    gateway.request(request).await
+}
+
+const PAGE: (&str, &str) = ("origin", "https://shop.example");
+
+fn preflight(path: &str, origin: &str) -> Request<Full<bytes::Bytes>> {
+    let mut request = request(Method::OPTIONS, path);
+    let headers = request.headers_mut();
+    headers.insert("origin", origin.parse().unwrap());
+    headers.insert("access-control-request-method", "GET".parse().unwrap());
+    headers.insert("access-control-request-headers", "authorization".parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn header_rules_hold_on_both_ways() {
+    let backend = library().start().await;
+    let rules = route(
+        "    headers:\n      forward: [x-tenant, authorization]\n      \
+         request: {set: {x-team: books}, remove: [x-tenant-debug]}\n      \
+         response: {set: {cache-control: no-store}}\n",
+    );
+    let gateway = gateway(&backend, &rules).await;
+    let sent = [("x-tenant", "t1"), ("x-team", "theirs"), ("x-other", "1"), ("authorization", "Bearer x")];
+    let answer = get(&gateway, &sent).await;
+    assert_eq!((answer.status, answer.header("cache-control")), (StatusCode::OK, "no-store"));
+    let call = backend.only();
+    let metadata = |name: &str| call.metadata.get(name).map(|value| value.to_str().unwrap().to_owned());
+    assert_eq!(metadata("x-tenant").as_deref(), Some("t1"));
+    assert_eq!(metadata("x-team").as_deref(), Some("books"), "the rule wins over the client");
+    assert_eq!(metadata("authorization").as_deref(), Some("Bearer x"), "it is named");
+    assert_eq!(metadata("x-other"), None, "the list replaces the default one");
+}
+
+#[tokio::test]
+async fn header_rules_hold_for_errors_too() {
+    let backend = library().start().await;
+    let rules = route("    headers: {response: {set: {cache-control: no-store}}}\n");
+    let gateway = gateway(&backend, &rules).await;
+    let answer = gateway.get("/books/b1?full=maybe").await;
+    assert_eq!((answer.status, answer.header("cache-control")), (StatusCode::BAD_REQUEST, "no-store"));
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_call() {
+    let backend = library().start().await;
+    let cors = "cors: {origins: [https://shop.example], headers: [authorization], max_age: 10m}\n";
+    let gateway = gateway(&backend, &format!("{cors}{}", route(""))).await;
+
+    let answer = gateway.request(preflight("/books/b1", "https://shop.example")).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(answer.header("access-control-allow-origin"), "https://shop.example");
+    assert_eq!(answer.header("access-control-allow-methods"), "GET, HEAD");
+    assert_eq!(answer.header("access-control-allow-headers"), "authorization");
+    assert_eq!(answer.header("access-control-max-age"), "600");
+
+    let answer = gateway.request(preflight("/books/b1", "https://evil.example")).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(answer.header("access-control-allow-origin"), "", "other pages are told nothing");
+
+    let answer = get(&gateway, &[PAGE]).await;
+    assert_eq!(answer.header("access-control-allow-origin"), "https://shop.example");
+    let answer = get(&gateway, &[]).await;
+    assert_eq!(answer.header("vary"), "origin", "caches must know, whoever asks first");
+    assert_eq!(backend.seen().len(), 2, "a preflight calls nobody");
+}
+
+#[tokio::test]
+async fn pages_can_read_why_they_failed() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, &format!("cors: {{origins: [\"*\"]}}\n{}", route(""))).await;
+    let mut lost = request(Method::GET, "/nowhere");
+    lost.headers_mut().insert(PAGE.0, PAGE.1.parse().unwrap());
+    let answer = gateway.request(lost).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.json()["reason"], json!("ROUTE_NOT_FOUND"));
+    let answer = gateway.request(preflight("/nowhere", PAGE.1)).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND, "nothing is there to be called");
+}
+
+#[tokio::test]
+async fn options_without_cors_lists_the_methods() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, &route("")).await;
+    let answer = gateway.request(preflight("/books/b1", PAGE.1)).await;
+    assert_eq!((answer.status, answer.header("allow")), (StatusCode::NO_CONTENT, "GET, HEAD, OPTIONS"));
+    assert_eq!(answer.header("access-control-allow-origin"), "");
+}
