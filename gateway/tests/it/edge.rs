@@ -5,12 +5,11 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
-use testkit::backend::reply;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::{collect, request};
-use crate::{gateway, library};
+use crate::{gateway, library, silent};
 
 const ROUTES: &str = "routes:\n  - get: /books/{name}\n    grpc: library.v1.Library/GetBook\n";
 
@@ -114,20 +113,16 @@ async fn requests_that_could_be_read_in_two_ways_are_refused() {
 
 #[tokio::test]
 async fn a_client_that_leaves_cancels_its_call() {
-    let (entered, mut waits) = tokio::sync::mpsc::unbounded_channel();
-    let backend = library()
-        .on("library.v1.Library/GetBook", move |_| {
-            entered.send(()).unwrap();
-            reply(json!({}))
-        })
-        .start()
-        .await;
-    let gateway = gateway(&backend, ROUTES).await;
+    let (peer, gateway) = silent(ROUTES).await;
     let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
     stream.write_all(b"GET /books/b1 HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    waits.recv().await.unwrap();
+    let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+    while peer.calls() == 0 {
+        assert!(tokio::time::Instant::now() < patience, "the call arrives");
+        tokio::task::yield_now().await;
+    }
     drop(stream);
-    assert_eq!(gateway.get("/books/b1").await.status, StatusCode::OK);
+    tokio::time::timeout(Duration::from_secs(20), peer.cancelled(1)).await.expect("the call is cancelled");
 }
 
 #[tokio::test]

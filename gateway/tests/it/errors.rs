@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::backend::{Backend, raw, reply, status};
 
 use crate::harness::{Gateway, request};
-use crate::{LIBRARY, gateway, library};
+use crate::{gateway, library, silent};
 
 const ROUTES: &str = "routes:
   - get: /books/{name}
@@ -258,28 +258,14 @@ async fn a_service_out_of_reach_is_said_at_once_and_without_its_address() {
 
 #[tokio::test]
 async fn a_service_that_does_not_answer_in_time() {
-    let backend = Backend::of(LIBRARY)
-        .on("library.v1.Library/GetBook", |_| {
-            // Longer than the route's deadline; the test does not wait for it.
-            std::thread::sleep(std::time::Duration::from_millis(300));
-            reply(json!({}))
-        })
-        .start();
-    let backend = tokio::task::spawn_blocking(move || {
-        // Its own runtime: a sleeping service must not hold up the gateway under test.
-        let runtime = tokio::runtime::Runtime::new();
-        let runtime = runtime.unwrap();
-        let backend = runtime.block_on(backend);
-        (runtime, backend)
-    });
-    let (runtime, backend) = backend.await.unwrap();
     let route = "routes:\n  - get: /books/{name}\n    grpc: library.v1.Library/GetBook\n    timeout: 50ms\n";
-    let gateway = gateway(&backend, route).await;
+    let (peer, gateway) = silent(route).await;
     let answer = gateway.get("/books/b1").await;
     assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
     assert_eq!(body(&answer)["reason"], "DEADLINE_EXCEEDED");
-    drop(backend);
-    runtime.shutdown_background();
+    tokio::time::timeout(std::time::Duration::from_secs(20), peer.cancelled(1))
+        .await
+        .expect("the call is cancelled");
 }
 
 #[tokio::test]

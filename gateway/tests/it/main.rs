@@ -16,7 +16,9 @@ mod harness;
 mod policies;
 mod reload;
 
+use bytes::Bytes;
 use testkit::backend::{Backend, BackendBuilder, reply};
+use testkit::peer::{Peer, Reaction};
 
 /// A library: what most tests have behind the gateway.
 const LIBRARY: &str = r#"
@@ -82,4 +84,19 @@ fn head(backend: &Backend) -> String {
 async fn gateway(backend: &Backend, rest: &str) -> harness::Gateway {
     let yaml = format!("{}{rest}", head(backend));
     harness::routes(&yaml).file("library.binpb", backend.descriptors()).start().await
+}
+
+/// A gateway before a service that takes every call and never answers.
+async fn silent(routes: &str) -> (Peer, harness::Gateway) {
+    let peer = Peer::start(|_| Reaction::Held(Box::new(Reaction::Answer(Bytes::new())))).await;
+    let descriptors = testkit::backend::compile(LIBRARY);
+    let yaml = format!(
+        "listeners: [{{address: 127.0.0.1:0}}]\n\
+         descriptors: [library.binpb]\n\
+         upstreams:\n  library: {{address: {}}}\n\
+         services:\n  library.v1.Library: library\n{routes}",
+        peer.address()
+    );
+    let gateway = harness::routes(&yaml).file("library.binpb", descriptors).start().await;
+    (peer, gateway)
 }
