@@ -58,7 +58,7 @@ impl Watcher {
         self.seen = fingerprints(&self.files);
     }
 
-    /// Waits until none of the files was written within the last [`QUIET`], or a burst has gone on for too long: a file
+    /// Waits until none of the files was written within the last 100 ms, or a burst has gone on for too long: a file
     /// that is just being written in place may be read empty, which would be a valid configuration of nothing.
     pub async fn settle(&self) {
         let settled = async {
