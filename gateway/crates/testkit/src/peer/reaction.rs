@@ -48,7 +48,7 @@ pub enum Reaction {
     Hang,
     /// Waits, then does the other.
     After(Duration, Box<Self>),
-    /// Waits until [`Peer::release`], then does the other.
+    /// Waits until `Peer::release`, then does the other.
     Held(Box<Self>),
     /// Says GOAWAY in good order (streams that run are finished), then does the other.
     GoAway(Box<Self>),
