@@ -190,6 +190,13 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
     for target in &snapshot.targets {
         out.route_durations(&route_labels(&target.plan), &target.metrics);
     }
+    let about = "Fields and parameters left out because the message has not got them (unknown: warn).";
+    out.family("gateway_unknown_fields_total", "counter", about);
+    for target in &snapshot.targets {
+        if target.metrics.unknown() > 0 {
+            out.value("gateway_unknown_fields_total", &route_labels(&target.plan), target.metrics.unknown());
+        }
+    }
     upstream_metrics(&mut out, snapshot);
     let (applied, rejected) = state.history.counts();
     out.family("gateway_config_version", "gauge", "The version of the running configuration.");

@@ -55,6 +55,9 @@ pub async fn unary(
     let body = read_body(exchange, head, body).await?;
     trail.received = body.len();
     let (frame, unknown) = encode(exchange, head, &body)?;
+    if !unknown.is_empty() {
+        exchange.target.metrics.record_unknown(unknown.len());
+    }
     drop(body);
     let mut call = call(exchange, head, frame);
     let Share { upstream, hash } = exchange.target.split.pick().ok_or_else(Failure::no_upstream)?;

@@ -57,6 +57,7 @@ const CODES: usize = 17;
 pub struct RouteMetrics {
     codes: [AtomicU64; CODES],
     took: Histogram,
+    unknown: AtomicU64,
 }
 
 impl RouteMetrics {
@@ -66,6 +67,16 @@ impl RouteMetrics {
             counter.fetch_add(1, Relaxed);
         }
         self.took.record(took);
+    }
+
+    /// Counts fields and parameters that a request named, that the message has not, and that were left out.
+    pub fn record_unknown(&self, fields: usize) {
+        self.unknown.fetch_add(fields as u64, Relaxed);
+    }
+
+    /// Fields and parameters left out so far.
+    pub fn unknown(&self) -> u64 {
+        self.unknown.load(Relaxed)
     }
 
     /// Requests answered so far.

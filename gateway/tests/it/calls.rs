@@ -253,3 +253,21 @@ async fn a_hashed_header_keeps_its_endpoint() {
     }
     assert!(used > 1, "users are shared among the endpoints");
 }
+
+#[tokio::test]
+async fn with_warn_unknown_fields_are_left_out_named_and_counted() {
+    let backend = library().start().await;
+    let routes = "routes:\n  - post: /books\n    grpc: library.v1.Library/CreateBook\n    unknown: warn\n";
+    let gateway = gateway(&backend, routes).await;
+    let answer = gateway.send("POST", "/books", r#"{"shelf":"a","colour":"red","size":{"x":1}}"#).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let warning = answer.header("warning");
+    assert!(
+        warning.starts_with("299 ") && warning.contains("colour") && warning.contains("size"),
+        "{warning}"
+    );
+    assert_eq!(backend.only().json(), json!({"shelf": "a"}));
+    let metrics = crate::harness::send(gateway.admin(), request(Method::GET, "/metrics")).await.text();
+    let counted = metrics.lines().find(|line| line.starts_with("gateway_unknown_fields_total{")).unwrap();
+    assert!(counted.ends_with(" 2"), "{counted}");
+}
