@@ -211,6 +211,17 @@ async fn errors_of_the_service_keep_their_metadata() {
     assert_eq!((answer.status, answer.header("x-hint")), (StatusCode::NOT_FOUND, "shelf 2"));
 }
 
+/// How many endpoints of the only upstream are reachable.
+async fn reachable(gateway: &crate::harness::Gateway) -> usize {
+    let page = crate::harness::send(gateway.admin(), request(Method::GET, "/upstreams")).await.json();
+    page[0]["endpoints"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|endpoint| endpoint["state"] == "reachable")
+        .count()
+}
+
 /// Three services that answer alike, behind one upstream with this key besides.
 async fn three(balance: &str) -> (Vec<Backend>, crate::harness::Gateway) {
     let (one, two, three) = tokio::join!(library().start(), library().start(), library().start());
@@ -222,6 +233,12 @@ async fn three(balance: &str) -> (Vec<Backend>, crate::harness::Gateway) {
         .file("library.binpb", backends[0].descriptors())
         .start()
         .await;
+    // Calls go to whoever is reachable: the balance shows only when all three are.
+    let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while reachable(&gateway).await < backends.len() {
+        assert!(tokio::time::Instant::now() < patience, "all endpoints become reachable");
+        tokio::task::yield_now().await;
+    }
     (backends, gateway)
 }
 
