@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_stack");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_stack");
 /// For anything that should take a moment; long, because the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -74,7 +74,7 @@ impl Shop {
 
 /// A port that is free and stays so: below those that the system gives to outgoing connections, and never the same one
 /// twice.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let given = given.get_or_insert_default();
@@ -102,18 +102,19 @@ pub(crate) fn within<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) head: String,
     pub(crate) body: Value,
 }
 
 /// A process that does not outlive its owner.
-pub(crate) struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         signal(self.0.id(), name);
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         within("a process to end", || self.0.try_wait().unwrap())
     }
 }
@@ -182,22 +183,8 @@ impl Stack {
     }
 
     pub(crate) fn send(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
-        let stream = TcpStream::connect(("127.0.0.1", self.ports[2]));
-        let mut stream =
-            stream.unwrap_or_else(|error| panic!("{error}; the stack said: {:#?}", self.last_lines()));
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let content = body.map_or_else(String::new, |body| {
-            format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len())
-        });
-        let head =
-            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{content}\r\n");
-        stream.write_all([head.as_str(), body.unwrap_or_default()].concat().as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let status = status.unwrap_or_else(|| panic!("{method} {path}: {answer:?}"));
-        Answer { status, body: serde_json::from_str(body).unwrap_or(Value::Null) }
+        let answer = request(self.ports[2], method, path, body);
+        answer.unwrap_or_else(|error| panic!("{error}; the stack said: {:#?}", self.last_lines()))
     }
 
     /// Sends a signal to a part.
@@ -252,7 +239,25 @@ impl Stack {
     }
 }
 
-fn gather(output: impl Read + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {
+/// Sends one request on a connection of its own to this port.
+pub(crate) fn request(port: u16, method: &str, path: &str, body: Option<&str>) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let content = body.map_or_else(String::new, |body| {
+        format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len())
+    });
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{content}\r\n");
+    stream.write_all([head.as_str(), body.unwrap_or_default()].concat().as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.unwrap_or_else(|| panic!("{method} {path}: {answer:?}"));
+    let body = serde_json::from_str(body).unwrap_or(Value::Null);
+    Ok(Answer { status, head: head.to_owned(), body })
+}
+
+pub(crate) fn gather(output: impl Read + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {
     let lines = Arc::clone(lines);
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {

@@ -1,6 +1,7 @@
 //! The stack as its user starts it, and the flow of the guide over real processes: create, order, refuse, kill, recover.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod fleet;
 mod harness;
 
 use std::sync::atomic::{AtomicBool, Ordering};
