@@ -2,27 +2,27 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 mod check;
+mod completions;
 mod descriptors;
+mod examples;
 mod explain;
 mod health;
 mod routes;
+mod schema;
 mod serve;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A declarative gateway between REST clients and gRPC services.
+///
+/// One file, routes.yaml, says which HTTP request calls which gRPC method; saving it puts it live.
 #[derive(Debug, Parser)]
-#[command(
-    name = "gateway",
-    version,
-    about,
-    after_help = "Examples:\n  gateway                       runs ./routes.yaml\n  gateway check                 says what is wrong \
-                  with ./routes.yaml\n  gateway serve -c shop.yaml    runs another file"
-)]
+#[command(name = "gateway", version, after_help = examples::GATEWAY)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -33,17 +33,29 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the gateway (also the default with no command).
+    #[command(after_help = examples::SERVE)]
     Serve(ServeArgs),
-    /// Loads everything as `serve` would, and prints every finding.
+    /// Loads everything as `serve` would, and prints every finding; exit code 1 when one is an error.
+    #[command(after_help = examples::CHECK)]
     Check(CheckArgs),
     /// Prints the table of routes: HTTP method, path, gRPC method, upstream, policies.
+    #[command(after_help = examples::ROUTES)]
     Routes(CheckArgs),
     /// Says which route takes a request, and why the near misses do not. Sends nothing.
+    #[command(after_help = examples::EXPLAIN)]
     Explain(ExplainArgs),
+    /// Prints the JSON Schema of routes.yaml, for editors.
+    #[command(after_help = examples::SCHEMA)]
+    Schema,
     /// Compiles .proto files and folders to a descriptor set, imports and source info included. No protoc.
+    #[command(after_help = examples::DESCRIPTORS)]
     Descriptors(DescriptorsArgs),
-    /// Asks a running gateway whether it is healthy; exit 1 if not. For containers.
+    /// Asks a running gateway whether it is healthy; exit code 1 if not. For containers.
+    #[command(after_help = examples::HEALTH)]
     Health(HealthArgs),
+    /// Prints what makes a shell complete this command.
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -66,17 +78,18 @@ struct ServeArgs {
 struct CheckArgs {
     #[command(flatten)]
     file: FileArgs,
-    /// How findings are printed.
+    /// How it is printed.
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     format: OutputFormat,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  gateway explain GET /users/7\n  gateway explain POST /orders -d \
-                        '{\"userId\":1,\"items\":[]}'\n  gateway explain GET '/users?page_size=x' -H 'x-tenant: a'")]
 struct ExplainArgs {
     #[command(flatten)]
     file: FileArgs,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    format: OutputFormat,
     /// The HTTP method.
     method: String,
     /// The path, with its query.
@@ -90,10 +103,6 @@ struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  gateway descriptors proto/ -o descriptors/shop.binpb\n  gateway descriptors \
-                        proto/shop/user/v1/user.proto -o user.binpb"
-)]
 struct DescriptorsArgs {
     /// .proto files, and folders that imports count from.
     #[arg(required = true, value_name = "PROTO")]
@@ -108,6 +117,13 @@ struct HealthArgs {
     /// The health path of a listener or of the admin address.
     #[arg(default_value = "http://127.0.0.1:3000/health", value_name = "URL")]
     url: String,
+}
+
+#[derive(Debug, Args)]
+struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    shell: clap_complete::Shell,
 }
 
 /// For a reader or for a machine.
@@ -143,8 +159,21 @@ pub fn run_until(
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Routes(args)) => routes::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Schema) => schema::run(),
+        Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Descriptors(args)) => descriptors::run(&args),
         Some(Command::Health(args)) => health::run(&args),
+    }
+}
+
+/// Prints what a command was asked for. That nobody reads on (`gateway routes | head`) is no failure.
+fn show(text: &str) -> ExitCode {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("cannot write: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 

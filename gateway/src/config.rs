@@ -10,6 +10,7 @@ mod glob;
 mod lower;
 mod model;
 mod raw;
+mod schema;
 mod suggest;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 
 pub use model::{AdminSpec, GatewayConfig, LogFormat, LogLevel, LogSpec};
+pub use schema::SCHEMA;
 
 /// What came of a load.
 #[derive(Debug)]

@@ -90,6 +90,74 @@ fn explain_says_why_the_near_misses_do_not_take_it() {
 }
 
 #[test]
+fn explain_tells_machines_the_same() {
+    let args = ["explain", "POST", "/users", "-d", r#"{"name":"a"}"#, "-H", "x-a: 1", "-H", "x-a: 2"];
+    let (code, out, _) = gateway(&[&args[..], &["--format", "json"]].concat());
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &told["sent"], &told["error"]), (0, &Value::Bool(true), &Value::Null), "{out}");
+    let route = &told["route"];
+    assert_eq!(route["name"], "POST /users");
+    assert_eq!(route["grpc"], "shop.user.v1.UserService/CreateUser");
+    assert_eq!(route["request"]["message"], serde_json::json!({"name": "a"}));
+    assert_eq!(route["metadata"]["x-a"], serde_json::json!(["1", "2"]));
+    assert_eq!(route["response"]["status"], 201);
+
+    let (code, out, _) = gateway(&["explain", "GET", "/user/7", "--format", "json"]);
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &told["sent"], &told["route"]), (1, &Value::Bool(false), &Value::Null), "{out}");
+    let misses = told["nearMisses"].as_array().unwrap();
+    assert!(misses.contains(&"GET /users/{user_id}: segment 1 is \"user\", not \"users\"".into()), "{out}");
+}
+
+#[test]
+fn schema_prints_the_committed_file() {
+    let (code, out, _) = gateway(&["schema"]);
+    assert_eq!(code, 0);
+    let file = root().join("gateway/routes.schema.json");
+    assert!(out == std::fs::read_to_string(file).unwrap(), "gateway/routes.schema.json is another one");
+}
+
+#[test]
+fn shells_can_complete_every_command() {
+    for (shell, mark) in [
+        ("bash", "complete -F"),
+        ("zsh", "#compdef gateway"),
+        ("fish", "complete -c gateway"),
+        ("powershell", "Register-ArgumentCompleter"),
+        ("elvish", "edit:completion"),
+    ] {
+        let (code, out, err) = gateway(&["completions", shell]);
+        assert_eq!((code, err.as_str()), (0, ""), "{shell}");
+        assert!(out.contains(mark) && out.contains("explain") && out.contains("format"), "{shell}");
+    }
+}
+
+#[test]
+fn every_command_teaches_by_example() {
+    let (_, help, _) = gateway(&["--help"]);
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names = commands.lines().map(|line| line.split_whitespace().next().unwrap());
+    let names: Vec<&str> = names.filter(|name| *name != "help").collect();
+    assert!(names.contains(&"serve") && names.len() >= 8, "{names:?}");
+    for name in names {
+        let (code, out, _) = gateway(&[name, "--help"]);
+        assert_eq!(code, 0);
+        assert!(out.contains("Examples:\n  ") && out.contains(&format!("gateway {name}")), "{name}: {out}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let command = format!(
+        "{} routes | head -1 && {} schema | head -1",
+        env!("CARGO_BIN_EXE_gateway"),
+        env!("CARGO_BIN_EXE_gateway")
+    );
+    let output = Command::new("sh").args(["-c", &command]).current_dir(root()).output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
 fn descriptors_compiles_what_the_gateway_loads() {
     let folder = tempfile::tempdir().unwrap();
     let set = folder.path().join("shop.binpb");

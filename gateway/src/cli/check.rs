@@ -3,22 +3,23 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use super::{CheckArgs, OutputFormat, environment};
+use super::{CheckArgs, OutputFormat, environment, show};
 use crate::config;
 
 pub(super) fn run(args: &CheckArgs) -> ExitCode {
     let loaded = config::load(&args.file.config, &environment);
-    match args.format {
-        OutputFormat::Json => println!("{:#}", loaded.diagnostics.to_json()),
-        OutputFormat::Text => print_text(&loaded),
-    }
-    if loaded.config.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let written = match args.format {
+        OutputFormat::Json => show(&format!("{:#}\n", loaded.diagnostics.to_json())),
+        OutputFormat::Text => show(&text(&loaded)),
+    };
+    if loaded.config.is_some() { written } else { ExitCode::FAILURE }
 }
 
-fn print_text(loaded: &config::Loaded) {
+fn text(loaded: &config::Loaded) -> String {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    print!("{}", loaded.diagnostics.render(colour));
+    let mut text = loaded.diagnostics.render(colour);
     if let Some(config) = &loaded.config {
-        println!("ok: {} routes, {} upstreams", config.routes.len(), config.upstreams.len());
+        text += &format!("ok: {} routes, {} upstreams\n", config.routes.len(), config.upstreams.len());
     }
+    text
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::DescriptorsArgs;
+use super::{DescriptorsArgs, show};
 use crate::descriptors::{Input, SourceError, SourceErrorKind, compile_set};
 
 pub(super) fn run(args: &DescriptorsArgs) -> ExitCode {
@@ -21,8 +21,7 @@ pub(super) fn run(args: &DescriptorsArgs) -> ExitCode {
         eprintln!("{}: {error}", args.output.display());
         return ExitCode::FAILURE;
     }
-    println!("{}: {} bytes", args.output.display(), set.len());
-    ExitCode::SUCCESS
+    show(&format!("{}: {} bytes\n", args.output.display(), set.len()))
 }
 
 fn describe(inputs: &[Input], error: &SourceError) -> String {

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value, json};
 
-use super::{ExplainArgs, load};
-use crate::proxy::explain::{Explained, Request};
+use super::{ExplainArgs, OutputFormat, load, show};
+use crate::proxy::explain::{Explained, Request, Taken};
 
 pub(super) fn run(args: &ExplainArgs) -> ExitCode {
     let config = match load(&args.file) {
@@ -27,8 +28,11 @@ pub(super) fn run(args: &ExplainArgs) -> ExitCode {
     let method = args.method.to_ascii_uppercase();
     let request = Request { method: &method, path, query, headers: &headers, body: args.body.as_bytes() };
     let explained = Explained::of(&config.table, &request);
-    print!("{}", text(&request, &explained));
-    if explained.taken.is_some() && explained.error.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let written = match args.format {
+        OutputFormat::Json => show(&format!("{:#}\n", object(&request, &explained))),
+        OutputFormat::Text => show(&text(&request, &explained)),
+    };
+    if explained.taken.is_some() && explained.error.is_none() { written } else { ExitCode::FAILURE }
 }
 
 fn headers(given: &[String]) -> Result<HeaderMap, &str> {
@@ -42,6 +46,41 @@ fn headers(given: &[String]) -> Result<HeaderMap, &str> {
         headers.append(name, value);
     }
     Ok(headers)
+}
+
+/// `{method, path, sent, route, error, nearMisses}`; `route` is null when none takes the request.
+fn object(request: &Request<'_>, explained: &Explained<'_>) -> Value {
+    json!({
+        "method": request.method,
+        "path": request.path,
+        "sent": explained.taken.is_some() && explained.error.is_none(),
+        "route": explained.taken.as_ref().map(route),
+        "error": explained.error,
+        "nearMisses": explained.misses,
+    })
+}
+
+fn route(taken: &Taken<'_>) -> Value {
+    let plan = taken.plan;
+    let message = taken.message.as_deref().and_then(|message| serde_json::from_str::<Value>(message).ok());
+    let mut metadata = Map::new();
+    for (name, value) in &taken.metadata {
+        let values = metadata.entry(name.as_str()).or_insert_with(|| json!([]));
+        if let Some(values) = values.as_array_mut() {
+            values.push(value.to_str().unwrap_or("…").into());
+        }
+    }
+    json!({
+        "name": *plan.name,
+        "origin": plan.origin.to_string(),
+        "grpc": plan.grpc.to_string(),
+        "upstream": plan.targets.to_string(),
+        "timeout": seconds(taken.timeout),
+        "idempotent": taken.idempotent,
+        "request": { "type": *plan.grpc.input, "message": message },
+        "metadata": metadata,
+        "response": { "type": *plan.grpc.output, "status": plan.status.as_u16() },
+    })
 }
 
 fn text(request: &Request<'_>, explained: &Explained<'_>) -> String {

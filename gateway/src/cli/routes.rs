@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{CheckArgs, OutputFormat, load};
+use super::{CheckArgs, OutputFormat, load, show};
 use crate::route::RoutePlan;
 
 pub(super) fn run(args: &CheckArgs) -> ExitCode {
@@ -15,14 +15,13 @@ pub(super) fn run(args: &CheckArgs) -> ExitCode {
     match args.format {
         OutputFormat::Json => {
             let routes: Vec<Value> = config.routes.iter().map(|plan| object(plan)).collect();
-            println!("{:#}", Value::from(routes));
+            show(&format!("{:#}\n", Value::from(routes)))
         }
         OutputFormat::Text => {
             let rows: Vec<[String; 5]> = config.routes.iter().map(|plan| row(plan)).collect();
-            print!("{}", table(&rows));
+            show(&table(&rows))
         }
     }
-    ExitCode::SUCCESS
 }
 
 fn object(plan: &RoutePlan) -> Value {

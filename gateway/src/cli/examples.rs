@@ -1,0 +1,68 @@
+//! What `--help` shows after the options: each command by example.
+
+pub(super) const GATEWAY: &str = "\
+Examples:
+  gateway                              runs ./routes.yaml
+  gateway check                        says what is wrong with it
+  gateway explain GET /users/7         says what a request would become
+  gateway serve -c shop.yaml           runs another file
+
+`gateway COMMAND --help` shows more of each.";
+
+pub(super) const SERVE: &str = "\
+Examples:
+  gateway serve                        runs ./routes.yaml, one worker per CPU
+  gateway serve -c shop.yaml --workers 2
+  GATEWAY_CONFIG=shop.yaml gateway     the same, for containers
+
+The file, its includes, descriptors and certificates are watched: a change is live within a second, a mistake is
+refused and told, and what ran before goes on. SIGHUP reloads at once; SIGTERM lets what runs finish, then ends.";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  gateway check                        every finding, with its line and a suggestion
+  gateway check -c shop.yaml && kill -HUP $(pidof gateway)
+  gateway check --format json          for pipelines:
+    {\"findings\": [{\"code\": \"unknown-method\", \"file\": …, \"line\": …, \"help\": […]}], \"errors\": 1, \"warnings\": 0}";
+
+pub(super) const ROUTES: &str = "\
+Examples:
+  gateway routes                       every route, annotations and additional bindings included
+  gateway routes --format json | jq -r '.[] | select(.upstream == \"userService\") | .path'";
+
+pub(super) const EXPLAIN: &str = "\
+Examples:
+  gateway explain GET /users/7
+  gateway explain GET '/users?page_size=10' -H 'x-tenant: a'
+  gateway explain POST /orders -d '{\"userId\":1,\"items\":[{\"productName\":\"Pen\",\"quantity\":1}]}'
+  gateway explain GET /user/7          no route takes it: shows those that nearly do, and why they do not
+  gateway explain GET /users/7 --format json
+
+Exit code 0 when the request would be sent, else 1.";
+
+pub(super) const SCHEMA: &str = "\
+Examples:
+  gateway schema > routes.schema.json
+
+With this as a line of routes.yaml, editors complete its keys and explain them:
+  # yaml-language-server: $schema=routes.schema.json";
+
+pub(super) const DESCRIPTORS: &str = "\
+Examples:
+  gateway descriptors proto/ -o descriptors/shop.binpb
+  gateway descriptors proto/shop/user/v1/user.proto -o user.binpb
+
+routes.yaml can also name the .proto files themselves; then nothing has to be compiled.";
+
+pub(super) const HEALTH: &str = "\
+Examples:
+  gateway health                                  http://127.0.0.1:3000/health
+  gateway health http://127.0.0.1:9901/ready      the admin address
+
+In a Dockerfile: HEALTHCHECK CMD [\"gateway\", \"health\"]";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  gateway completions bash > /etc/bash_completion.d/gateway
+  gateway completions zsh > ~/.zfunc/_gateway
+  gateway completions fish > ~/.config/fish/completions/gateway.fish";
