@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::admin::Admin;
 use crate::config::diagnostic::Diagnostics;
 use crate::edge::{BindError, ConnectionSettings, Listener, Workers};
-use crate::reload::{History, Inbox, Parts, Reloader, Requests, Source, Watcher};
+use crate::reload::{History, Inbox, Parts, Refresher, Reloader, Requests, Source, Watcher};
 use crate::snapshot::{BuildError, Current, Dispatch, Snapshot};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::logging::Level;
@@ -30,6 +30,13 @@ pub struct Options {
     pub level: Level,
     /// Where access records go.
     pub access: AccessLog,
+    /// How often upstreams that are descriptor sources are asked whether they have changed.
+    pub refresh: Duration,
+}
+
+impl Options {
+    /// The time between two questions for descriptors, unless a test is in a hurry.
+    pub const REFRESH: Duration = Duration::from_secs(30);
 }
 
 /// A gateway that can't start.
@@ -72,9 +79,11 @@ impl App {
     /// # Errors
     /// When the configuration has errors, or an address is taken.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let Options { source, workers: count, level, access } = options;
+        let Options { source, workers: count, level, access, refresh } = options;
         let mut watcher = Watcher::new(vec![source.path.clone()]);
-        let loaded = source.load();
+        // It may ask servers for their descriptors, which takes a while.
+        let from = source.clone();
+        let loaded = tokio::task::spawn_blocking(move || from.load()).await.map_err(std::io::Error::other)?;
         watcher.watch(loaded.watch);
         let config = loaded.config.ok_or_else(|| StartError::Config(loaded.diagnostics.clone()))?;
         if let Err(error) = level.set(config.log.level.as_str()) {
@@ -120,6 +129,7 @@ impl App {
             settings,
             listeners,
             watcher,
+            refresher: Refresher::new(refresh),
             level,
             history,
         };

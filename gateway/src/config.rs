@@ -1,8 +1,8 @@
 //! From `routes.yaml` to the model: text → raw (positions kept) → [`GatewayConfig`] (references resolved, numbers
 //! proven), gathering every finding on the way.
 //!
-//! [`load`] reads everything that the file names (includes, descriptors, certificates), builds what `serve` would run and
-//! opens nothing: `check` is the same call.
+//! [`load`] reads everything that the file names (includes, descriptors, certificates), asks the upstreams that are descriptor
+//! sources, builds what `serve` would run and opens no port: `check` is the same call.
 
 pub mod diagnostic;
 mod files;
@@ -32,11 +32,32 @@ pub struct Loaded {
     pub watch: Vec<PathBuf>,
 }
 
+/// What runs while a configuration is loaded again.
+#[derive(Debug, Clone, Copy)]
+pub struct Before<'b> {
+    /// The running configuration: what servers told it by reflection serves on where they can't be asked.
+    pub config: &'b GatewayConfig,
+    /// Whether an operator has asked for the load. Otherwise changes by reflection that break clients are held back.
+    pub ordered: bool,
+}
+
 /// Loads the configuration that begins with this file. `env` reads the environment.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    load_after(path, env, None)
+}
+
+/// How the log is to look: to be known before anything else is, and before anybody could log what is wrong. Finds nothing
+/// where the file is broken.
+pub fn log_format(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Option<LogFormat> {
+    let files = files::read(path, env, &mut Context::default());
+    files.iter().find_map(|file| file.raw.log.format.as_ref()).map(|at| at.value)
+}
+
+/// The same as [`load`], while a gateway runs.
+pub fn load_after(path: &Path, env: &dyn Fn(&str) -> Option<String>, before: Option<&Before<'_>>) -> Loaded {
     let mut context = Context::default();
     let files = files::read(path, env, &mut context);
-    let config = lower::lower(&files, &mut context);
+    let config = lower::lower(&files, before, &mut context);
     let diagnostics = Diagnostics::new(context.sources, context.found);
     let config = config.filter(|_| !diagnostics.has_errors()).map(Arc::new);
     let mut watch = context.watch;

@@ -1,13 +1,16 @@
-//! Descriptor sources → one schema: descriptor sets, and .proto files that are compiled in process.
+//! Descriptor sources → one schema: descriptor sets, .proto files that are compiled in process, and servers that are asked.
 //!
 //! Whatever the sources hold, `google.protobuf`, `google.rpc` and the annotations of `google.api` are there as well.
 
 mod annotations;
+pub mod changes;
 mod compile;
 mod origin;
+mod reflection;
 mod sources;
 
 pub use annotations::{HttpRule, RuleReader};
 pub use compile::ProtoError;
 pub use origin::Origins;
-pub use sources::{Input, Loaded, SourceError, SourceErrorKind, compile_set, load};
+pub use reflection::{Question, ReflectError, Reflected, reflect, reflect_all};
+pub use sources::{Content, Input, Loaded, SourceError, SourceErrorKind, compile_set, load};

@@ -4,6 +4,7 @@
 
 mod diff;
 mod history;
+mod refresh;
 mod watch;
 
 use std::path::PathBuf;
@@ -13,14 +14,15 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::diagnostic::Diagnostics;
-use crate::config::{self, GatewayConfig};
+use crate::config::{self, Before, GatewayConfig};
 use crate::edge::{BindError, ConnectionSettings, Listener, Workers};
 
 use crate::snapshot::{BuildError, Current, Snapshot};
 use crate::telemetry::logging::Level;
 
 pub use diff::Diff;
-pub use history::{Entry, History, Trigger};
+pub use history::{Counts, Entry, History, Trigger};
+pub use refresh::Refresher;
 pub use watch::Watcher;
 
 /// Files that never hold still are taken as they are after so many tries.
@@ -41,6 +43,9 @@ pub enum Outcome {
         /// Warnings that do not stand in the way.
         diagnostics: Diagnostics,
     },
+    /// An upstream's descriptors have changed in a way that breaks clients: nothing is done until an operator orders a
+    /// reload.
+    Held(Diagnostics),
     /// Refused; the old state goes on.
     Rejected(Rejection),
 }
@@ -93,6 +98,7 @@ pub struct Reloader {
     settings: Arc<ArcSwap<ConnectionSettings>>,
     listeners: Vec<(std::net::SocketAddr, Listener)>,
     watcher: Watcher,
+    refresher: Refresher,
     level: Level,
     history: History,
 }
@@ -114,9 +120,14 @@ impl std::fmt::Debug for Source {
 }
 
 impl Source {
-    /// Loads and checks the whole configuration. Blocks: it reads files and compiles descriptors.
+    /// Loads and checks the whole configuration. Blocks: it reads files, compiles descriptors and asks servers for theirs.
     pub fn load(&self) -> config::Loaded {
         config::load(&self.path, &*self.environment)
+    }
+
+    /// The same, while a configuration runs.
+    pub fn load_after(&self, before: &Before<'_>) -> config::Loaded {
+        config::load_after(&self.path, &*self.environment, Some(before))
     }
 }
 
@@ -135,6 +146,8 @@ pub struct Parts {
     pub listeners: Vec<(std::net::SocketAddr, Listener)>,
     /// Watches the files that the running configuration was read from.
     pub watcher: Watcher,
+    /// Asks the upstreams that are descriptor sources whether they have changed.
+    pub refresher: Refresher,
     /// The log's level.
     pub level: Level,
     /// What became of each reload.
@@ -144,8 +157,9 @@ pub struct Parts {
 impl Reloader {
     /// Takes charge of these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { source, current, workers, settings, listeners, watcher, level, history } = parts;
-        Self { source, current, workers, settings, listeners, watcher, level, history }
+        let Parts { source, current, workers, settings, listeners, watcher, refresher, level, history } =
+            parts;
+        Self { source, current, workers, settings, listeners, watcher, refresher, level, history }
     }
 
     /// A way to ask it for reloads, and what it has to listen to.
@@ -154,12 +168,15 @@ impl Reloader {
         (Requests(sender), receiver)
     }
 
-    /// Reloads whenever a file changes or somebody asks, for ever.
+    /// Reloads whenever a file or an upstream's descriptors change, or somebody asks, for ever.
     pub async fn run(&mut self, requests: &mut Inbox) {
         loop {
             tokio::select! {
                 () = self.watcher.changed() => {
                     self.reload(Trigger::File).await;
+                }
+                () = self.refresher.changed(&self.current) => {
+                    self.reload(Trigger::Reflection).await;
                 }
                 request = requests.recv() => {
                     let Some((trigger, reply)) = request else { return };
@@ -191,6 +208,10 @@ impl Reloader {
         let Some(config) = loaded.config else {
             return Outcome::Rejected(Rejection::Invalid(loaded.diagnostics));
         };
+        let running = self.current.pin();
+        if trigger == Trigger::Reflection && config.reflected == running.config.reflected {
+            return Outcome::Held(loaded.diagnostics);
+        }
         match self.apply(config) {
             Ok((version, diff)) => Outcome::Applied { version, diff, diagnostics: loaded.diagnostics },
             Err(rejection) => Outcome::Rejected(rejection),
@@ -206,8 +227,10 @@ impl Reloader {
                 self.watcher.settle().await;
             }
             self.watcher.mark();
-            let source = self.source.clone();
-            let loaded = tokio::task::spawn_blocking(move || source.load()).await.ok()?;
+            let (source, running) = (self.source.clone(), self.current.pin());
+            let ordered = matches!(trigger, Trigger::Signal | Trigger::Admin);
+            let load = move || source.load_after(&Before { config: &running.config, ordered });
+            let loaded = tokio::task::spawn_blocking(load).await.ok()?;
             if tries == 0 || self.watcher.is_as_marked() {
                 return Some(loaded);
             }
@@ -257,6 +280,11 @@ fn report(trigger: Trigger, outcome: &Outcome) {
                 tracing::warn!("{warning}");
             }
             tracing::info!(version, %trigger, "configuration live: {diff}");
+        }
+        Outcome::Held(diagnostics) => {
+            for warning in diagnostics.iter() {
+                tracing::warn!("held back: {}; {}", warning.message, warning.notes.join("; "));
+            }
         }
         Outcome::Rejected(rejection) => {
             tracing::error!(%trigger, "configuration refused, the old one goes on:\n{rejection}");

@@ -161,6 +161,8 @@ pub(super) struct Reload<'a> {
     outcome: &'static str,
     version: Option<u64>,
     text: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
 }
 
 pub(super) fn reloads(entries: &[Entry]) -> Vec<Reload<'_>> {
@@ -171,9 +173,10 @@ pub(super) fn reloads(entries: &[Entry]) -> Vec<Reload<'_>> {
         .map(|entry| Reload {
             seconds_ago: reload(entry),
             trigger: entry.trigger.to_string(),
-            outcome: if entry.version.is_some() { "applied" } else { "rejected" },
+            outcome: entry.outcome,
             version: entry.version,
             text: &entry.text,
+            warnings: &entry.warnings,
         })
         .collect()
 }
@@ -198,12 +201,13 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
         }
     }
     upstream_metrics(&mut out, snapshot);
-    let (applied, rejected) = state.history.counts();
+    let reloads = state.history.counts();
     out.family("gateway_config_version", "gauge", "The version of the running configuration.");
     out.value("gateway_config_version", "", snapshot.version);
     out.family("gateway_reloads_total", "counter", "Reloads, by outcome.");
-    out.value("gateway_reloads_total", "outcome=\"applied\"", applied);
-    out.value("gateway_reloads_total", "outcome=\"rejected\"", rejected);
+    out.value("gateway_reloads_total", "outcome=\"applied\"", reloads.applied);
+    out.value("gateway_reloads_total", "outcome=\"rejected\"", reloads.rejected);
+    out.value("gateway_reloads_total", "outcome=\"held\"", reloads.held);
     out.family("gateway_connections", "gauge", "Client connections open now.");
     out.value("gateway_connections", "", state.workers.connections());
     out.family("gateway_requests_in_flight", "gauge", "Requests in flight now.");

@@ -6,7 +6,7 @@ use super::{DescriptorsArgs, show};
 use crate::descriptors::{Input, SourceError, SourceErrorKind, compile_set};
 
 pub(super) fn run(args: &DescriptorsArgs) -> ExitCode {
-    let input = |path: &std::path::PathBuf| Input { name: path.display().to_string(), path: path.clone() };
+    let input = |path: &std::path::PathBuf| Input::path(path.display().to_string(), path.clone());
     let inputs: Vec<Input> = args.protos.iter().map(input).collect();
     let set = match compile_set(&inputs) {
         Ok(set) => set,

@@ -30,7 +30,7 @@ fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<(), 
     let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     control.block_on(async {
         let mut signals = Signals::listen()?;
-        let app = App::start(Options { source, workers, level, access }).await?;
+        let app = App::start(Options { source, workers, level, access, refresh: Options::REFRESH }).await?;
         announce(&app, workers);
         let requests = app.requests();
         let stopped = async {
@@ -50,7 +50,8 @@ fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<(), 
 
 /// The log's format has to be known before anything is logged; errors of the file are reported when it is loaded.
 fn format_of(source: &Source) -> logging::Format {
-    source.load().config.map_or(logging::Format::Text, |config| config.log.format.into())
+    let format = crate::config::log_format(&source.path, &*source.environment);
+    format.map_or(logging::Format::Text, Into::into)
 }
 
 async fn until_stopped(signals: &mut Signals, requests: &crate::reload::Requests) {

@@ -16,10 +16,14 @@ mod upstreams;
 
 use super::diagnostic::{Code, Diagnostic, Severity};
 use super::files::File;
-use super::{Context, GatewayConfig};
+use super::{Before, Context, GatewayConfig};
 
-/// The model, as far as there is one; whether it may be used is for the findings to say.
-pub(super) fn lower(files: &[File], context: &mut Context) -> Option<GatewayConfig> {
+/// The model, as far as there is one; whether it may be used is for the findings to say. `before` is what runs now.
+pub(super) fn lower(
+    files: &[File],
+    before: Option<&Before<'_>>,
+    context: &mut Context,
+) -> Option<GatewayConfig> {
     if files.is_empty() {
         return None;
     }
@@ -29,9 +33,9 @@ pub(super) fn lower(files: &[File], context: &mut Context) -> Option<GatewayConf
     let settings = settings::settings(files, context);
     let cors = policies::cors(files, context);
     let upstreams = upstreams::upstreams(files, context);
-    let descriptors = descriptors::load(files, context);
+    let descriptors = descriptors::load(files, &upstreams, before, context);
     let services = services::services(files, &upstreams, &descriptors, context);
-    let compiled = routes::routes(
+    let mut compiled = routes::routes(
         &routes::Inputs {
             files,
             upstreams: &upstreams,
@@ -41,6 +45,7 @@ pub(super) fn lower(files: &[File], context: &mut Context) -> Option<GatewayConf
         },
         context,
     );
+    compiled.used.upstreams.extend(descriptors.asked.iter().cloned());
     // What a broken route would have used is not known.
     let errors = context.found.iter().any(|finding| finding.severity == Severity::Error);
     if !errors {
@@ -61,6 +66,7 @@ pub(super) fn lower(files: &[File], context: &mut Context) -> Option<GatewayConf
         admin,
         upstreams: upstreams.specs,
         schema: descriptors.schema?,
+        reflected: descriptors.reflected,
         routes: compiled.routes,
         table,
         cors,

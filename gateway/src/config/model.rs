@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use transcode::Schema;
 use upstream::UpstreamSpec;
 
+use crate::descriptors::Reflected;
 use crate::edge::{LimitsSpec, ListenerSpec};
 use crate::policy::Cors;
 use crate::route::{ErrorFormat, RoutePlan, Table};
@@ -23,6 +24,8 @@ pub struct GatewayConfig {
     pub upstreams: IndexMap<Arc<str>, UpstreamSpec>,
     /// The message types of all descriptors.
     pub schema: Arc<Schema>,
+    /// What upstreams have told of themselves by reflection, as far as it is in use.
+    pub reflected: IndexMap<Arc<str>, Reflected>,
     /// Every route; [`RoutePlan::index`] is the position here.
     pub routes: Vec<Arc<RoutePlan>>,
     /// What finds the route of a request.

@@ -7,14 +7,36 @@ use std::sync::Arc;
 use transcode::{LoadError, Schema};
 
 use super::compile::{self, Builtin, ProtoError, ProtoFile};
+use super::reflection::{self, Reflected};
 
 /// A source that the configuration names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// What errors call it: the path as it was written.
+    /// What errors call it: the path as it was written, or the upstream that was asked.
     pub name: String,
-    /// Where it is.
-    pub path: PathBuf,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a source holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A descriptor set, a .proto file, or a folder of .proto files.
+    Path(PathBuf),
+    /// What a server has told.
+    Reflected(Reflected),
+}
+
+impl Input {
+    /// A file or folder.
+    pub fn path(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        Self { name: name.into(), content: Content::Path(path.into()) }
+    }
+
+    /// What a server has told.
+    pub fn reflected(name: impl Into<String>, reflected: Reflected) -> Self {
+        Self { name: name.into(), content: Content::Reflected(reflected) }
+    }
 }
 
 /// What came of the sources.
@@ -70,11 +92,11 @@ pub fn load(inputs: &[Input]) -> Loaded {
     let mut protos = Vec::new();
     let mut roots = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
-        loaded.watch.push(input.path.clone());
         if let Err(kind) = read(index, input, &mut loaded, &mut sets, &mut protos, &mut roots) {
             loaded.errors.push(SourceError { input: Some(index), kind });
         }
     }
+    thin_out(inputs, &mut sets);
     let builtin = Builtin::new();
     if !protos.is_empty() {
         compile_protos(protos, roots, &builtin, &mut loaded, &mut sets);
@@ -121,25 +143,53 @@ fn read(
     roots: &mut Vec<PathBuf>,
 ) -> Result<(), SourceErrorKind> {
     let unreadable = |error: std::io::Error| SourceErrorKind::Unreadable(error.to_string());
-    let meta = std::fs::metadata(&input.path).map_err(unreadable)?;
+    let path = match &input.content {
+        Content::Path(path) => path,
+        Content::Reflected(reflected) => {
+            let bytes = reflected.set().to_vec();
+            sets.push(Set { input: Some(index), name: input.name.clone(), bytes });
+            return Ok(());
+        }
+    };
+    loaded.watch.push(path.clone());
+    let meta = std::fs::metadata(path).map_err(unreadable)?;
     if meta.is_dir() {
         let mut files = Vec::new();
-        find_protos(&input.path, 0, &mut loaded.watch, &mut files).map_err(unreadable)?;
+        find_protos(path, 0, &mut loaded.watch, &mut files).map_err(unreadable)?;
         if files.is_empty() {
             return Err(SourceErrorKind::NoProtoFiles);
         }
         files.sort();
-        roots.push(input.path.clone());
+        roots.push(path.clone());
         let in_root =
-            files.into_iter().map(|path| ProtoFile { input: index, path, root: Some(input.path.clone()) });
+            files.into_iter().map(|file| ProtoFile { input: index, path: file, root: Some(path.clone()) });
         protos.extend(in_root);
-    } else if input.path.extension().is_some_and(|extension| extension == "proto") {
-        protos.push(ProtoFile { input: index, path: input.path.clone(), root: None });
+    } else if path.extension().is_some_and(|extension| extension == "proto") {
+        protos.push(ProtoFile { input: index, path: path.clone(), root: None });
     } else {
-        let bytes = std::fs::read(&input.path).map_err(unreadable)?;
+        let bytes = std::fs::read(path).map_err(unreadable)?;
         sets.push(Set { input: Some(index), name: input.name.clone(), bytes });
     }
     Ok(())
+}
+
+/// Takes out of what servers have told the common files that other sources have as well; files of the operator count
+/// before those of servers.
+fn thin_out(inputs: &[Input], sets: &mut [Set]) {
+    let reflected = |set: &Set| {
+        let input = set.input.and_then(|index| inputs.get(index));
+        input.is_some_and(|input| matches!(input.content, Content::Reflected(_)))
+    };
+    for index in 0..sets.len() {
+        let Some(set) = sets.get(index).filter(|set| reflected(set)) else { continue };
+        let before =
+            sets.iter().enumerate().filter(|(at, other)| *at != index && (*at < index || !reflected(other)));
+        let before: Vec<&[u8]> = before.map(|(_, other)| other.bytes.as_slice()).collect();
+        let bytes = reflection::without_common(&set.bytes, &before);
+        if let Some(set) = sets.get_mut(index) {
+            set.bytes = bytes;
+        }
+    }
 }
 
 /// Deeper than any source tree; a loop of links ends here.

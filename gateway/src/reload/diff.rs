@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::config::GatewayConfig;
 use crate::route::RoutePlan;
@@ -21,6 +22,7 @@ impl Diff {
         let mut lines = Vec::new();
         compare(&mut lines, "route", &routes(old), &routes(new));
         compare(&mut lines, "upstream", &upstreams(old), &upstreams(new));
+        compare(&mut lines, "descriptors of", &reflected(old), &reflected(new));
         compare(&mut lines, "listener", &listeners(old), &listeners(new));
         compare(&mut lines, "setting", &settings(old), &settings(new));
         Self { lines }
@@ -75,6 +77,16 @@ fn fingerprint(plan: &RoutePlan) -> String {
 
 fn upstreams(config: &GatewayConfig) -> Things {
     config.upstreams.iter().map(|(name, spec)| (name.to_string(), format!("{spec:?}"))).collect()
+}
+
+fn reflected(config: &GatewayConfig) -> Things {
+    // Whatever they are, they differ when their bytes do.
+    let text = |reflected: &crate::descriptors::Reflected| {
+        let mut hasher = DefaultHasher::new();
+        reflected.set().hash(&mut hasher);
+        hasher.finish().to_string()
+    };
+    config.reflected.iter().map(|(name, reflected)| (name.to_string(), text(reflected))).collect()
 }
 
 fn listeners(config: &GatewayConfig) -> Things {

@@ -19,6 +19,8 @@ pub enum Trigger {
     Signal,
     /// `POST /reload` on the admin address.
     Admin,
+    /// An upstream that is a descriptor source tells something new.
+    Reflection,
 }
 
 impl fmt::Display for Trigger {
@@ -27,6 +29,7 @@ impl fmt::Display for Trigger {
             Self::File => "file",
             Self::Signal => "SIGHUP",
             Self::Admin => "POST /reload",
+            Self::Reflection => "reflection",
         })
     }
 }
@@ -40,8 +43,12 @@ pub struct Entry {
     pub trigger: Trigger,
     /// The version that went live; none when it was refused.
     pub version: Option<u64>,
-    /// What changed, or why it was refused, as `check` prints it.
+    /// What became of it, in a word.
+    pub outcome: &'static str,
+    /// What changed, or why it was refused or held back, as `check` prints it.
     pub text: String,
+    /// Warnings of what went live.
+    pub warnings: Vec<String>,
 }
 
 /// The last reloads, shared with the admin address.
@@ -53,19 +60,48 @@ struct State {
     entries: VecDeque<Entry>,
     applied: u64,
     rejected: u64,
+    held: u64,
+}
+
+/// How often each has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Went live.
+    pub applied: u64,
+    /// Were refused.
+    pub rejected: u64,
+    /// Were held back until an operator confirms them.
+    pub held: u64,
 }
 
 impl History {
     pub(super) fn record(&self, trigger: Trigger, outcome: &Outcome) -> Entry {
-        let (version, text) = match outcome {
-            Outcome::Applied { version, diff, .. } => (Some(*version), diff.to_string()),
-            Outcome::Rejected(rejection) => (None, rejection.to_string()),
+        let mut entry = Entry {
+            at: SystemTime::now(),
+            trigger,
+            version: None,
+            outcome: "rejected",
+            text: String::new(),
+            warnings: Vec::new(),
         };
-        let entry = Entry { at: SystemTime::now(), trigger, version, text };
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match version {
-            Some(_) => state.applied += 1,
-            None => state.rejected += 1,
+        match outcome {
+            Outcome::Applied { version, diff, diagnostics } => {
+                state.applied += 1;
+                entry.version = Some(*version);
+                entry.outcome = "applied";
+                entry.text = diff.to_string();
+                entry.warnings = diagnostics.lines();
+            }
+            Outcome::Held(diagnostics) => {
+                state.held += 1;
+                entry.outcome = "held";
+                entry.text = diagnostics.render(false);
+            }
+            Outcome::Rejected(rejection) => {
+                state.rejected += 1;
+                entry.text = rejection.to_string();
+            }
         }
         state.entries.truncate(KEPT - 1);
         state.entries.push_front(entry.clone());
@@ -78,9 +114,9 @@ impl History {
         state.entries.iter().cloned().collect()
     }
 
-    /// How many reloads went live, and how many were refused.
-    pub fn counts(&self) -> (u64, u64) {
+    /// How many reloads there were, by outcome.
+    pub fn counts(&self) -> Counts {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (state.applied, state.rejected)
+        Counts { applied: state.applied, rejected: state.rejected, held: state.held }
     }
 }

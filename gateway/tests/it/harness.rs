@@ -54,7 +54,8 @@ impl Files {
     pub(crate) async fn try_start(self) -> Result<Gateway, StartError> {
         let (access, _) = AccessLog::start(std::io::sink()).unwrap();
         let source = Source { path: self.0.path().join("routes.yaml"), environment: Arc::new(|_| None) };
-        let app = App::start(Options { source, workers: 2, level: Level::fixed(), access }).await?;
+        let refresh = std::time::Duration::from_millis(100);
+        let app = App::start(Options { source, workers: 2, level: Level::fixed(), access, refresh }).await?;
         let (stop, stopped) = oneshot::channel();
         let (address, admin) = (app.addresses()[0], app.admin());
         let running = tokio::spawn(app.run(async move { drop(stopped.await) }));

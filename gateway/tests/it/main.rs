@@ -6,6 +6,7 @@
 //! | `errors` | every refusal, in the shapes of the contract |
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
 //! | `policies` | who may call, how often, with which headers |
+//! | `reflection` | servers as the source of their own descriptors |
 //! | `reload` | the file edited while requests run |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -14,6 +15,7 @@ mod edge;
 mod errors;
 mod harness;
 mod policies;
+mod reflection;
 mod reload;
 
 use bytes::Bytes;

@@ -4,3 +4,4 @@
 pub mod backend;
 pub mod link;
 pub mod peer;
+pub mod reflection;

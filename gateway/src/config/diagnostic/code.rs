@@ -73,6 +73,8 @@ codes! {
     DescriptorsUnlinked = "descriptors-unlinked",
     /// Two sources define one name differently.
     DescriptorsConflict = "descriptors-conflict",
+    /// An upstream that is a descriptor source cannot be asked, or tells something else than before.
+    Reflection = "reflection",
     /// No descriptor source has this gRPC service.
     UnknownService = "unknown-service",
     /// The gRPC service has no such method.

@@ -1,16 +1,20 @@
 //! Descriptor sources: loaded, and their mistakes told where the file names them.
 
+mod reflected;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use transcode::{LoadError, LoadErrorKind, Schema};
 
-use crate::config::Context;
+use super::upstreams::Upstreams;
 use crate::config::diagnostic::{Code, Diagnostic, FileId, Place};
 use crate::config::files::File;
 use crate::config::raw::{At, RawDescriptor};
-use crate::descriptors::{self, Input, ProtoError, SourceError, SourceErrorKind};
+use crate::config::{Before, Context};
+use crate::descriptors::{self, Content, Input, ProtoError, Reflected, SourceError, SourceErrorKind};
 
 /// What the sources came to.
 #[derive(Debug, Default)]
@@ -19,16 +23,36 @@ pub(super) struct Descriptors {
     pub(super) schema: Option<Arc<Schema>>,
     /// Where compiled .proto files are, by the names that descriptors know them by.
     pub(super) proto_files: HashMap<String, PathBuf>,
+    /// What upstreams have told of themselves.
+    pub(super) reflected: IndexMap<Arc<str>, Reflected>,
+    /// The upstreams that are asked, whether they answer or not.
+    pub(super) asked: Vec<Arc<str>>,
 }
 
 /// Loads the sources of all files.
-pub(super) fn load(files: &[File], context: &mut Context) -> Descriptors {
+pub(super) fn load(
+    files: &[File],
+    upstreams: &Upstreams,
+    before: Option<&Before<'_>>,
+    context: &mut Context,
+) -> Descriptors {
     let mut inputs: Vec<Input> = Vec::new();
     let mut places: Vec<Place> = Vec::new();
+    let mut servers: Vec<&At<String>> = Vec::new();
     for file in files {
-        for RawDescriptor::Path(at) in &file.raw.descriptors {
-            let input = Input { name: at.value.clone(), path: file.path(&at.value) };
-            if let Some(first) = inputs.iter().position(|other| other.path == input.path) {
+        for source in &file.raw.descriptors {
+            let at = match source {
+                RawDescriptor::Path(at) => at,
+                RawDescriptor::Reflection(at) => {
+                    match servers.iter().find(|other| other.value == at.value) {
+                        Some(first) => context.push(named_again(at, Some(first.place))),
+                        None => servers.push(at),
+                    }
+                    continue;
+                }
+            };
+            let input = Input::path(at.value.clone(), file.path(&at.value));
+            if let Some(first) = inputs.iter().position(|other| other.content == input.content) {
                 context.push(named_again(at, places.get(first).copied()));
                 continue;
             }
@@ -36,8 +60,13 @@ pub(super) fn load(files: &[File], context: &mut Context) -> Descriptors {
             places.push(at.place);
         }
     }
-    if inputs.is_empty() && none(files, context) {
+    if inputs.is_empty() && servers.is_empty() && none(files, context) {
         return Descriptors::default();
+    }
+    let told = reflected::ask(&servers, upstreams, before, context);
+    for (name, reflected, place) in &told.answers {
+        inputs.push(Input::reflected(format!("reflection of {name}"), reflected.clone()));
+        places.push(*place);
     }
     let loaded = descriptors::load(&inputs);
     context.watch.extend(loaded.watch);
@@ -51,7 +80,12 @@ pub(super) fn load(files: &[File], context: &mut Context) -> Descriptors {
             None => diagnostic,
         });
     }
-    Descriptors { schema: loaded.schema, proto_files: loaded.proto_files }
+    Descriptors {
+        schema: loaded.schema.filter(|_| !told.is_broken),
+        proto_files: loaded.proto_files,
+        reflected: told.answers.into_iter().map(|(name, reflected, _)| (name, reflected)).collect(),
+        asked: told.asked,
+    }
 }
 
 /// The place of the other source of a conflict.
@@ -90,14 +124,21 @@ fn none(files: &[File], context: &mut Context) -> bool {
     true
 }
 
+/// A source as findings call it.
+fn source_name(input: &Input) -> String {
+    match &input.content {
+        Content::Path(path) => format!("`{}`", path.display()),
+        Content::Reflected(_) => format!("the {}", input.name),
+    }
+}
+
 fn finding(
     error: SourceError,
     input: Option<(&Input, Place)>,
     texts: &mut HashMap<PathBuf, FileId>,
     context: &mut Context,
 ) -> Diagnostic {
-    let name = input
-        .map_or_else(|| "the descriptors".to_owned(), |(input, _)| format!("`{}`", input.path.display()));
+    let name = input.map_or_else(|| "the descriptors".to_owned(), |(input, _)| source_name(input));
     let place = input.map(|(_, place)| place);
     let diagnostic = match error.kind {
         SourceErrorKind::Unreadable(text) => {

@@ -70,6 +70,8 @@ pub(in crate::config) struct RawListener {
 pub(in crate::config) enum RawDescriptor {
     /// A descriptor set, a .proto file, or a folder of .proto files.
     Path(At<String>),
+    /// The upstream that is asked.
+    Reflection(At<String>),
 }
 
 /// `json:`.
@@ -217,13 +219,21 @@ fn descriptor(node: &Node, reader: &mut Reader<'_>) -> Option<RawDescriptor> {
             .name(node, "the path of a descriptor set, a .proto file or a folder")
             .map(RawDescriptor::Path);
     }
-    for (key, _) in reader.entries(node, "a descriptor source")? {
+    let entries = reader.entries(node, "the path of a descriptor source, or `reflection: UPSTREAM`")?;
+    let told = Reader::has(&entries, "reflection", &["reflection"]);
+    let mut source = None;
+    for (key, value) in entries {
         match key.name.as_str() {
-            "reflection" => reader.not_supported(key),
+            "reflection" => {
+                source = reader.name(value, "the name of an upstream").map(RawDescriptor::Reflection);
+            }
             _ => reader.unknown_key(key, "a descriptor source", &["reflection"]),
         }
     }
-    None
+    if !told {
+        reader.missing(node.place, "a descriptor source", "reflection", "userService");
+    }
+    source
 }
 
 fn json(node: &Node, reader: &mut Reader<'_>) -> RawJson {

@@ -1,0 +1,97 @@
+//! A server that describes itself by gRPC server reflection, as tonic's does, and can change its mind.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tonic::codegen::Service;
+use tonic::service::Routes;
+use tonic_reflection::server::Builder;
+
+/// Which reflection services a server has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// `grpc.reflection.v1`
+    V1,
+    /// `grpc.reflection.v1alpha`, as older servers.
+    V1Alpha,
+    /// None: every call is UNIMPLEMENTED.
+    Neither,
+}
+
+/// A running server. Dropping it ends it, connections included.
+#[derive(Debug)]
+pub struct Reflecting {
+    address: SocketAddr,
+    version: Version,
+    routes: Arc<Mutex<Routes>>,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Reflecting {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Reflecting {
+    /// Starts on a free port, and describes what this descriptor set holds.
+    pub async fn start(version: Version, set: &[u8]) -> Self {
+        Self::start_on("127.0.0.1:0".parse().unwrap(), version, set).await
+    }
+
+    /// Starts on this address.
+    pub async fn start_on(address: SocketAddr, version: Version, set: &[u8]) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let routes = Arc::new(Mutex::new(routes(version, set)));
+        let serving = tokio::spawn(serve(listener, Arc::clone(&routes)));
+        Self { address, version, routes, serving }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on it describes this.
+    pub fn describe(&self, set: &[u8]) {
+        *self.routes.lock().unwrap() = routes(self.version, set);
+    }
+}
+
+fn routes(version: Version, set: &[u8]) -> Routes {
+    let set = prost_types::FileDescriptorSet::decode(set).unwrap();
+    let builder = Builder::configure().register_file_descriptor_set(set);
+    match version {
+        Version::V1 => Routes::new(builder.build_v1().unwrap()),
+        Version::V1Alpha => Routes::new(builder.build_v1alpha().unwrap()),
+        Version::Neither => Routes::default(),
+    }
+}
+
+async fn serve(listener: TcpListener, routes: Arc<Mutex<Routes>>) {
+    // Aborting this task drops the set, which ends the connections.
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let routes = Arc::clone(&routes);
+        connections.spawn(async move {
+            let answer = service_fn(move |request| {
+                let mut current = routes.lock().unwrap().clone();
+                async move { current.call(request).await }
+            });
+            // A client that hangs up is part of it.
+            drop(
+                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), answer)
+                    .await,
+            );
+        });
+    }
+}

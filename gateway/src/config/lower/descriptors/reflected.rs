@@ -1,0 +1,153 @@
+//! Sources that are servers: asked while the configuration is loaded, and weighed against what they said before.
+//!
+//! A server that cannot be asked refuses a configuration only when nothing is known of it. What is known serves on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use transcode::Schema;
+
+use crate::config::diagnostic::{Code, Diagnostic, Place};
+use crate::config::lower::upstreams::Upstreams;
+use crate::config::raw::At;
+use crate::config::{Before, Context};
+use crate::descriptors::changes::{self, Change};
+use crate::descriptors::{Question, ReflectError, Reflected, reflect_all};
+
+/// How long a server has that nothing is known of yet.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it has when what it said before could serve on.
+const SHORT_PATIENCE: Duration = Duration::from_secs(2);
+/// Changes that a finding lists; more are counted.
+const SHOWN: usize = 10;
+
+/// What the servers said.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// What is used of each, with the place that names it.
+    pub(super) answers: Vec<(Arc<str>, Reflected, Place)>,
+    /// The upstreams that were asked, or should have been.
+    pub(super) asked: Vec<Arc<str>>,
+    /// Whether one has said nothing that can be used.
+    pub(super) is_broken: bool,
+}
+
+/// Asks the upstreams of these names.
+pub(super) fn ask(
+    servers: &[&At<String>],
+    upstreams: &Upstreams,
+    before: Option<&Before<'_>>,
+    context: &mut Context,
+) -> Told {
+    let mut told = Told::default();
+    let mut questions = Vec::new();
+    let mut places = Vec::new();
+    for at in servers {
+        let name = upstreams.resolve(at, context);
+        told.asked.extend(name.clone());
+        let spec = name.and_then(|name| Some((upstreams.specs.get(&name)?.clone(), name)));
+        let Some((spec, upstream)) = spec else {
+            // What is wrong with the upstream has been told.
+            told.is_broken = true;
+            continue;
+        };
+        let known = before.is_some_and(|before| before.config.reflected.contains_key(&upstream));
+        questions.push(Question { upstream, spec, patience: if known { SHORT_PATIENCE } else { PATIENCE } });
+        places.push(at.place);
+    }
+    let answers = reflect_all(&questions);
+    for ((question, place), answer) in questions.into_iter().zip(places).zip(answers) {
+        let known = before.and_then(|before| before.config.reflected.get(&question.upstream));
+        let ordered = before.is_none_or(|before| before.ordered);
+        match weigh(&question.upstream, answer, known, ordered) {
+            Ok((reflected, finding)) => {
+                told.answers.push((question.upstream, reflected, place));
+                context
+                    .found
+                    .extend(finding.map(|finding| finding.at(place, "the descriptors of before stay")));
+            }
+            Err(error) => {
+                told.is_broken = true;
+                context.push(cannot_ask(&question.upstream, &error).at(place, "asked here"));
+            }
+        }
+    }
+    told
+}
+
+/// What is to be used of a server, and what to say about it; an error when there is nothing.
+fn weigh(
+    name: &str,
+    answer: Result<Reflected, ReflectError>,
+    known: Option<&Reflected>,
+    ordered: bool,
+) -> Result<(Reflected, Option<Diagnostic>), ReflectError> {
+    let Some(known) = known else {
+        return Ok((answer?, None));
+    };
+    let fresh = match answer {
+        Ok(fresh) => fresh,
+        Err(error) => return Ok((known.clone(), Some(kept(name, &error)))),
+    };
+    if ordered || fresh == *known {
+        return Ok((fresh, None));
+    }
+    let finding = match between(known, &fresh) {
+        Ok(changes) => {
+            let breaking: Vec<Change> = changes.into_iter().filter(Change::is_breaking).collect();
+            if breaking.is_empty() {
+                return Ok((fresh, None));
+            }
+            held_back(name, &breaking)
+        }
+        Err(text) => unusable(name, &text),
+    };
+    Ok((known.clone(), Some(finding)))
+}
+
+/// What is different, or why the new ones cannot be used.
+fn between(old: &Reflected, new: &Reflected) -> Result<Vec<Change>, String> {
+    let schema = |reflected: &Reflected| {
+        let input = crate::descriptors::Input::reflected("", reflected.clone());
+        let mut loaded = crate::descriptors::load(&[input]);
+        let error = loaded.errors.pop().map(|error| error.kind.to_string());
+        loaded.schema.ok_or_else(|| error.unwrap_or_default())
+    };
+    let new: Arc<Schema> = schema(new)?;
+    // One that needs the other sources cannot be compared by itself: those decide when all are linked.
+    let Ok(old) = schema(old) else { return Ok(Vec::new()) };
+    Ok(changes::between(old.pool(), new.pool()))
+}
+
+fn cannot_ask(name: &str, error: &ReflectError) -> Diagnostic {
+    let help = match error {
+        ReflectError::NotServed => {
+            "switch server reflection on there, or name a descriptor set (`gateway descriptors` makes one)"
+        }
+        ReflectError::Unreachable(_) | ReflectError::Late(_) => {
+            "start the server first, or mend the address of the upstream; a descriptor set needs no server"
+        }
+        _ => "look at the log of the server; a descriptor set needs no server",
+    };
+    Diagnostic::error(Code::Reflection, format!("cannot ask `{name}` for its descriptors: {error}"))
+        .with_help(help)
+}
+
+fn kept(name: &str, error: &ReflectError) -> Diagnostic {
+    Diagnostic::warning(Code::Reflection, format!("cannot ask `{name}` for its descriptors: {error}"))
+}
+
+fn unusable(name: &str, text: &str) -> Diagnostic {
+    Diagnostic::warning(Code::Reflection, format!("the new descriptors of `{name}` cannot be used: {text}"))
+}
+
+fn held_back(name: &str, breaking: &[Change]) -> Diagnostic {
+    let message = format!("`{name}` has changed in ways that break clients");
+    let shown = breaking.iter().take(SHOWN);
+    let mut diagnostic = Diagnostic::warning(Code::Reflection, message);
+    diagnostic.notes.extend(shown.map(ToString::to_string));
+    if let Some(more) = breaking.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        diagnostic.notes.push(format!("and {more} more"));
+    }
+    diagnostic.with_help("SIGHUP or `POST /reload` on the admin address takes the change")
+}
