@@ -118,8 +118,14 @@ fn start_upstreams(
         .map(|(name, upstream)| (name.as_ref(), upstream))
         .collect();
     let start = |(name, spec): (&Arc<str>, &::upstream::UpstreamSpec)| {
-        if let Some(same) = running.get(name.as_ref()).filter(|running| running.spec() == spec) {
-            return Ok((Arc::clone(name), Arc::clone(same)));
+        if let Some(running) = running.get(name.as_ref()) {
+            if running.spec() == spec {
+                return Ok((Arc::clone(name), Arc::clone(running)));
+            }
+            // Another deadline is no reason to dial anew.
+            if let Some(upstream) = running.with_spec(spec) {
+                return Ok((Arc::clone(name), upstream));
+            }
         }
         match Upstream::start(name, spec.clone(), workers) {
             Ok(upstream) => Ok((Arc::clone(name), upstream)),

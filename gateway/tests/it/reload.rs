@@ -95,6 +95,46 @@ async fn what_did_not_change_lives_on() {
 }
 
 #[tokio::test]
+async fn new_rules_for_an_upstream_keep_its_connections() {
+    let backend = library().start().await;
+    let start = yaml(&backend, &["/a"]);
+    let gateway = routes(&start).file("library.binpb", backend.descriptors()).start().await;
+    // Enough calls that both workers have connected.
+    let call = async || {
+        for _ in 0..20 {
+            assert_eq!(gateway.get("/a/1").await.status, StatusCode::OK);
+        }
+    };
+    call().await;
+    let connections = backend.connections();
+    for rules in [
+        "timeout: 1234ms",
+        "balance: least_request",
+        "retry: {attempts: 5, on: [ABORTED]}",
+        "circuit_breaker: {max_requests: 7}",
+    ] {
+        let new = start.replace(&backend.address().to_string(), &format!("{}, {rules}", backend.address()));
+        gateway.save("routes.yaml", new);
+        let (status, text) = gateway.reload().await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        call().await;
+        assert_eq!(backend.connections(), connections, "{rules}");
+        if rules.starts_with("timeout") {
+            assert_eq!(page(&gateway, "/routes").await[0]["timeout_ms"], 1234);
+        }
+    }
+    let requests = page(&gateway, "/upstreams").await[0]["requests"].clone();
+    assert_eq!(requests, 100, "and its counters go on");
+    // Other connections are another matter.
+    let new =
+        start.replace(&backend.address().to_string(), &format!("{}, keepalive: false", backend.address()));
+    gateway.save("routes.yaml", new);
+    assert_eq!(gateway.reload().await.0, StatusCode::OK);
+    call().await;
+    assert!(backend.connections() > connections);
+}
+
+#[tokio::test]
 async fn listeners_come_and_go_without_the_others_noticing() {
     let backend = library().start().await;
     let start = yaml(&backend, &["/a"]);

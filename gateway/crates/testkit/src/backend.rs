@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -108,6 +109,7 @@ pub struct Backend {
     address: SocketAddr,
     descriptors: Vec<u8>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<AtomicUsize>,
     serving: JoinHandle<()>,
 }
 
@@ -156,6 +158,11 @@ impl Backend {
         &self.descriptors
     }
 
+    /// How many connections it has accepted so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
     /// Takes the calls that came since this was last asked.
     pub fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
@@ -187,8 +194,9 @@ impl BackendBuilder {
         let address = listener.local_addr().unwrap();
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let service = Arc::new(Service { pool: self.pool, methods: self.methods, seen: Arc::clone(&seen) });
-        let serving = tokio::spawn(serve(listener, service));
-        Backend { address, descriptors: self.descriptors, seen, serving }
+        let connections = Arc::<AtomicUsize>::default();
+        let serving = tokio::spawn(serve(listener, service, Arc::clone(&connections)));
+        Backend { address, descriptors: self.descriptors, seen, connections, serving }
     }
 }
 
@@ -198,11 +206,12 @@ struct Service {
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
-async fn serve(listener: TcpListener, service: Arc<Service>) {
+async fn serve(listener: TcpListener, service: Arc<Service>, accepted: Arc<AtomicUsize>) {
     // Aborting this task drops the set, which ends the connections.
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        accepted.fetch_add(1, Ordering::SeqCst);
         stream.set_nodelay(true).unwrap();
         let service = Arc::clone(&service);
         connections.spawn(async move {

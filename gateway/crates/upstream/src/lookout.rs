@@ -16,10 +16,10 @@ use crate::condition::Report;
 use crate::connection::{self, End};
 use crate::dial::Io;
 use crate::endpoint::Endpoint;
+use crate::group::Group;
 use crate::health;
 use crate::reach::Sight;
 use crate::spec::HealthCheckSpec;
-use crate::upstream::Upstream;
 
 /// How long calls wait for an endpoint that is being dialled before they count it as unreachable.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(750);
@@ -29,10 +29,10 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(100), max: Durati
 const SHORT_LIFE: Duration = Duration::from_secs(1);
 
 /// Watches until the upstream is gone or the task is dropped.
-pub(crate) async fn watch(endpoint: Arc<Endpoint>, upstream: Weak<Upstream>) {
+pub(crate) async fn watch(endpoint: Arc<Endpoint>, group: Weak<Group>) {
     let mut failures = 0u32;
     loop {
-        let report = |sight, error| report(&endpoint, &upstream, sight, error);
+        let report = |sight, error| report(&endpoint, &group, sight, error);
         let attempt = reach_out(&endpoint);
         tokio::pin!(attempt);
         let reached = tokio::select! {
@@ -45,12 +45,12 @@ pub(crate) async fn watch(endpoint: Arc<Endpoint>, upstream: Weak<Upstream>) {
         };
         let error = match reached {
             Ok(standing) => {
-                if let Some(spec) = health_check(&upstream) {
+                if let Some(spec) = health_check(&group) {
                     endpoint.heard(Report::Reconnected, &spec);
                 }
                 report(Sight::Connected, None);
                 let since = Instant::now();
-                let end = standing.stay(&endpoint, &upstream).await;
+                let end = standing.stay(&endpoint, &group).await;
                 if end == End::TooManyPings {
                     endpoint.slow_keepalive();
                 }
@@ -69,12 +69,12 @@ pub(crate) async fn watch(endpoint: Arc<Endpoint>, upstream: Weak<Upstream>) {
     }
 }
 
-fn report(endpoint: &Endpoint, upstream: &Weak<Upstream>, sight: Sight, error: Option<Arc<str>>) {
+fn report(endpoint: &Endpoint, group: &Weak<Group>, sight: Sight, error: Option<Arc<str>>) {
     if !endpoint.saw(sight, error.clone(), Instant::now()) {
         return;
     }
-    let Some(upstream) = upstream.upgrade() else { return };
-    let (name, endpoint) = (upstream.name(), &endpoint.name);
+    let Some(group) = group.upgrade() else { return };
+    let (name, endpoint) = (group.name(), &endpoint.name);
     match sight {
         Sight::Connected => tracing::info!(upstream = name, %endpoint, "endpoint reachable"),
         Sight::Lost => tracing::info!(upstream = name, %endpoint, "connection to endpoint lost"),
@@ -83,7 +83,7 @@ fn report(endpoint: &Endpoint, upstream: &Weak<Upstream>, sight: Sight, error: O
             tracing::warn!(upstream = name, %endpoint, error, "endpoint unreachable");
         }
     }
-    upstream.refresh();
+    group.refresh();
 }
 
 /// A connection on which the peer has spoken.
@@ -109,13 +109,13 @@ async fn reach_out(endpoint: &Endpoint) -> Result<Standing, Arc<str>> {
 
 impl Standing {
     /// Until the connection ends; asks for the endpoint's health meanwhile.
-    async fn stay(self, endpoint: &Endpoint, upstream: &Weak<Upstream>) -> End {
+    async fn stay(self, endpoint: &Endpoint, group: &Weak<Group>) -> End {
         let Self { handle, connection, pings } = self;
         let drive = connection::drive(connection, pings, endpoint.keepalive(), || true);
-        let spec = health_check(upstream);
+        let spec = health_check(group);
         let attend = async {
             if let Some(spec) = &spec {
-                let report = |report| hear(endpoint, upstream, report, spec);
+                let report = |report| hear(endpoint, group, report, spec);
                 health::attend(handle.clone(), endpoint, spec, report).await;
             }
             std::future::pending().await
@@ -136,16 +136,16 @@ impl Standing {
     }
 }
 
-fn health_check(upstream: &Weak<Upstream>) -> Option<HealthCheckSpec> {
-    upstream.upgrade().and_then(|upstream| upstream.spec().health_check.clone())
+fn health_check(group: &Weak<Group>) -> Option<HealthCheckSpec> {
+    group.upgrade().and_then(|group| group.spec().health_check.clone())
 }
 
-fn hear(endpoint: &Endpoint, upstream: &Weak<Upstream>, report: Report, spec: &HealthCheckSpec) {
+fn hear(endpoint: &Endpoint, group: &Weak<Group>, report: Report, spec: &HealthCheckSpec) {
     if !endpoint.heard(report, spec) {
         return;
     }
-    let Some(upstream) = upstream.upgrade() else { return };
-    let (name, endpoint) = (upstream.name(), &endpoint.name);
+    let Some(group) = group.upgrade() else { return };
+    let (name, endpoint) = (group.name(), &endpoint.name);
     match report {
         Report::NotServing => {
             tracing::warn!(upstream = name, %endpoint, "endpoint says that it is not serving")
@@ -155,5 +155,5 @@ fn hear(endpoint: &Endpoint, upstream: &Weak<Upstream>, report: Report, spec: &H
             tracing::info!(upstream = name, %endpoint, "endpoint serving");
         }
     }
-    upstream.refresh();
+    group.refresh();
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Weak;
 use std::time::Duration;
 
+use crate::group::Group;
 use crate::lookout::PATIENCE;
-use crate::upstream::Upstream;
 
 /// Between two look-ups. The system's resolver tells no TTL; 5 s is what Cloud Map and headless services are made for.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Keeps the endpoints of one name up to date until the upstream is gone.
-pub(crate) async fn follow(upstream: Weak<Upstream>, source: usize, host: String, port: u16) {
+pub(crate) async fn follow(group: Weak<Group>, source: usize, host: String, port: u16) {
     let mut known = false;
     let mut last_error = None;
     loop {
@@ -25,31 +25,31 @@ pub(crate) async fn follow(upstream: Weak<Upstream>, source: usize, host: String
             result = &mut lookup => result,
             () = tokio::time::sleep(PATIENCE), if !known => {
                 // Calls do not wait for a slow name server; the endpoints are used when they come.
-                let Some(upstream) = upstream.upgrade() else { return };
-                upstream.unresolved(source);
-                drop(upstream);
+                let Some(group) = group.upgrade() else { return };
+                group.unresolved(source);
+                drop(group);
                 lookup.await
             }
         };
-        let Some(upstream) = upstream.upgrade() else { return };
+        let Some(group) = group.upgrade() else { return };
         match result.map(|found| found.collect::<BTreeSet<SocketAddr>>()) {
             Ok(found) if !found.is_empty() => {
                 known = true;
                 last_error = None;
-                upstream.resolved(source, &found);
+                group.resolved(source, &found);
             }
             outcome => {
                 let error = outcome.map_or_else(|error| error.to_string(), |_| "no addresses".to_owned());
                 if last_error.as_ref() != Some(&error) {
-                    tracing::warn!(upstream = upstream.name(), host, error, "name does not resolve");
+                    tracing::warn!(upstream = group.name(), host, error, "name does not resolve");
                 }
                 last_error = Some(error);
                 if !known {
-                    upstream.unresolved(source);
+                    group.unresolved(source);
                 }
             }
         }
-        drop(upstream);
+        drop(group);
         tokio::time::sleep(if known { INTERVAL } else { RETRY }).await;
     }
 }

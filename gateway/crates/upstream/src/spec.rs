@@ -1,6 +1,7 @@
 //! What an operator declares about an upstream, as plain data; [`UpstreamSpec::new`] holds the safe defaults.
 //!
-//! Two specs that are equal describe the same running upstream: a reload adopts the one that runs.
+//! Two specs that are equal describe the same running upstream, which a reload adopts; two that differ only in how calls
+//! are made share their endpoints and connections.
 
 use std::fmt;
 use std::sync::Arc;
@@ -49,6 +50,29 @@ impl UpstreamSpec {
             health_check: Some(HealthCheckSpec::default()),
             keepalive: Some(KeepaliveSpec::default()),
         }
+    }
+
+    /// Whether both have the same endpoints and dial, watch and eject them alike. Then a change needs no new connection.
+    pub(crate) fn has_the_endpoints_of(&self, other: &Self) -> bool {
+        // Named one by one, so that a new field has to be put on one of the sides.
+        let Self {
+            addresses,
+            tls,
+            connect_timeout,
+            outlier_detection,
+            health_check,
+            keepalive,
+            balance: _,
+            timeout: _,
+            retry: _,
+            circuit_breaker: _,
+        } = self;
+        *addresses == other.addresses
+            && *tls == other.tls
+            && *connect_timeout == other.connect_timeout
+            && *outlier_detection == other.outlier_detection
+            && *health_check == other.health_check
+            && *keepalive == other.keepalive
     }
 }
 

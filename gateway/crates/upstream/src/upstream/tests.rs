@@ -40,7 +40,7 @@ async fn endpoints_follow_their_name_and_calls_end_where_they_began() {
     let spec = UpstreamSpec::new(vec![Address::parse("no-such-host.invalid:1").unwrap()]);
     let upstream = Upstream::start("test", spec, 1).unwrap();
 
-    upstream.resolved(0, &answer(&[&old]));
+    upstream.group.resolved(0, &answer(&[&old]));
     reachable(&upstream, 1).await;
     let running = {
         let upstream = Arc::clone(&upstream);
@@ -50,9 +50,9 @@ async fn endpoints_follow_their_name_and_calls_end_where_they_began() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
-    upstream.resolved(0, &answer(&[&old, &new]));
+    upstream.group.resolved(0, &answer(&[&old, &new]));
     reachable(&upstream, 2).await;
-    upstream.resolved(0, &answer(&[&new]));
+    upstream.group.resolved(0, &answer(&[&new]));
     reachable(&upstream, 1).await;
     for _ in 0..4 {
         assert_eq!(upstream.unary(call()).await.unwrap().message, "new");
@@ -62,7 +62,7 @@ async fn endpoints_follow_their_name_and_calls_end_where_they_began() {
     assert_eq!(old.calls(), 1);
 
     // Nothing found later is no reason to forget what was.
-    upstream.unresolved(0);
+    upstream.group.unresolved(0);
     assert_eq!(upstream.unary(call()).await.unwrap().message, "new");
 }
 
@@ -70,7 +70,7 @@ async fn endpoints_follow_their_name_and_calls_end_where_they_began() {
 async fn a_name_that_was_never_found_is_said_to_be_unresolved() {
     let spec = UpstreamSpec::new(vec![Address::parse("no-such-host.invalid:1").unwrap()]);
     let upstream = Upstream::start("test", spec, 1).unwrap();
-    upstream.unresolved(0);
+    upstream.group.unresolved(0);
     let error = upstream.unary(call()).await.unwrap_err();
     assert_eq!(error, CallError::NoEndpoint(NoEndpoint::Unresolved));
 }
