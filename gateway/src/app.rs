@@ -6,12 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
 use crate::admin::Admin;
 use crate::config::diagnostic::Diagnostics;
-use crate::edge::{BindError, ConnectionSettings, Listener, Workers};
+use crate::edge::{BindError, Listener, Terms, TlsError, Workers};
 use crate::reload::{History, Inbox, Parts, Refresher, Reloader, Requests, Source, Watcher};
 use crate::snapshot::{BuildError, Current, Dispatch, Snapshot};
 use crate::telemetry::access::AccessLog;
@@ -51,6 +50,9 @@ pub enum StartError {
     /// A listener can't be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A listener's certificates can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system gives no thread or event queue.
     #[error("cannot start the workers: {0}")]
     Workers(#[from] std::io::Error),
@@ -92,10 +94,10 @@ impl App {
 
         let mut listeners = Vec::new();
         for spec in &config.listeners {
-            listeners.push((spec.address, Listener::bind(spec.address)?));
+            let terms = Terms::new(spec, &config.limits, &config.trusted_proxies, None)?;
+            listeners.push((spec.address, Listener::bind(spec.address, terms)?));
         }
         let addresses = listeners.iter().map(|(_, listener)| listener.address()).collect();
-        let settings = Arc::new(ArcSwap::from_pointee(ConnectionSettings::from(&config.limits)));
         let current = Arc::new(Current::new(Snapshot::build(Arc::clone(&config), None, count.max(1))?));
         let dispatch = Arc::new(Dispatch::new(Arc::clone(&current), access));
         let workers = Arc::new(Workers::start(count, &dispatch)?);
@@ -120,13 +122,12 @@ impl App {
             )?),
         };
         for (_, listener) in &mut listeners {
-            listener.accept(&workers, &settings);
+            listener.accept(&workers);
         }
         let parts = Parts {
             source,
             current: Arc::clone(&current),
             workers: Arc::clone(&workers),
-            settings,
             listeners,
             watcher,
             refresher: Refresher::new(refresh),
@@ -178,15 +179,13 @@ impl App {
     }
 
     /// Readiness turns first, then no new connections, and those that are open end after what runs on them.
-    async fn finish(self) {
+    async fn finish(mut self) {
         if let Some(admin) = &self.admin {
             admin.set_draining();
         }
         let patience = self.current.pin().config.drain;
         tracing::info!(connections = self.workers.connections(), ?patience, "draining");
-        for listener in self.reloader.listeners() {
-            listener.drain();
-        }
+        self.reloader.drain().await;
         let end = Instant::now() + patience;
         while self.workers.connections() > 0 && Instant::now() < end {
             tokio::time::sleep(DRAIN_STEP).await;

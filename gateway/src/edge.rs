@@ -1,4 +1,4 @@
-//! The client side: listeners and their connections, HTTP/1.1 and HTTP/2, limits and drain.
+//! The client side: listeners and their connections, TLS, HTTP/1.1 and HTTP/2, limits and drain.
 //!
 //! It hands each request to a [`Handler`] and knows no routes. A listener accepts on the control runtime and gives
 //! the connection to the worker that has the fewest, so that a handful of connections never leaves a worker idle.
@@ -6,34 +6,55 @@
 mod activity;
 mod body;
 mod connection;
+mod forwarded;
+mod framing;
 mod io;
 mod listener;
+mod load;
+mod proxy_protocol;
+mod refusal;
+mod screened;
 mod sniff;
 mod spec;
+mod terms;
+mod tls;
+mod transport;
+mod trusted;
 mod worker;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 pub use body::Body;
+pub use framing::Fault;
 pub use listener::{BindError, Listener, bind};
-pub use spec::{LimitsSpec, ListenerSpec, ListenerTls};
-pub use worker::{Admission, ConnectionSettings, Workers};
+pub use load::{Charge, Load};
+pub use spec::{CertificatePem, LimitsSpec, ListenerSpec, ListenerTls};
+pub use terms::Terms;
+pub use tls::TlsError;
+pub use trusted::{Network, NotANetwork, TrustedProxies};
+pub use worker::{Admission, Workers};
 
 /// What is known about the connection that a request came on.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// The address of the client's end of the connection.
+    /// The address of the client: of the other end of the connection, or what trusted proxies say. Without a port where
+    /// they name none.
     pub address: SocketAddr,
     /// The worker that serves the connection; upstream connections are its own as well.
     pub worker: usize,
-    /// Whether the connection came through TLS: what `x-forwarded-proto` says.
+    /// Whether the client came through TLS: what `x-forwarded-proto` says.
     pub tls: bool,
-    /// The address without its port, as `x-forwarded-for` says it. Written once, not for every request.
+    /// What `x-forwarded-for` says to the service: for most connections the address without its port, written once.
     pub forwarded_for: HeaderValue,
+    /// What a trusted proxy says that its client called this host.
+    pub forwarded_host: Option<HeaderValue>,
+    /// What the gateway holds in all.
+    pub load: Arc<Load>,
 }
 
 impl Peer {
@@ -45,12 +66,18 @@ impl Peer {
             HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         // One of as many as there are clients: see `request_id::of`.
         forwarded_for.set_sensitive(true);
-        Self { address, worker, tls, forwarded_for }
+        Self { address, worker, tls, forwarded_for, forwarded_host: None, load: Arc::default() }
     }
 }
 
+/// Answers what is no request.
+pub trait Refuse: Send + Sync + 'static {
+    /// The answer to something that could not be read as a request.
+    fn refuse(&self, fault: Fault) -> Response<Body>;
+}
+
 /// Answers requests. One for all connections; it must be cheap to share.
-pub trait Handler: Send + Sync + 'static {
+pub trait Handler: Refuse {
     /// Answers one request. Dropping the future cancels it: the client has gone.
     fn handle(&self, request: Request<Incoming>, peer: &Peer) -> impl Future<Output = Response<Body>> + Send;
 }

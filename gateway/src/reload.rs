@@ -7,16 +7,15 @@ mod history;
 mod refresh;
 mod watch;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::diagnostic::Diagnostics;
 use crate::config::{self, Before, GatewayConfig};
-use crate::edge::{BindError, ConnectionSettings, Listener, Workers};
-
+use crate::edge::{BindError, Listener, ListenerSpec, Terms, TlsError, Workers};
 use crate::snapshot::{BuildError, Current, Snapshot};
 use crate::telemetry::logging::Level;
 
@@ -59,6 +58,8 @@ pub enum Rejection {
     Build(BuildError),
     /// A new listener can't be bound.
     Bind(BindError),
+    /// A listener's certificates can't be used.
+    Tls(TlsError),
 }
 
 impl std::fmt::Display for Rejection {
@@ -67,6 +68,7 @@ impl std::fmt::Display for Rejection {
             Self::Invalid(diagnostics) => write!(f, "{}", diagnostics.render(false)),
             Self::Build(error) => error.fmt(f),
             Self::Bind(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
         }
     }
 }
@@ -95,8 +97,7 @@ pub struct Reloader {
     source: Source,
     current: Arc<Current>,
     workers: Arc<Workers>,
-    settings: Arc<ArcSwap<ConnectionSettings>>,
-    listeners: Vec<(std::net::SocketAddr, Listener)>,
+    listeners: Vec<(SocketAddr, Listener)>,
     watcher: Watcher,
     refresher: Refresher,
     level: Level,
@@ -140,10 +141,8 @@ pub struct Parts {
     pub current: Arc<Current>,
     /// Who serves the connections of new listeners.
     pub workers: Arc<Workers>,
-    /// What new connections are held to.
-    pub settings: Arc<ArcSwap<ConnectionSettings>>,
     /// The bound listeners, by their configured addresses.
-    pub listeners: Vec<(std::net::SocketAddr, Listener)>,
+    pub listeners: Vec<(SocketAddr, Listener)>,
     /// Watches the files that the running configuration was read from.
     pub watcher: Watcher,
     /// Asks the upstreams that are descriptor sources whether they have changed.
@@ -157,9 +156,8 @@ pub struct Parts {
 impl Reloader {
     /// Takes charge of these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { source, current, workers, settings, listeners, watcher, refresher, level, history } =
-            parts;
-        Self { source, current, workers, settings, listeners, watcher, refresher, level, history }
+        let Parts { source, current, workers, listeners, watcher, refresher, level, history } = parts;
+        Self { source, current, workers, listeners, watcher, refresher, level, history }
     }
 
     /// A way to ask it for reloads, and what it has to listen to.
@@ -188,9 +186,14 @@ impl Reloader {
         }
     }
 
-    /// The listeners, to be drained.
-    pub fn listeners(&self) -> impl Iterator<Item = &Listener> {
-        self.listeners.iter().map(|(_, listener)| listener)
+    /// Has all listeners accept no more, and their connections finish. Returns when the last socket is closed.
+    pub async fn drain(&mut self) {
+        for (_, listener) in &self.listeners {
+            listener.drain();
+        }
+        for (_, listener) in &mut self.listeners {
+            listener.closed().await;
+        }
     }
 
     async fn reload(&mut self, trigger: Trigger) -> Entry {
@@ -242,35 +245,63 @@ impl Reloader {
         let running = self.current.pin();
         let snapshot = Snapshot::build(Arc::clone(&config), Some(&running), self.workers.count())
             .map_err(Rejection::Build)?;
-        let fresh = self.bind_new(&config).map_err(Rejection::Bind)?;
+        let listeners = self.open(&config)?;
         let version = snapshot.version;
         let diff = Diff::between(&running.config, &config);
 
         self.current.swap(snapshot);
-        self.settings.store(Arc::new(ConnectionSettings::from(&config.limits)));
-        self.replace_listeners(&config, fresh);
+        self.listen(listeners);
         if let Err(error) = self.level.set(config.log.level.as_str()) {
             tracing::warn!(%error, "log level unchanged");
         }
         Ok((version, diff))
     }
 
-    fn bind_new(&self, config: &GatewayConfig) -> Result<Vec<(std::net::SocketAddr, Listener)>, BindError> {
-        let is_new =
-            |address: &std::net::SocketAddr| !self.listeners.iter().any(|(bound, _)| bound == address);
-        let addresses = config.listeners.iter().map(|listener| listener.address);
-        addresses.filter(is_new).map(|address| Ok((address, Listener::bind(address)?))).collect()
+    /// Makes the terms of every listener, and binds those that are new.
+    fn open(&self, config: &GatewayConfig) -> Result<Vec<(SocketAddr, Opened)>, Rejection> {
+        let open = |spec: &ListenerSpec| {
+            let bound = self.listeners.iter().find(|(address, _)| *address == spec.address);
+            let previous = bound.map(|(_, listener)| listener.terms());
+            let terms = Terms::new(spec, &config.limits, &config.trusted_proxies, previous.as_deref());
+            let terms = terms.map_err(Rejection::Tls)?;
+            if bound.is_some() {
+                return Ok((spec.address, Opened::Running(terms)));
+            }
+            let listener = Listener::bind(spec.address, terms).map_err(Rejection::Bind)?;
+            Ok((spec.address, Opened::Fresh(listener)))
+        };
+        config.listeners.iter().map(open).collect()
     }
 
-    fn replace_listeners(&mut self, config: &GatewayConfig, fresh: Vec<(std::net::SocketAddr, Listener)>) {
-        // Those no longer named are dropped, which drains them.
-        self.listeners
-            .retain(|(address, _)| config.listeners.iter().any(|listener| listener.address == *address));
-        for (address, mut listener) in fresh {
-            listener.accept(&self.workers, &self.settings);
-            self.listeners.push((address, listener));
+    /// Puts the new listeners and terms live.
+    fn listen(&mut self, opened: Vec<(SocketAddr, Opened)>) {
+        let mut before = std::mem::take(&mut self.listeners);
+        for (address, opened) in opened {
+            match opened {
+                Opened::Running(terms) => {
+                    let running = before.iter().position(|(bound, _)| *bound == address);
+                    if let Some(running) = running.map(|index| before.swap_remove(index)) {
+                        running.1.set_terms(terms);
+                        self.listeners.push(running);
+                    }
+                }
+                Opened::Fresh(mut listener) => {
+                    listener.accept(&self.workers);
+                    self.listeners.push((address, listener));
+                }
+            }
         }
+        // Those no longer named are dropped, which drains them.
+        drop(before);
     }
+}
+
+/// A listener of a new configuration.
+enum Opened {
+    /// It is there already; these are its new terms.
+    Running(Terms),
+    /// It is bound, and does not accept yet.
+    Fresh(Listener),
 }
 
 fn report(trigger: Trigger, outcome: &Outcome) {

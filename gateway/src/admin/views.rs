@@ -210,8 +210,10 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
     out.value("gateway_reloads_total", "outcome=\"held\"", reloads.held);
     out.family("gateway_connections", "gauge", "Client connections open now.");
     out.value("gateway_connections", "", state.workers.connections());
+    out.family("gateway_buffered_bytes", "gauge", "Bytes of request and response bodies held now.");
+    out.value("gateway_buffered_bytes", "", state.workers.load().buffered());
     out.family("gateway_requests_in_flight", "gauge", "Requests in flight now.");
-    out.value("gateway_requests_in_flight", "", state.dispatch.in_flight());
+    out.value("gateway_requests_in_flight", "", state.workers.load().requests());
     out.family("gateway_draining", "gauge", "1 while the gateway finishes.");
     out.value("gateway_draining", "", u8::from(state.draining.load(Relaxed)));
     out.finish()

@@ -28,7 +28,8 @@ pub(super) fn lower(
         return None;
     }
     settings::told_once(files, context);
-    let listeners = listeners::listeners(files, context);
+    let trusted_proxies = listeners::trusted_proxies(files, context);
+    let listeners = listeners::listeners(files, &trusted_proxies, context);
     let admin = listeners::admin(files, &listeners, context);
     let settings = settings::settings(files, context);
     let cors = policies::cors(files, context);
@@ -63,6 +64,7 @@ pub(super) fn lower(
     let table = compiled.table?;
     Some(GatewayConfig {
         listeners,
+        trusted_proxies,
         admin,
         upstreams: upstreams.specs,
         schema: descriptors.schema?,

@@ -9,7 +9,7 @@ use transcode::Schema;
 use upstream::UpstreamSpec;
 
 use crate::descriptors::Reflected;
-use crate::edge::{LimitsSpec, ListenerSpec};
+use crate::edge::{LimitsSpec, ListenerSpec, TrustedProxies};
 use crate::policy::Cors;
 use crate::route::{ErrorFormat, RoutePlan, Table};
 
@@ -18,6 +18,8 @@ use crate::route::{ErrorFormat, RoutePlan, Table};
 pub struct GatewayConfig {
     /// Where clients connect; never empty.
     pub listeners: Vec<ListenerSpec>,
+    /// The proxies whose word about clients is believed.
+    pub trusted_proxies: TrustedProxies,
     /// The admin address, when there is one.
     pub admin: Option<AdminSpec>,
     /// Every upstream, in the order of the file. Equal specs mean that a running upstream can stay.

@@ -7,6 +7,7 @@ mod file;
 mod headers;
 mod http;
 mod interpolate;
+mod listener;
 mod node;
 mod reader;
 mod route;
@@ -16,6 +17,7 @@ mod upstream;
 
 pub(super) use file::{RawDescriptor, RawFile, RawLimits};
 pub(super) use headers::{RawCors, RawEdits, RawHeaders};
+pub(super) use listener::{RawCertificate, RawListener, RawListenerTls};
 pub(super) use node::{Key, parse};
 pub(super) use reader::{At, Reader};
 pub(super) use route::{RawBinding, RawMethod, RawRoute, RawSettings, RawTargets};

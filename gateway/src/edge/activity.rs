@@ -2,70 +2,128 @@
 //!
 //! hyper can time the head of a request by itself, but arms a timer for every request, which costs a system call each
 //! on a current-thread runtime. Here a connection only notes times off a coarse clock, and one task per worker looks
-//! at all connections a few times a second. That also covers what hyper has no timer for: idle HTTP/2 connections and
-//! clients that do not read their answer.
+//! at all connections a few times a second. That also covers what hyper has no timer for: handshakes, idle HTTP/2
+//! connections, and clients that do not read their answer. What the sweep finds, and that the listener drains, is told to
+//! the connection's task by waking it: while it works, that costs it one look at one number.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+mod sweep;
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::time::Instant;
+use Ordering::Relaxed;
 
-/// The times after which a connection is closed.
+use super::load::{Charge, Load};
+
+use sweep::Clock;
+pub(super) use sweep::Sweep;
+
+/// The times after which a connection is closed, and when they are cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// From the first byte of a request to the end of its head (HTTP/1.1).
+    /// From the first byte of a request to the end of its head (HTTP/1.1); also for all that comes before the first
+    /// request: its first byte, PROXY protocol, TLS handshake, HTTP/2 preface.
     pub(super) head: Duration,
     /// Without any request in flight.
     pub(super) idle: Duration,
     /// Without progress in writing an answer that the client does not read.
     pub(super) write: Duration,
+    /// The same, while more than half of `buffers` is in use.
+    pub(super) write_pressed: Duration,
+    /// The bytes that the gateway may hold.
+    pub(super) buffers: usize,
 }
 
 /// Milliseconds on the worker's coarse clock; never 0, which stands for "not since any time".
 type Millis = u64;
+
+/// How long a draining HTTP/1.1 connection is left for a request that is on its way already.
+const LULL: Duration = Duration::from_millis(500);
+
+/// What a connection's task is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// The listener drains: the next answer is the last one.
+    Drain,
+    /// The listener drains, and nothing runs: close.
+    Close,
+    /// It has been silent or stalled for too long.
+    Expired,
+}
+
+impl Signal {
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Drain => 1,
+            Self::Close => 2,
+            Self::Expired => 4,
+        }
+    }
+}
+
+/// What a connection's task has heard already.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    waker: Option<Waker>,
+    signals: u8,
+}
 
 /// One connection's state, written by its task and read by the sweep of the same worker.
 #[derive(Debug)]
 pub(super) struct Activity {
     clock: Arc<Clock>,
     limits: Limits,
-    http1: AtomicU32,
+    load: Arc<Load>,
+    /// Set when the listener drains.
+    drain: Arc<AtomicBool>,
+    draining_since: AtomicU64,
     in_flight: AtomicU32,
     head_since: AtomicU64,
     idle_since: AtomicU64,
     stalled_since: AtomicU64,
-    expired: Notify,
+    /// Bytes of answers that are not sent yet, and since when none of them was taken.
+    unsent: AtomicUsize,
+    unsent_since: AtomicU64,
+    signals: AtomicU8,
+    waker: Mutex<Option<Waker>>,
 }
 
 impl Activity {
-    fn new(clock: Arc<Clock>, limits: Limits) -> Self {
+    fn new(clock: Arc<Clock>, limits: Limits, load: Arc<Load>, drain: Arc<AtomicBool>) -> Self {
         let now = clock.now();
         Self {
             clock,
             limits,
-            http1: AtomicU32::new(0),
+            load,
+            drain,
+            draining_since: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
-            head_since: AtomicU64::new(0),
+            head_since: AtomicU64::new(now),
             idle_since: AtomicU64::new(now),
             stalled_since: AtomicU64::new(0),
-            expired: Notify::new(),
+            unsent: AtomicUsize::new(0),
+            unsent_since: AtomicU64::new(0),
+            signals: AtomicU8::new(0),
+            waker: Mutex::default(),
         }
     }
 
-    /// The connection turned out to speak HTTP/1.1: from now on, bytes outside a request begin a head.
-    pub(super) fn speaks_http1(&self) {
-        self.http1.store(1, Relaxed);
-        self.head_since.store(self.clock.now(), Relaxed);
+    /// What the gateway holds in all.
+    pub(super) const fn load(&self) -> &Arc<Load> {
+        &self.load
     }
 
-    /// Bytes came in.
-    pub(super) fn on_read(&self) {
-        if self.http1.load(Relaxed) == 1
-            && self.in_flight.load(Relaxed) == 0
-            && self.head_since.load(Relaxed) == 0
-        {
+    /// The opening is over: from now on a head begins with its first byte.
+    pub(super) fn opened(&self) {
+        self.head_since.store(0, Relaxed);
+        self.idle_since.store(self.clock.now(), Relaxed);
+    }
+
+    /// The head of a request has begun, or is awaited as the first one.
+    pub(super) fn on_head(&self) {
+        if self.head_since.load(Relaxed) == 0 {
             self.head_since.store(self.clock.now(), Relaxed);
         }
     }
@@ -74,6 +132,7 @@ impl Activity {
     pub(super) fn on_written(&self) {
         if self.stalled_since.load(Relaxed) != 0 {
             self.stalled_since.store(0, Relaxed);
+            self.idle_since.store(self.clock.now(), Relaxed);
         }
     }
 
@@ -88,27 +147,93 @@ impl Activity {
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         self.head_since.store(0, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
+        self.load.begin();
         InFlight(Arc::clone(self))
     }
 
-    /// Waits until the connection has been silent or stalled for too long.
-    pub(super) async fn expired(&self) {
-        self.expired.notified().await;
+    /// Whether requests are in flight.
+    pub(super) fn is_busy(&self) -> bool {
+        self.in_flight.load(Relaxed) > 0
+    }
+
+    /// Counts bytes of an answer until they are sent.
+    pub(super) fn unsent(self: &Arc<Self>, bytes: usize) -> Unsent {
+        if self.unsent.fetch_add(bytes, Relaxed) == 0 {
+            self.unsent_since.store(self.clock.now(), Relaxed);
+        }
+        Unsent { activity: Arc::clone(self), charge: Charge::new(&self.load, bytes), bytes }
+    }
+
+    /// Whether the connection was told so.
+    pub(super) fn is_told(&self, signal: Signal) -> bool {
+        self.signals.load(Relaxed) & signal.bit() != 0
+    }
+
+    /// The next signal that the task has not heard yet. It is woken for the ones to come.
+    pub(super) fn heard(&self, heard: &mut Heard, cx: &Context<'_>) -> Option<Signal> {
+        if !heard.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            heard.waker = Some(cx.waker().clone());
+            *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+        }
+        // Behind the waker's lock: what is told from now on wakes the task.
+        let new = self.signals.load(Ordering::Acquire) & !heard.signals;
+        if new == 0 {
+            return None;
+        }
+        let signal = [Signal::Expired, Signal::Drain, Signal::Close]
+            .into_iter()
+            .find(|signal| new & signal.bit() != 0)?;
+        heard.signals |= signal.bit();
+        Some(signal)
+    }
+
+    fn tell(&self, signal: Signal) {
+        if self.signals.fetch_or(signal.bit(), Ordering::AcqRel) & signal.bit() != 0 {
+            return;
+        }
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// What the connection is to be told now.
+    fn judge(&self, now: Millis) {
+        if self.is_expired(now) {
+            self.tell(Signal::Expired);
+        }
+        if !self.drain.load(Relaxed) {
+            return;
+        }
+        let since = self.draining_since.load(Relaxed);
+        if since == 0 {
+            self.draining_since.store(now, Relaxed);
+            self.tell(Signal::Drain);
+        } else if has_passed(since, now, LULL) && !self.is_busy() {
+            self.tell(Signal::Close);
+        }
     }
 
     fn is_expired(&self, now: Millis) -> bool {
         let over = |since: &AtomicU64, limit: Duration| {
             let since = since.load(Relaxed);
-            since != 0 && u128::from(now.saturating_sub(since)) > limit.as_millis()
+            since != 0 && has_passed(since, now, limit)
         };
-        if over(&self.stalled_since, self.limits.write) {
+        let unsent = self.unsent.load(Relaxed) > 0;
+        let is_pressed = unsent && self.load.buffered() > self.limits.buffers / 2;
+        let write = if is_pressed { self.limits.write_pressed } else { self.limits.write };
+        if over(&self.stalled_since, write) || unsent && over(&self.unsent_since, write) {
             return true;
         }
-        if self.in_flight.load(Relaxed) > 0 {
+        if unsent || self.is_busy() {
             return false;
         }
         over(&self.head_since, self.limits.head) || over(&self.idle_since, self.limits.idle)
     }
+}
+
+fn has_passed(since: Millis, now: Millis, limit: Duration) -> bool {
+    u128::from(now.saturating_sub(since)) > limit.as_millis()
 }
 
 /// A request in flight on a connection.
@@ -119,65 +244,35 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.idle_since.store(self.0.clock.now(), Relaxed);
         self.0.in_flight.fetch_sub(1, Relaxed);
+        self.0.load.end();
     }
 }
 
-/// A clock that is read without a system call; the sweep moves it.
+/// Bytes of an answer that the client has not taken yet.
 #[derive(Debug)]
-struct Clock {
-    start: Instant,
-    now: AtomicU64,
+pub(super) struct Unsent {
+    activity: Arc<Activity>,
+    charge: Charge,
+    bytes: usize,
 }
 
-impl Clock {
-    fn now(&self) -> Millis {
-        self.now.load(Relaxed)
-    }
-
-    fn advance(&self) -> Millis {
-        let now = Millis::try_from(self.start.elapsed().as_millis()).unwrap_or(Millis::MAX).max(1);
-        self.now.store(now, Relaxed);
-        now
+impl Unsent {
+    /// Hands the next so many bytes to another holder.
+    pub(super) fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { activity: Arc::clone(&self.activity), charge: self.charge.split(bytes), bytes }
     }
 }
 
-/// The connections of one worker.
-#[derive(Debug, Clone)]
-pub(super) struct Sweep {
-    clock: Arc<Clock>,
-    connections: Arc<Mutex<Vec<Weak<Activity>>>>,
-}
-
-impl Sweep {
-    pub(super) fn new() -> Self {
-        let clock = Clock { start: Instant::now(), now: AtomicU64::new(1) };
-        Self { clock: Arc::new(clock), connections: Arc::default() }
-    }
-
-    /// Starts to watch a connection.
-    pub(super) fn watch(&self, limits: Limits) -> Arc<Activity> {
-        self.clock.advance();
-        let activity = Arc::new(Activity::new(Arc::clone(&self.clock), limits));
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.push(Arc::downgrade(&activity));
-        activity
-    }
-
-    /// Tells the connections that are over their time, and forgets the closed ones. Returns how soon to look again.
-    pub(super) fn look(&self) -> Duration {
-        let now = self.clock.advance();
-        let mut period = Duration::from_secs(1);
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.retain(|connection| {
-            let Some(connection) = connection.upgrade() else { return false };
-            let Limits { head, idle, write } = connection.limits;
-            period = period.min(head / 4).min(idle / 4).min(write / 4);
-            if connection.is_expired(now) {
-                connection.expired.notify_one();
-            }
-            true
-        });
-        period.max(Duration::from_millis(10))
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            let now = self.activity.clock.now();
+            self.activity.unsent_since.store(now, Relaxed);
+            self.activity.idle_since.store(now, Relaxed);
+            self.activity.unsent.fetch_sub(self.bytes, Relaxed);
+        }
     }
 }
 
@@ -189,6 +284,8 @@ mod tests {
         head: Duration::from_secs(10),
         idle: Duration::from_secs(60),
         write: Duration::from_secs(30),
+        write_pressed: Duration::from_secs(5),
+        buffers: 1000,
     };
 
     fn at(activity: &Activity, seconds: u64) -> bool {
@@ -196,13 +293,20 @@ mod tests {
     }
 
     fn connection() -> Arc<Activity> {
-        let clock = Arc::new(Clock { start: Instant::now(), now: AtomicU64::new(1) });
-        Arc::new(Activity::new(clock, LIMITS))
+        Arc::new(Activity::new(Arc::new(Clock::new()), LIMITS, Arc::default(), Arc::default()))
+    }
+
+    #[test]
+    fn a_connection_that_does_not_open_is_closed() {
+        let connection = connection();
+        assert!(!at(&connection, 9));
+        assert!(at(&connection, 11));
     }
 
     #[test]
     fn a_connection_without_requests_is_closed_when_idle_for_too_long() {
         let connection = connection();
+        connection.opened();
         assert!(!at(&connection, 60));
         assert!(at(&connection, 61));
     }
@@ -210,7 +314,8 @@ mod tests {
     #[test]
     fn an_http1_head_that_is_never_finished_is_closed_sooner() {
         let connection = connection();
-        connection.speaks_http1();
+        connection.opened();
+        connection.on_head();
         assert!(!at(&connection, 9));
         assert!(at(&connection, 11));
     }
@@ -218,7 +323,6 @@ mod tests {
     #[test]
     fn a_request_in_flight_keeps_the_connection_open() {
         let connection = connection();
-        connection.speaks_http1();
         let request = connection.begin();
         assert!(!at(&connection, 600));
         drop(request);
@@ -235,5 +339,45 @@ mod tests {
         assert!(at(&connection, 31));
         connection.on_written();
         assert!(!at(&connection, 31));
+    }
+
+    #[test]
+    fn an_answer_that_is_being_taken_keeps_the_connection_open() {
+        let connection = connection();
+        connection.opened();
+        let mut answer = connection.unsent(400);
+        assert!(!at(&connection, 29));
+        assert!(at(&connection, 31), "the client takes nothing");
+        connection.clock.set(20_000);
+        drop(answer.split(100));
+        assert!(!at(&connection, 49), "it took a piece");
+        assert!(at(&connection, 51));
+        let more = connection.unsent(300);
+        assert!(at(&connection, 26), "more than half of all buffers is in use");
+        assert_eq!(connection.load.buffered(), 600);
+        drop((answer, more));
+        assert_eq!(connection.load.buffered(), 0);
+        assert!(!at(&connection, 79), "it is idle again");
+        assert!(at(&connection, 81));
+    }
+
+    #[test]
+    fn a_draining_connection_is_told_once_and_closed_when_nothing_runs() {
+        let connection = connection();
+        connection.opened();
+        let mut heard = Heard::default();
+        let mut hear = || connection.heard(&mut heard, &Context::from_waker(Waker::noop()));
+        connection.judge(1);
+        assert_eq!(hear(), None);
+        connection.drain.store(true, Relaxed);
+        connection.judge(2);
+        assert_eq!((hear(), hear()), (Some(Signal::Drain), None));
+        let request = connection.begin();
+        connection.judge(2000);
+        assert_eq!(hear(), None);
+        drop(request);
+        connection.judge(2000);
+        assert_eq!((hear(), hear()), (Some(Signal::Close), None));
+        assert!(connection.is_told(Signal::Drain) && !connection.is_told(Signal::Expired));
     }
 }

@@ -7,30 +7,75 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::activity::Unsent;
+use super::load::Charge;
+
+/// A large body is handed over in pieces, so that it can be seen whether the client takes them.
+const PIECE: usize = 64 << 10;
+
 /// The body of an answer: complete, since a unary call's message is decoded whole.
 #[derive(Debug, Default)]
-pub struct Body(Option<Bytes>);
+pub struct Body {
+    data: Option<Bytes>,
+    /// Counts the bytes until they are sent; small bodies are not counted.
+    unsent: Option<Unsent>,
+}
 
 impl Body {
     /// No body.
     pub const fn empty() -> Self {
-        Self(None)
+        Self { data: None, unsent: None }
     }
 
     /// These bytes.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self((!bytes.is_empty()).then_some(bytes))
+        Self { data: (!bytes.is_empty()).then_some(bytes), unsent: None }
     }
 
     /// How many bytes it has.
     pub fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, Bytes::len)
+        self.data.as_ref().map_or(0, Bytes::len)
     }
 
     /// Whether there is nothing in it.
     pub const fn is_empty(&self) -> bool {
-        self.0.is_none()
+        self.data.is_none()
+    }
+
+    /// Its bytes.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.data.unwrap_or_default()
+    }
+
+    /// Has its bytes counted from now until they are sent, if they are many.
+    pub(super) fn count(&mut self, unsent: impl FnOnce(usize) -> Unsent) {
+        if self.len() >= Charge::FREE {
+            self.unsent = Some(unsent(self.len()));
+        }
+    }
+
+    fn next(&mut self) -> Option<Bytes> {
+        let Some(unsent) = &mut self.unsent else { return self.data.take() };
+        let data = self.data.as_mut()?;
+        let piece = data.split_to(data.len().min(PIECE));
+        if data.is_empty() {
+            self.data = None;
+        }
+        let counted = unsent.split(piece.len());
+        Some(Bytes::from_owner(Sending { piece, _counted: counted }))
+    }
+}
+
+/// A piece of a body on its way; dropped when the system has taken it.
+struct Sending {
+    piece: Bytes,
+    _counted: Unsent,
+}
+
+impl AsRef<[u8]> for Sending {
+    fn as_ref(&self) -> &[u8] {
+        &self.piece
     }
 }
 
@@ -42,7 +87,7 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        Poll::Ready(self.next().map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {

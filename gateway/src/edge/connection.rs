@@ -1,24 +1,34 @@
 //! One connection, from its first byte to its last.
 //!
 //! ```text
-//!   accepted ── sniff ──► serving ──(drain, or silent for too long)──► finishing ──► closed
+//!   accepted ── PROXY header? ── TLS? ── sniff ──► serving ──(drain, or silent for too long)──► finishing ──► closed
 //! ```
 
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
+use bytes::BytesMut;
+use http::header::CONNECTION;
+use http::{HeaderValue, Response};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 
-use super::activity::{Activity, Limits};
-use super::io::Watched;
-use super::sniff::{Protocol, sniff};
-use super::worker::{ConnectionSettings, Permit};
-use super::{Handler, Peer};
+use super::activity::{Activity, Heard, Signal};
+use super::framing::Fault;
+use super::io::{Rewound, Watched};
+use super::screened::Screened;
+use super::sniff::{Protocol, is_plain_http, sniff};
+use super::transport::Transport;
+use super::worker::Permit;
+use super::{Body, Handler, Peer, Terms, proxy_protocol, refusal};
 
 /// HTTP/2 streams that one client connection may have open.
 const MAX_STREAMS: u32 = 200;
@@ -26,22 +36,22 @@ const MAX_STREAMS: u32 = 200;
 const MAX_PENDING_RESETS: usize = 20;
 /// Streams that we reset for the client's mistakes before the connection is closed (RUSTSEC-2024-0003).
 const MAX_LOCAL_RESETS: usize = 256;
-/// Header fields of an HTTP/1.1 request.
-const MAX_HEADERS: usize = 128;
-/// hyper's smallest permitted read buffer.
-const MIN_BUFFER: usize = 8192;
+/// Header fields that hyper makes room for: more than the framing lets through.
+const MAX_HEADERS: usize = 129;
+/// What hyper's buffer may hold beside a head of the largest size, so that it is never hyper that refuses it.
+const ROOM: usize = 8192;
 
 /// A connection as the listener hands it to a worker.
 #[derive(Debug)]
 pub(super) struct Accepted {
     pub(super) stream: std::net::TcpStream,
     pub(super) address: SocketAddr,
-    pub(super) settings: ConnectionSettings,
-    /// Cancelled when the listener drains.
-    pub(super) drain: CancellationToken,
+    pub(super) terms: Arc<Terms>,
     /// Held as long as the connection lives.
     pub(super) permit: Permit,
 }
+
+type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// Serves a connection until it ends.
 pub(super) async fn serve<H: Handler>(
@@ -50,110 +60,183 @@ pub(super) async fn serve<H: Handler>(
     handler: Arc<H>,
     activity: Arc<Activity>,
 ) {
-    let Accepted { stream, address, settings, drain, permit } = accepted;
-    let served = async {
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream)?;
-        let (protocol, read_ahead) = tokio::select! {
-            sniffed = sniff(&mut stream, settings.head) => sniffed?,
-            () = drain.cancelled() => return Ok(()),
-        };
-        let peer = Peer::new(address, worker, false);
-        let io = Watched::new(stream, read_ahead, Arc::clone(&activity));
-        match protocol {
-            Protocol::Http1 => serve_http1(io, peer, &settings, handler, activity, &drain).await,
-            Protocol::Http2 => serve_http2(io, peer, &settings, handler, activity, &drain).await,
-        }
-    };
-    let result: Result<(), Box<dyn std::error::Error + Send + Sync>> = served.await;
-    if let Err(error) = result {
+    let Accepted { stream, address, terms, permit } = accepted;
+    let connection = Connection { address, worker, terms, handler, activity };
+    if let Err(error) = connection.serve(stream).await {
         // Clients come and go; this is never the gateway's own trouble.
         tracing::debug!(peer = %address, %error, "connection ended");
     }
     drop(permit);
 }
 
-/// What both protocols do with a connection, in spite of their unlike types: serve it until it ends, close it when it
-/// has been silent for too long, and let it finish when the listener drains.
-macro_rules! run {
-    ($connection:expr, $activity:expr, $drain:expr) => {{
-        let mut connection = std::pin::pin!($connection);
-        let ended = tokio::select! {
-            result = connection.as_mut() => Some(result),
-            () = $activity.expired() => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
-            () = $drain.cancelled() => None,
+/// What a connection is served with.
+struct Connection<H> {
+    address: SocketAddr,
+    worker: usize,
+    terms: Arc<Terms>,
+    handler: Arc<H>,
+    activity: Arc<Activity>,
+}
+
+impl<H: Handler> Connection<H> {
+    async fn serve(mut self, stream: std::net::TcpStream) -> Served {
+        stream.set_nonblocking(true)?;
+        let mut stream = Watched::new(TcpStream::from_std(stream)?, Arc::clone(&self.activity));
+        let mut read_ahead = BytesMut::new();
+        if self.terms.proxy_protocol {
+            self.address = self.proxied(&mut stream, &mut read_ahead).await?;
+        }
+        let (stream, protocol) = match self.terms.tls {
+            // A handshake is large and over soon.
+            Some(_) => Box::pin(self.shake_hands(stream, &mut read_ahead)).await?,
+            None => {
+                let protocol = self.opening(sniff(&mut stream, &mut read_ahead)).await?;
+                (Transport::Plain(stream), protocol)
+            }
         };
-        if let Some(result) = ended {
-            return Ok(result?);
+        self.activity.opened();
+        let mut peer = Peer::new(self.address, self.worker, self.terms.tls.is_some());
+        peer.load = Arc::clone(self.activity.load());
+        match protocol {
+            Protocol::Http1 => self.serve_http1(stream, read_ahead, &peer).await,
+            Protocol::Http2 => self.serve_http2(stream, read_ahead, peer).await,
         }
-        connection.as_mut().graceful_shutdown();
-        tokio::select! {
-            result = connection.as_mut() => Ok(result?),
-            () = $activity.expired() => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
-        }
-    }};
-}
-
-type Served = Result<(), Box<dyn std::error::Error + Send + Sync>>;
-
-async fn serve_http1<H: Handler>(
-    io: Watched<TcpStream>,
-    peer: Peer,
-    settings: &ConnectionSettings,
-    handler: Arc<H>,
-    activity: Arc<Activity>,
-    drain: &CancellationToken,
-) -> Served {
-    activity.speaks_http1();
-    let service = service_fn(|request| {
-        let in_flight = activity.begin();
-        let (handler, peer) = (&handler, &peer);
-        async move {
-            let answer = handler.handle(request, peer).await;
-            drop(in_flight);
-            Ok::<_, std::convert::Infallible>(answer)
-        }
-    });
-    let connection = http1::Builder::new()
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(settings.max_head.max(MIN_BUFFER))
-        .header_read_timeout(None)
-        .serve_connection(TokioIo::new(io), service);
-    run!(connection, activity, drain)
-}
-
-async fn serve_http2<H: Handler>(
-    io: Watched<TcpStream>,
-    peer: Peer,
-    settings: &ConnectionSettings,
-    handler: Arc<H>,
-    activity: Arc<Activity>,
-    drain: &CancellationToken,
-) -> Served {
-    let peer = Arc::new(peer);
-    let service = service_fn(|request| {
-        let in_flight = activity.begin();
-        let (handler, peer) = (Arc::clone(&handler), Arc::clone(&peer));
-        async move {
-            let answer = handler.handle(request, &peer).await;
-            drop(in_flight);
-            Ok::<_, std::convert::Infallible>(answer)
-        }
-    });
-    let connection = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(settings.max_head).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
-        .max_local_error_reset_streams(MAX_LOCAL_RESETS)
-        .keep_alive_interval(Some(settings.idle / 2))
-        .serve_connection(TokioIo::new(io), service);
-    run!(connection, activity, drain)
-}
-
-impl ConnectionSettings {
-    /// The times that the sweep holds the connection to.
-    pub(super) const fn limits(&self) -> Limits {
-        Limits { head: self.head, idle: self.idle, write: self.stall }
     }
+
+    /// The client that the balancer names; the balancer itself when it names none.
+    async fn proxied(
+        &self,
+        stream: &mut Watched<TcpStream>,
+        read_ahead: &mut BytesMut,
+    ) -> io::Result<SocketAddr> {
+        if !self.terms.trusted.contains(self.address.ip()) {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "not one of trusted_proxies"));
+        }
+        let client = self.opening(proxy_protocol::read(stream, read_ahead)).await?;
+        Ok(client.unwrap_or(self.address))
+    }
+
+    async fn shake_hands(
+        &self,
+        mut stream: Watched<TcpStream>,
+        read_ahead: &mut BytesMut,
+    ) -> io::Result<(Transport, Protocol)> {
+        let Some(config) = &self.terms.tls else { return Err(io::ErrorKind::Unsupported.into()) };
+        let handshake = async {
+            if is_plain_http(&mut stream, read_ahead).await? {
+                stream.write_all(&refusal::bytes(self.handler.refuse(Fault::PlainText))).await?;
+                stream.shutdown().await?;
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "plain HTTP on a TLS port"));
+            }
+            let mut stream = Transport::tls(stream, std::mem::take(read_ahead), config).await?;
+            if !stream.chose_http2() {
+                return Ok((stream, Protocol::Http1));
+            }
+            match sniff(&mut stream, read_ahead).await? {
+                Protocol::Http2 => Ok((stream, Protocol::Http2)),
+                Protocol::Http1 => Err(io::Error::new(io::ErrorKind::InvalidData, "h2 without its preface")),
+            }
+        };
+        self.opening(handshake).await
+    }
+
+    /// What comes before the first request, for as long as it may take.
+    async fn opening<T>(&self, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let mut step = pin!(step);
+        let mut heard = Heard::default();
+        poll_fn(|cx| {
+            if let Poll::Ready(result) = step.as_mut().poll(cx) {
+                return Poll::Ready(result);
+            }
+            while let Some(signal) = self.activity.heard(&mut heard, cx) {
+                match signal {
+                    Signal::Expired => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                    Signal::Close => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+                    Signal::Drain => {} // It may still make one request.
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    async fn serve_http1(&self, stream: Transport, read_ahead: BytesMut, peer: &Peer) -> Served {
+        let Self { terms, handler, activity, .. } = self;
+        let service = service_fn(|request| {
+            let in_flight = activity.begin();
+            async move {
+                let mut answer = handler.handle(request, peer).await;
+                drop(in_flight);
+                answer.body_mut().count(|bytes| activity.unsent(bytes));
+                if activity.is_told(Signal::Drain) {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<Response<Body>, Infallible>(answer)
+            }
+        });
+        let refuse = Arc::clone(handler) as Arc<_>;
+        let stream = Screened::new(stream, read_ahead, terms.max_head, Arc::clone(activity), refuse, peer);
+        let connection = http1::Builder::new()
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(terms.max_head + ROOM)
+            .header_read_timeout(None)
+            .serve_connection(TokioIo::new(stream), service);
+        // What has no request running gets time for one that is on its way.
+        supervise(connection, activity, Signal::Close, http1::Connection::graceful_shutdown).await
+    }
+
+    async fn serve_http2(&self, stream: Transport, read_ahead: BytesMut, peer: Peer) -> Served {
+        let Self { terms, handler, activity, .. } = self;
+        let peer = Arc::new(peer);
+        let service = service_fn(|request| {
+            let in_flight = activity.begin();
+            let (handler, peer, activity) = (Arc::clone(handler), Arc::clone(&peer), Arc::clone(activity));
+            async move {
+                let mut answer = handler.handle(request, &peer).await;
+                drop(in_flight);
+                answer.body_mut().count(|bytes| activity.unsent(bytes));
+                Ok::<Response<Body>, Infallible>(answer)
+            }
+        });
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(u32::try_from(terms.max_head).unwrap_or(u32::MAX))
+            .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+            .max_local_error_reset_streams(MAX_LOCAL_RESETS)
+            .keep_alive_interval(Some(terms.limits.idle / 2))
+            .serve_connection(TokioIo::new(Rewound::new(stream, read_ahead)), service);
+        // GOAWAY loses no request: those that cross it are served.
+        supervise(connection, activity, Signal::Drain, http2::Connection::graceful_shutdown).await
+    }
+}
+
+/// Drives a connection to its end, and has it finish when it is told to.
+async fn supervise<C>(
+    connection: C,
+    activity: &Activity,
+    last: Signal,
+    finish: impl Fn(Pin<&mut C>),
+) -> Served
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut connection = pin!(connection);
+    let mut heard = Heard::default();
+    poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                return Poll::Ready(result.map_err(Into::into));
+            }
+            match activity.heard(&mut heard, cx) {
+                None => return Poll::Pending,
+                Some(Signal::Expired) => {
+                    return Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+                }
+                Some(signal) if signal == last => finish(connection.as_mut()),
+                Some(_) => {}
+            }
+        }
+    })
+    .await
 }

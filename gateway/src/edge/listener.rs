@@ -3,18 +3,24 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::worker::{Admission, ConnectionSettings, Workers};
+use super::Terms;
+use super::worker::{Admission, Nudge, Workers};
 
 /// Connections that the system holds until they are accepted.
 const BACKLOG: i32 = 1024;
 /// The pause after the system refused to accept (out of descriptors, mostly), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often it is said that connections are turned away.
+const TOLD_AGAIN: Duration = Duration::from_secs(1);
 
 /// An address that can't be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +49,12 @@ fn explain(error: &io::Error) -> String {
 pub struct Listener {
     socket: Option<TcpListener>,
     address: SocketAddr,
-    accepting: CancellationToken,
-    drain: CancellationToken,
+    terms: Arc<ArcSwap<Terms>>,
+    stop: CancellationToken,
+    /// What its connections look at.
+    drain: Arc<AtomicBool>,
+    nudge: Option<Nudge>,
+    accepting: Option<JoinHandle<()>>,
 }
 
 impl Listener {
@@ -52,14 +62,17 @@ impl Listener {
     ///
     /// # Errors
     /// When it is taken, forbidden, or not of this machine.
-    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
+    pub fn bind(address: SocketAddr, terms: Terms) -> Result<Self, BindError> {
         let bound = bind(address)?;
         let address = bound.local_addr().unwrap_or(address);
         Ok(Self {
             socket: Some(bound),
             address,
-            accepting: CancellationToken::new(),
-            drain: CancellationToken::new(),
+            terms: Arc::new(ArcSwap::from_pointee(terms)),
+            stop: CancellationToken::new(),
+            drain: Arc::default(),
+            nudge: None,
+            accepting: None,
         })
     }
 
@@ -68,21 +81,44 @@ impl Listener {
         self.address
     }
 
+    /// What its next connection is held to.
+    pub fn terms(&self) -> Arc<Terms> {
+        self.terms.load_full()
+    }
+
+    /// Holds its next connections to other terms. Those that are open keep theirs.
+    pub fn set_terms(&self, terms: Terms) {
+        self.terms.store(Arc::new(terms));
+    }
+
     /// Starts to accept, on the current runtime.
-    pub fn accept(&mut self, workers: &Arc<Workers>, settings: &Arc<ArcSwap<ConnectionSettings>>) {
+    pub fn accept(&mut self, workers: &Arc<Workers>) {
         let Some(socket) = self.socket.take() else { return };
-        let accept = accept(socket, Arc::clone(workers), Arc::clone(settings), self.drain.clone());
-        let accepting = self.accepting.clone();
-        tokio::spawn(async move {
-            // On the way out the socket is closed: from then on the system refuses new connections.
-            accepting.run_until_cancelled(accept).await;
-        });
+        self.nudge = Some(workers.nudge());
+        let entrance = Entrance {
+            workers: Arc::clone(workers),
+            terms: Arc::clone(&self.terms),
+            drain: Arc::clone(&self.drain),
+            told: None,
+        };
+        self.accepting = Some(tokio::spawn(entrance.run(socket, self.stop.clone())));
     }
 
     /// Accepts no more. Its connections finish what runs and are closed.
     pub fn drain(&self) {
-        self.accepting.cancel();
-        self.drain.cancel();
+        self.stop.cancel();
+        self.drain.store(true, Relaxed);
+        if let Some(nudge) = &self.nudge {
+            nudge.look();
+        }
+    }
+
+    /// Waits until the socket of a drained listener is closed.
+    pub async fn closed(&mut self) {
+        if let Some(accepting) = self.accepting.take() {
+            // It does not panic; if it did, the socket would be closed all the same.
+            drop(accepting.await);
+        }
     }
 }
 
@@ -111,26 +147,50 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-async fn accept(
-    socket: TcpListener,
+/// Where connections come in.
+struct Entrance {
     workers: Arc<Workers>,
-    settings: Arc<ArcSwap<ConnectionSettings>>,
-    drain: CancellationToken,
-) {
-    loop {
-        let (stream, peer) = match socket.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
+    terms: Arc<ArcSwap<Terms>>,
+    drain: Arc<AtomicBool>,
+    /// When it was last said that there are too many.
+    told: Option<Instant>,
+}
+
+impl Entrance {
+    async fn run(mut self, socket: TcpListener, stop: CancellationToken) {
+        stop.run_until_cancelled(self.accept(&socket)).await;
+        // Clients that the system has let in already believe to be connected: closing the socket would reset them.
+        let Ok(socket) = socket.into_std() else { return };
+        while let Ok((stream, peer)) = socket.accept() {
+            self.admit(stream, peer);
+        }
+    }
+
+    async fn accept(&mut self, socket: &TcpListener) {
+        loop {
+            match socket.accept().await {
+                Ok((stream, peer)) => {
+                    if let Ok(stream) = stream.into_std() {
+                        self.admit(stream, peer);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
-        };
+        }
+    }
+
+    fn admit(&mut self, stream: std::net::TcpStream, peer: SocketAddr) {
         // Without it, Nagle's algorithm and delayed acknowledgements add up to 40 ms to an answer.
-        let handed = stream.set_nodelay(true).and_then(|()| stream.into_std());
-        let Ok(stream) = handed else { continue };
-        let settings = ConnectionSettings::clone(&settings.load());
-        if workers.admit(stream, peer, settings, drain.clone()) == Admission::TooMany {
+        if stream.set_nodelay(true).is_err() {
+            return; // It has gone again.
+        }
+        let admission = self.workers.admit(stream, peer, self.terms.load_full(), Arc::clone(&self.drain));
+        let is_news = self.told.is_none_or(|told| told.elapsed() > TOLD_AGAIN);
+        if admission == Admission::TooMany && is_news {
+            self.told = Some(Instant::now());
             tracing::warn!(%peer, "connection closed: there are as many as limits.connections allows");
         }
     }

@@ -12,25 +12,36 @@ pub struct ListenerSpec {
     pub address: SocketAddr,
     /// TLS, with the files already read; without it HTTP/1.1 and h2c share the port.
     pub tls: Option<ListenerTls>,
+    /// Whether connections begin with a PROXY protocol header, which only trusted proxies may send.
+    pub proxy_protocol: bool,
 }
 
-/// A listener's certificate, key and, for mutual TLS, whose clients it admits: PEM, as loaded.
-#[derive(Clone, PartialEq, Eq)]
+/// A listener's certificates and, for mutual TLS, whose clients it admits: PEM, as loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerTls {
-    /// The certificate chain, leaf first.
-    pub certificate: Arc<[u8]>,
-    /// The private key of the leaf.
-    pub key: Arc<[u8]>,
+    /// Never empty. The name that a client asks for chooses; the first one is for all other names, and for none.
+    pub certificates: Vec<CertificatePem>,
     /// The authorities that client certificates must come from; without it clients show none.
     pub client_ca: Option<Arc<[u8]>>,
 }
 
-impl fmt::Debug for ListenerTls {
+/// A certificate and its key: PEM, as loaded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CertificatePem {
+    /// The certificate chain, leaf first.
+    pub chain: Arc<[u8]>,
+    /// The private key of the leaf.
+    pub key: Arc<[u8]>,
+}
+
+impl fmt::Debug for CertificatePem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The key never reaches a log.
-        f.debug_struct("ListenerTls")
-            .field("certificate", &format_args!("{} bytes", self.certificate.len()))
-            .field("client_ca", &self.client_ca.is_some())
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        // The key never reaches a log. A renewed certificate is to be told from the one before.
+        let mut hasher = DefaultHasher::new();
+        self.chain.hash(&mut hasher);
+        f.debug_tuple("CertificatePem")
+            .field(&format_args!("{:016x}", hasher.finish()))
             .finish_non_exhaustive()
     }
 }
@@ -48,6 +59,8 @@ pub struct LimitsSpec {
     pub connections: usize,
     /// Requests in flight at a time.
     pub requests: usize,
+    /// The bodies of requests and answers held at a time, in all.
+    pub buffers: usize,
     /// From the first byte of a request to the end of its head; also the wait for the first byte of a connection.
     pub header_timeout: Duration,
     /// How long a connection may rest between requests.
@@ -64,6 +77,7 @@ impl Default for LimitsSpec {
             headers: 64 << 10,
             connections: 10_000,
             requests: 10_000,
+            buffers: 512 << 20,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(120),
             stream_idle: Duration::from_secs(300),

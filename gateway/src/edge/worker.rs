@@ -3,45 +3,18 @@
 //! A multi-threaded runtime costs a fifth to a quarter more CPU per small call than one current-thread runtime per
 //! core, and keeps its upstream connections contended.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::activity::Sweep;
 use super::connection::{Accepted, serve};
-use super::{Handler, LimitsSpec};
-
-/// How connections may behave. Read when a connection is accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectionSettings {
-    /// The most bytes in a request's head.
-    pub max_head: usize,
-    /// From the first byte of a request to the end of its head.
-    pub head: Duration,
-    /// Without any request in flight.
-    pub idle: Duration,
-    /// Without progress in sending an answer.
-    pub stall: Duration,
-    /// Connections open at a time, over all listeners and workers.
-    pub max_connections: usize,
-}
-
-impl From<&LimitsSpec> for ConnectionSettings {
-    fn from(limits: &LimitsSpec) -> Self {
-        Self {
-            max_head: limits.headers,
-            head: limits.header_timeout,
-            idle: limits.idle_timeout,
-            stall: limits.stream_idle.min(limits.idle_timeout),
-            max_connections: limits.connections,
-        }
-    }
-}
+use super::{Handler, Load, Terms};
 
 /// Connections handed to a worker that it has not taken yet. More means that the worker is stuck.
 const BACKLOG: usize = 1024;
@@ -51,15 +24,29 @@ const BACKLOG: usize = 1024;
 pub struct Workers {
     workers: Vec<Worker>,
     open: Arc<AtomicUsize>,
+    load: Arc<Load>,
     turn: AtomicUsize,
     stop: CancellationToken,
 }
 
 #[derive(Debug)]
 struct Worker {
-    inbox: mpsc::Sender<Accepted>,
+    inbox: mpsc::Sender<(Accepted, Arc<AtomicBool>)>,
+    look: Arc<Notify>,
     open: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Makes the workers look after their connections at once.
+#[derive(Debug, Clone)]
+pub(super) struct Nudge(Arc<[Arc<Notify>]>);
+
+impl Nudge {
+    pub(super) fn look(&self) {
+        for worker in self.0.iter() {
+            worker.notify_one();
+        }
+    }
 }
 
 /// What became of a connection offered to the workers.
@@ -97,10 +84,11 @@ impl Workers {
     /// When the system gives no thread or no event queue.
     pub fn start<H: Handler>(count: usize, handler: &Arc<H>) -> std::io::Result<Self> {
         let stop = CancellationToken::new();
+        let load = Arc::<Load>::default();
         let workers = (0..count.max(1))
-            .map(|index| Worker::start(index, Arc::clone(handler), stop.clone()))
+            .map(|index| Worker::start(index, Arc::clone(handler), Arc::clone(&load), stop.clone()))
             .collect::<std::io::Result<Vec<_>>>()?;
-        Ok(Self { workers, open: Arc::default(), turn: AtomicUsize::new(0), stop })
+        Ok(Self { workers, open: Arc::default(), load, turn: AtomicUsize::new(0), stop })
     }
 
     /// How many there are.
@@ -113,21 +101,31 @@ impl Workers {
         self.open.load(Relaxed)
     }
 
+    /// What they hold now.
+    pub fn load(&self) -> &Load {
+        &self.load
+    }
+
+    /// A way to make them look after their connections.
+    pub(super) fn nudge(&self) -> Nudge {
+        Nudge(self.workers.iter().map(|worker| Arc::clone(&worker.look)).collect())
+    }
+
     /// Gives a connection to the worker with the fewest.
     pub(super) fn admit(
         &self,
         stream: std::net::TcpStream,
-        address: std::net::SocketAddr,
-        settings: ConnectionSettings,
-        drain: CancellationToken,
+        address: SocketAddr,
+        terms: Arc<Terms>,
+        drain: Arc<AtomicBool>,
     ) -> Admission {
-        if self.open.load(Relaxed) >= settings.max_connections {
+        if self.open.load(Relaxed) >= terms.max_connections {
             return Admission::TooMany;
         }
         let Some(worker) = self.idlest() else { return Admission::TooMany };
         let permit = Permit::take(&self.open, &worker.open);
-        let accepted = Accepted { stream, address, settings, drain, permit };
-        match worker.inbox.try_send(accepted) {
+        let accepted = Accepted { stream, address, terms, permit };
+        match worker.inbox.try_send((accepted, drain)) {
             Ok(()) => Admission::Taken,
             Err(_) => Admission::TooMany,
         }
@@ -159,40 +157,45 @@ impl Drop for Workers {
 }
 
 impl Worker {
-    fn start<H: Handler>(index: usize, handler: Arc<H>, stop: CancellationToken) -> std::io::Result<Self> {
+    fn start<H: Handler>(
+        index: usize,
+        handler: Arc<H>,
+        load: Arc<Load>,
+        stop: CancellationToken,
+    ) -> std::io::Result<Self> {
         let (inbox, connections) = mpsc::channel(BACKLOG);
+        let look = Arc::<Notify>::default();
+        let sweep = Sweep::new(load);
+        let watching = watch(sweep.clone(), Arc::clone(&look));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new()
-            .name(format!("worker-{index}"))
-            .spawn(move || runtime.block_on(run(index, handler, connections, stop)))?;
-        Ok(Self { inbox, open: Arc::default(), thread: Some(thread) })
+        let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            runtime.block_on(async {
+                tokio::spawn(watching);
+                stop.run_until_cancelled(run(index, handler, connections, sweep)).await;
+            });
+        })?;
+        Ok(Self { inbox, look, open: Arc::default(), thread: Some(thread) })
     }
 }
 
 async fn run<H: Handler>(
     index: usize,
     handler: Arc<H>,
-    mut connections: mpsc::Receiver<Accepted>,
-    stop: CancellationToken,
+    mut connections: mpsc::Receiver<(Accepted, Arc<AtomicBool>)>,
+    sweep: Sweep,
 ) {
-    let sweep = Sweep::new();
     let tasks = TaskTracker::new();
-    tokio::spawn(watch(sweep.clone()));
-    loop {
-        let accepted = tokio::select! {
-            accepted = connections.recv() => accepted,
-            () = stop.cancelled() => None,
-        };
-        let Some(accepted) = accepted else { return };
-        let activity = sweep.watch(accepted.settings.limits());
+    while let Some((accepted, drain)) = connections.recv().await {
+        let activity = sweep.watch(accepted.terms.limits, drain);
         tasks.spawn(serve(accepted, index, Arc::clone(&handler), activity));
     }
 }
 
 /// Looks after the worker's connections for as long as its runtime lives.
-async fn watch(sweep: Sweep) {
+async fn watch(sweep: Sweep, look: Arc<Notify>) {
     loop {
         let pause = sweep.look();
-        tokio::time::sleep(pause).await;
+        // Nudged or not, it is time to look again.
+        drop(tokio::time::timeout(pause, look.notified()).await);
     }
 }

@@ -16,7 +16,7 @@ use transcode::{DecodeError, EncodeError};
 use upstream::CallError;
 
 use super::code::Code;
-use crate::edge::Body;
+use crate::edge::{Body, Fault};
 use crate::policy::Refusal;
 use crate::route::ErrorFormat;
 
@@ -210,6 +210,19 @@ impl Failure {
         headers.extend(self.headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(shape::content_type(format)));
         response
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Malformed(what) => Self::new(Reason::BadHead, what),
+            Fault::PlainText => Self::new(Reason::BadHead, "this port speaks TLS: use https://"),
+            Fault::TargetTooLong => Self::new(Reason::UriTooLong, "the request line is longer than may be"),
+            Fault::HeadTooLarge => {
+                Self::new(Reason::HeadersTooLarge, "the headers are larger than may be, or too many")
+            }
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn for_call(
     metadata.insert(X_FORWARDED_FOR, peer.forwarded_for.clone());
     let scheme = if peer.tls { "https" } else { "http" };
     metadata.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    if let Some(host) = host {
+    if let Some(host) = peer.forwarded_host.clone().or(host) {
         metadata.insert(X_FORWARDED_HOST, host);
     }
     metadata

@@ -7,70 +7,118 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use tokio::time::Instant;
 
 use super::failure::Failure;
+use crate::edge::{Charge, Load};
+
+/// A client that sends less than this on average, the first pause aside, is only holding its place.
+const BYTES_PER_SECOND: usize = 1024;
 
 /// How a body is read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct Limits<'a> {
     /// The most bytes that it may have.
     pub size: usize,
     /// The longest pause between two pieces of it.
     pub pause: Duration,
+    /// What the gateway holds in all, and how much that may be.
+    pub load: &'a std::sync::Arc<Load>,
+    pub buffers: usize,
+}
+
+/// A body that is there, and its share of what the gateway holds.
+#[derive(Debug, Default)]
+pub(super) struct Whole {
+    pub bytes: Bytes,
+    /// Kept for as long as anything that was made of the body is.
+    pub charge: Option<Charge>,
 }
 
 /// Reads a body to its end.
 ///
 /// # Errors
-/// When it is too large (before it is read, if it says so itself), too slow, or breaks off.
-pub(super) async fn read(mut body: Incoming, limits: Limits) -> Result<Bytes, Failure> {
+/// When it is too large (before it is read, if it says so itself), too slow, breaks off, or the gateway holds too much.
+pub(super) async fn read(body: Incoming, limits: Limits<'_>) -> Result<Whole, Failure> {
     if body.is_end_stream() {
-        return Ok(Bytes::new());
+        return Ok(Whole::default());
     }
     if body.size_hint().lower() > limits.size as u64 {
         return Err(Failure::body_too_large(limits.size));
     }
-    let Some(first) = next(&mut body, limits).await? else { return Ok(Bytes::new()) };
-    let Some(second) = next(&mut body, limits).await? else { return within(first, limits) };
-    let mut whole = BytesMut::with_capacity(body_reserve(&body, first.len() + second.len()));
-    whole.extend_from_slice(&first);
-    whole.extend_from_slice(&second);
-    while let Some(piece) = next(&mut body, limits).await? {
-        if whole.len() + piece.len() > limits.size {
-            return Err(Failure::body_too_large(limits.size));
+    let mut reading = Reading { body, limits, started: Instant::now(), received: 0, charge: None };
+    let bytes = reading.whole().await?;
+    Ok(Whole { bytes, charge: reading.charge })
+}
+
+/// A body on its way.
+struct Reading<'a> {
+    body: Incoming,
+    limits: Limits<'a>,
+    started: Instant,
+    received: usize,
+    charge: Option<Charge>,
+}
+
+impl Reading<'_> {
+    async fn whole(&mut self) -> Result<Bytes, Failure> {
+        let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.next().await? else { return Ok(first) };
+        let mut whole = BytesMut::with_capacity(body_reserve(&self.body, self.received));
+        whole.extend_from_slice(&first);
+        whole.extend_from_slice(&second);
+        while let Some(piece) = self.next().await? {
+            whole.extend_from_slice(&piece);
         }
-        whole.extend_from_slice(&piece);
+        Ok(whole.freeze())
     }
-    within(whole.freeze(), limits)
+
+    /// The next piece of data. The timer is armed only when the piece is not there yet.
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            if self.body.is_end_stream() {
+                return Ok(None);
+            }
+            let frame = tokio::time::timeout_at(self.patience(), self.body.frame()).await;
+            let frame = frame.map_err(|_| Failure::body_timeout())?;
+            match frame.transpose().map_err(|_| Failure::body_unreadable())? {
+                None => return Ok(None),
+                Some(frame) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) => return self.take(data).map(Some),
+                    Err(_trailers) => {}
+                },
+            }
+        }
+    }
+
+    /// Until when the next piece has to come: soon, and before the whole gets too slow.
+    fn patience(&self) -> Instant {
+        let pause = Instant::now() + self.limits.pause;
+        let earned = Duration::from_secs((self.received / BYTES_PER_SECOND) as u64);
+        pause.min(self.started + self.limits.pause + earned)
+    }
+
+    fn take(&mut self, data: Bytes) -> Result<Bytes, Failure> {
+        self.received += data.len();
+        if self.received > self.limits.size {
+            return Err(Failure::body_too_large(self.limits.size));
+        }
+        if self.received < Charge::FREE {
+            return Ok(data);
+        }
+        match &mut self.charge {
+            Some(charge) => charge.grow(data.len()),
+            None => self.charge = Some(Charge::new(self.limits.load, self.received)),
+        }
+        if self.limits.load.buffered() > self.limits.buffers { Err(Failure::overloaded()) } else { Ok(data) }
+    }
 }
 
 /// Room for what has come and for what is announced; an announcement alone is not believed further than this.
 fn body_reserve(rest: &Incoming, received: usize) -> usize {
     const BELIEVED: u64 = 256 * 1024;
     received + usize::try_from(rest.size_hint().lower().min(BELIEVED)).unwrap_or(0)
-}
-
-fn within(body: Bytes, limits: Limits) -> Result<Bytes, Failure> {
-    if body.len() > limits.size { Err(Failure::body_too_large(limits.size)) } else { Ok(body) }
-}
-
-/// The next piece of data. The timer is armed only when the piece is not there yet.
-async fn next(body: &mut Incoming, limits: Limits) -> Result<Option<Bytes>, Failure> {
-    loop {
-        if body.is_end_stream() {
-            return Ok(None);
-        }
-        let frame = body.frame();
-        let frame = tokio::time::timeout(limits.pause, frame).await.map_err(|_| Failure::body_timeout())?;
-        match frame.transpose().map_err(|_| Failure::body_unreadable())? {
-            None => return Ok(None),
-            Some(frame) => match frame.into_data() {
-                Ok(data) if data.is_empty() => {}
-                Ok(data) => return Ok(Some(data)),
-                Err(_trailers) => {}
-            },
-        }
-    }
 }
 
 /// Whether the body's type and encoding are ones that a JSON route reads.

@@ -13,7 +13,7 @@ use upstream::{Answer, Call, hash_key};
 
 use super::failure::Failure;
 use super::metadata::{self, X_HTTP_CODE};
-use super::request_body::{self, Limits};
+use super::request_body::{self, Limits, Whole};
 use super::{Share, Target, Trail, deadline};
 use crate::edge::{Body, LimitsSpec, Peer};
 use crate::policy::Admitted;
@@ -52,7 +52,8 @@ pub async fn unary(
     trail: &mut Trail,
 ) -> Result<Response<Body>, Failure> {
     let plan = &exchange.target.plan;
-    let body = read_body(exchange, head, body).await?;
+    // What the body is charged for is held to the end: the call is made of it.
+    let Whole { bytes: body, charge: _charge } = read_body(exchange, head, body).await?;
     trail.received = body.len();
     let (frame, unknown) = encode(exchange, head, &body)?;
     if !unknown.is_empty() {
@@ -85,10 +86,15 @@ fn mirror(target: &Target, call: &Call) {
     tokio::spawn(async move { drop(mirror.unary(call).await) });
 }
 
-async fn read_body(exchange: &Exchange<'_>, head: &Parts, body: Incoming) -> Result<Bytes, Failure> {
-    let limits = Limits { size: exchange.limits.body, pause: exchange.limits.header_timeout };
+async fn read_body(exchange: &Exchange<'_>, head: &Parts, body: Incoming) -> Result<Whole, Failure> {
+    let limits = Limits {
+        size: exchange.limits.body,
+        pause: exchange.limits.header_timeout,
+        load: &exchange.peer.load,
+        buffers: exchange.limits.buffers,
+    };
     let body = request_body::read(body, limits).await?;
-    if body.is_empty() {
+    if body.bytes.is_empty() {
         return Ok(body);
     }
     let plan = &exchange.target.plan;

@@ -95,6 +95,7 @@ fn listeners(config: &GatewayConfig) -> Things {
 
 fn settings(config: &GatewayConfig) -> Things {
     let named = [
+        ("trusted_proxies", format!("{:?}", config.trusted_proxies)),
         ("limits", format!("{:?}", config.limits)),
         ("health", format!("{:?}", config.health)),
         ("errors", format!("{:?}", config.errors)),

@@ -1,59 +1,50 @@
 //! The life of a request, from the listener's hands to its record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::record::Recorder;
 use super::sharing;
 use super::{Current, Health, Snapshot};
-use crate::edge::{Body, Handler, Peer};
+use crate::edge::{Body, Fault, Handler, LimitsSpec, Load, Peer, Refuse};
 use crate::policy::{self, Admitted};
 use crate::proxy::explain::near_misses;
 use crate::proxy::failure::Failure;
 use crate::proxy::{Exchange, Target, unary};
 use crate::route::Lookup;
 use crate::telemetry::access::AccessLog;
-use crate::telemetry::request_id::X_REQUEST_ID;
+use crate::telemetry::request_id::{self, X_REQUEST_ID};
 
 /// Answers requests by the running snapshot.
 #[derive(Debug)]
 pub struct Dispatch {
     current: Arc<Current>,
     access: AccessLog,
-    in_flight: AtomicUsize,
 }
 
 impl Dispatch {
     /// Answers by whatever `current` holds when a request comes.
     pub fn new(current: Arc<Current>, access: AccessLog) -> Self {
-        Self { current, access, in_flight: AtomicUsize::new(0) }
-    }
-
-    /// Requests in flight now.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Relaxed)
+        Self { current, access }
     }
 }
 
-/// A request in flight, counted until it is dropped.
-struct InFlight<'a>(&'a AtomicUsize);
-
-impl<'a> InFlight<'a> {
-    /// Takes a place, unless `most` are taken.
-    fn take(count: &'a AtomicUsize, most: usize) -> Option<Self> {
-        let place = Self(count);
-        (count.fetch_add(1, Relaxed) < most).then_some(place)
-    }
+/// Whether there is more to do than may be: of requests, or of their bodies.
+fn is_over(load: &Load, limits: &LimitsSpec) -> bool {
+    load.requests() > limits.requests || load.buffered() > limits.buffers
 }
 
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+impl Refuse for Dispatch {
+    fn refuse(&self, fault: Fault) -> Response<Body> {
+        let snapshot = self.current.pin();
+        let id = request_id::of(&HeaderMap::new());
+        let mut response = Failure::from(fault).into_response(snapshot.config.errors, &id);
+        response.headers_mut().insert(X_REQUEST_ID, id);
+        response
     }
 }
 
@@ -62,15 +53,17 @@ impl Handler for Dispatch {
         // The request belongs to this snapshot from here to its last byte, whatever is put live meanwhile.
         let snapshot = self.current.pin();
         let (head, body) = request.into_parts();
+        let client = peer.client(&head.headers, &snapshot.config.trusted_proxies);
+        let peer = client.as_ref().unwrap_or(peer);
         let mut recorder = Recorder::new(&snapshot, &head, peer, &self.access);
 
-        let place = InFlight::take(&self.in_flight, snapshot.config.limits.requests);
         let mut response = match sharing::preflight(&snapshot, &head, host(&head)) {
             Some(response) => recorder.succeeded(response),
             None => {
-                let result = match place {
-                    Some(_) => answer(&snapshot, body, &mut recorder).await,
-                    None => Err(Failure::overloaded()),
+                let result = if is_over(&peer.load, &snapshot.config.limits) {
+                    Err(Failure::overloaded())
+                } else {
+                    answer(&snapshot, body, &mut recorder).await
                 };
                 let mut response = match result {
                     Ok(response) => recorder.succeeded(response),

@@ -13,7 +13,7 @@ use super::logging::Format;
 /// What one line says.
 #[derive(Debug)]
 pub struct Record<'a> {
-    /// The client's address.
+    /// The client's address; port 0 when it is not known.
     pub peer: std::net::SocketAddr,
     /// As the client sent it.
     pub method: &'a str,
@@ -43,6 +43,15 @@ pub struct Record<'a> {
     pub request_id: &'a str,
     /// The reason of a failure that the gateway made, or empty.
     pub flag: &'a str,
+}
+
+/// A client's address; the port only if it is known.
+struct Address(std::net::SocketAddr);
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.port() == 0 { self.0.ip().fmt(f) } else { self.0.fmt(f) }
+    }
 }
 
 /// Lines that wait for the writer.
@@ -116,13 +125,13 @@ fn text(line: &mut Vec<u8>, now: SystemTime, record: &Record<'_>) -> std::io::Re
     if !record.flag.is_empty() {
         write!(line, " flag={}", record.flag)?;
     }
-    writeln!(line, " in={} out={} peer={peer} id={request_id}", record.received, record.sent)
+    writeln!(line, " in={} out={} peer={} id={request_id}", record.received, record.sent, Address(*peer))
 }
 
 fn json(line: &mut Vec<u8>, now: SystemTime, record: &Record<'_>) -> std::io::Result<()> {
     write!(line, "{{\"time\":\"")?;
     timestamp(line, now)?;
-    write!(line, "\",\"peer\":\"{}\"", record.peer)?;
+    write!(line, "\",\"peer\":\"{}\"", Address(record.peer))?;
     for (key, value) in [
         ("method", record.method),
         ("path", record.path),

@@ -6,8 +6,10 @@
 //! | `errors` | every refusal, in the shapes of the contract |
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
 //! | `policies` | who may call, how often, with which headers |
+//! | `proxies` | who the client is behind trusted proxies and the PROXY protocol |
 //! | `reflection` | servers as the source of their own descriptors |
 //! | `reload` | the file edited while requests run |
+//! | `tls` | certificates, names, client certificates, renewal |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod calls;
@@ -15,8 +17,10 @@ mod edge;
 mod errors;
 mod harness;
 mod policies;
+mod proxies;
 mod reflection;
 mod reload;
+mod tls;
 
 use bytes::Bytes;
 use testkit::backend::{Backend, BackendBuilder, reply};

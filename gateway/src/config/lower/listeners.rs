@@ -1,23 +1,28 @@
-//! The addresses that the gateway listens on.
+//! The addresses that the gateway listens on, and how clients are met there.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::tls;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
-use crate::config::raw::At;
+use crate::config::raw::{At, RawCertificate, RawListener, RawListenerTls};
 use crate::config::{AdminSpec, Context};
-use crate::edge::ListenerSpec;
+use crate::edge::{CertificatePem, ListenerSpec, ListenerTls, Network, TrustedProxies};
 
 /// Where clients connect when the file does not say.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 3000);
 
 /// The listeners of all files.
-pub(super) fn listeners(files: &[File], context: &mut Context) -> Vec<ListenerSpec> {
+pub(super) fn listeners(
+    files: &[File],
+    trusted: &TrustedProxies,
+    context: &mut Context,
+) -> Vec<ListenerSpec> {
     let mut listeners = Vec::new();
     let mut taken: Vec<(SocketAddr, Place)> = Vec::new();
-    let raw = files.iter().flat_map(|file| &file.raw.listeners);
+    let raw = files.iter().flat_map(|file| file.raw.listeners.iter().map(move |listener| (file, listener)));
     let mut told = false;
-    for listener in raw {
+    for (file, listener) in raw {
         told = true;
         let Some(address) = socket_address(&listener.address, context) else {
             continue;
@@ -33,12 +38,79 @@ pub(super) fn listeners(files: &[File], context: &mut Context) -> Vec<ListenerSp
             continue;
         }
         taken.push((address, place));
-        listeners.push(ListenerSpec { address, tls: None });
+        let proxy_protocol = proxy_protocol(listener, trusted, context);
+        let tls = listener.tls.as_ref().and_then(|raw| tls_of(file, raw, context));
+        listeners.push(ListenerSpec { address, tls, proxy_protocol });
     }
     if !told {
-        listeners.push(ListenerSpec { address: DEFAULT, tls: None });
+        listeners.push(ListenerSpec { address: DEFAULT, tls: None, proxy_protocol: false });
     }
     listeners
+}
+
+/// Whose word about clients is believed.
+pub(super) fn trusted_proxies(files: &[File], context: &mut Context) -> TrustedProxies {
+    let raw = files.iter().flat_map(|file| &file.raw.trusted_proxies);
+    let network = |at: &At<String>| match at.value.trim().parse::<Network>() {
+        Ok(network) => Some(network),
+        Err(error) => {
+            let message = format!("`{}` is not a network", at.value);
+            context.push(
+                Diagnostic::error(Code::BadAddress, message).at(at.place, "").with_help(error.to_string()),
+            );
+            None
+        }
+    };
+    raw.filter_map(network).collect()
+}
+
+fn proxy_protocol(listener: &RawListener, trusted: &TrustedProxies, context: &mut Context) -> bool {
+    let Some(at) = listener.proxy_protocol.as_ref().filter(|at| at.value) else { return false };
+    if trusted.is_empty() {
+        context.push(
+            Diagnostic::error(Code::KeyConflict, "`proxy_protocol` without `trusted_proxies` lets nobody in")
+                .at(at.place, "only trusted proxies may send its header")
+                .with_help("name the addresses of the load balancers: `trusted_proxies: [10.0.0.0/8]`"),
+        );
+    }
+    true
+}
+
+fn tls_of(file: &File, raw: &RawListenerTls, context: &mut Context) -> Option<ListenerTls> {
+    if raw.certificates.is_empty() {
+        context.push(
+            Diagnostic::error(Code::MissingKey, "`tls` of a listener needs `certificate` and `key`")
+                .at(raw.place, "no certificate to show")
+                .with_help("write `tls: {certificate: certs/edge.pem, key: certs/edge.key}`"),
+        );
+    }
+    let certificates: Vec<_> =
+        raw.certificates.iter().map(|certificate| certificate_of(file, certificate, context)).collect();
+    let client_ca = raw.client_ca.as_ref().map(|at| tls::authorities(file, at, context));
+    // What is broken has been told; a listener without what was asked of it must not be the result.
+    let client_ca = match client_ca {
+        None => None,
+        Some(read) => Some(read?),
+    };
+    let certificates = certificates.into_iter().collect::<Option<Vec<_>>>()?;
+    (!certificates.is_empty()).then_some(ListenerTls { certificates, client_ca })
+}
+
+fn certificate_of(file: &File, raw: &RawCertificate, context: &mut Context) -> Option<CertificatePem> {
+    for (name, at) in [("certificate", &raw.certificate), ("key", &raw.key)] {
+        if at.is_none() {
+            context.push(
+                Diagnostic::error(Code::MissingKey, format!("a certificate needs `{name}`"))
+                    .at(raw.place, format!("`{name}` is missing"))
+                    .with_help("name both files: `certificate: certs/edge.pem` and `key: certs/edge.key`"),
+            );
+        }
+    }
+    let chain = raw.certificate.as_ref().map(|at| (at, tls::certificates(file, at, context)));
+    let key = raw.key.as_ref().map(|at| (at, tls::private_key(file, at, context)));
+    let ((chain_at, chain), (key_at, key)) = chain.zip(key)?;
+    let (chain, key) = chain.zip(key)?;
+    tls::check_pair((chain_at, &chain), (key_at, &key), context).then_some(CertificatePem { chain, key })
 }
 
 /// The admin address, which shares no listener.

@@ -12,7 +12,8 @@ use crate::edge::LimitsSpec;
 use crate::route::ErrorFormat;
 
 /// The keys of the top level that only one file may have.
-const SINGLE: &[&str] = &["admin", "json", "errors", "limits", "explain", "health", "log", "drain", "cors"];
+const SINGLE: &[&str] =
+    &["trusted_proxies", "admin", "json", "errors", "limits", "explain", "health", "log", "drain", "cors"];
 
 /// What the files say about the gateway as a whole.
 #[derive(Debug)]
@@ -107,6 +108,7 @@ fn apply_limits(limits: &mut LimitsSpec, raw: &RawLimits) {
     set(&mut limits.body, &raw.body);
     set(&mut limits.response, &raw.response);
     set(&mut limits.headers, &raw.headers);
+    set(&mut limits.buffers, &raw.buffers);
     set(&mut limits.header_timeout, &raw.header_timeout);
     set(&mut limits.idle_timeout, &raw.idle_timeout);
     set(&mut limits.stream_idle, &raw.stream_idle);

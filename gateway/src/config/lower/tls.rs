@@ -37,6 +37,23 @@ pub(super) fn certificates(file: &File, path: &At<String>, context: &mut Context
     }
 }
 
+/// The content of a PEM file of authorities that clients' certificates must come from.
+pub(super) fn authorities(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {
+    let pem = certificates(file, path, context)?;
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok) {
+        if let Err(error) = roots.add(certificate) {
+            return bad(
+                path,
+                &format!("holds a certificate that is no authority's: {error}"),
+                "put the certificates of the authorities that sign your clients' certificates",
+                context,
+            );
+        }
+    }
+    Some(pem)
+}
+
 /// A certificate that is not valid now is no reason to refuse a change of something else: it is told, and handshakes fail.
 fn warn_about_validity(path: &At<String>, certificates: &[CertificateDer<'_>], context: &mut Context) {
     let now = SystemTime::now();
@@ -86,24 +103,29 @@ pub(super) fn check_pair(
         }
     };
     let pair = rustls::sign::CertifiedKey::new(chain, signer);
-    if matches!(
-        pair.keys_match(),
-        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch))
-    ) {
-        context.push(
-            Diagnostic::error(
-                Code::BadCertificate,
-                format!("`{}` is not the key of `{}`", key.0.value, certificate.0.value),
-            )
-            .at(key.0.place, "this key")
-            .and_at(certificate.0.place, "is of another certificate")
-            .with_help(
-                "put the key that the certificate was made for, and the certificate first in its file",
-            ),
-        );
-        return false;
+    match pair.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => true,
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            context.push(not_its_key(certificate.0, key.0));
+            false
+        }
+        Err(error) => {
+            let what = format!("holds a certificate that cannot be used: {error}");
+            let help = "the certificate of the key comes first in the file, then those that vouch for it";
+            bad::<()>(certificate.0, &what, help, context);
+            false
+        }
     }
-    true
+}
+
+fn not_its_key(certificate: &At<String>, key: &At<String>) -> Diagnostic {
+    Diagnostic::error(
+        Code::BadCertificate,
+        format!("`{}` is not the key of `{}`", key.value, certificate.value),
+    )
+    .at(key.place, "this key")
+    .and_at(certificate.place, "is of another certificate")
+    .with_help("put the key that the certificate was made for, and the certificate first in its file")
 }
 
 fn read(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {

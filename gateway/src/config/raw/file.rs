@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::headers::{self, RawCors};
 use super::http;
+use super::listener::{self, RawListener};
 use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
 use super::route::{self, RawRoute, RawSettings};
@@ -17,6 +18,7 @@ use transcode::{Enums, Names, Unknown, Unset};
 /// What the top level takes.
 const KEYS: &[&str] = &[
     "listeners",
+    "trusted_proxies",
     "admin",
     "include",
     "descriptors",
@@ -35,7 +37,7 @@ const KEYS: &[&str] = &[
     "drain",
 ];
 /// What the language has and this version does not act on.
-const NOT_YET: &[&str] = &["trusted_proxies", "auth", "rate_limit_service", "compression", "docs", "tracing"];
+const NOT_YET: &[&str] = &["auth", "rate_limit_service", "compression", "docs", "tracing"];
 
 /// One file. Settings of the whole gateway may stand in any file, but only in one.
 #[derive(Debug, Default)]
@@ -43,6 +45,7 @@ pub(in crate::config) struct RawFile {
     /// The keys that stand at the top level, for [`Key`]s that only one file may have.
     pub(in crate::config) keys: Vec<Key>,
     pub(in crate::config) listeners: Vec<RawListener>,
+    pub(in crate::config) trusted_proxies: Vec<At<String>>,
     pub(in crate::config) admin: Option<At<String>>,
     pub(in crate::config) include: Vec<At<String>>,
     pub(in crate::config) descriptors: Vec<RawDescriptor>,
@@ -58,11 +61,6 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) health: Option<At<String>>,
     pub(in crate::config) log: RawLog,
     pub(in crate::config) drain: Option<At<Duration>>,
-}
-
-#[derive(Debug)]
-pub(in crate::config) struct RawListener {
-    pub(in crate::config) address: At<String>,
 }
 
 /// One source of descriptors.
@@ -91,6 +89,7 @@ pub(in crate::config) struct RawLimits {
     pub(in crate::config) headers: Option<At<usize>>,
     pub(in crate::config) connections: Option<At<u32>>,
     pub(in crate::config) requests: Option<At<u32>>,
+    pub(in crate::config) buffers: Option<At<usize>>,
     pub(in crate::config) header_timeout: Option<At<Duration>>,
     pub(in crate::config) idle_timeout: Option<At<Duration>>,
     pub(in crate::config) stream_idle: Option<At<Duration>>,
@@ -124,7 +123,8 @@ impl RawFile {
 
     fn read_key(&mut self, key: &Key, value: &Node, reader: &mut Reader<'_>) {
         match key.name.as_str() {
-            "listeners" => self.listeners = listeners(value, reader),
+            "listeners" => self.listeners = listener::listeners(value, reader),
+            "trusted_proxies" => self.trusted_proxies = listener::trusted_proxies(value, reader),
             "admin" => self.admin = admin(key, value, reader),
             "include" => {
                 let items = reader.one_or_more(value, "a list of files, as `- routes.d/*.yaml`");
@@ -173,29 +173,6 @@ impl RawFile {
 
 const ERROR_FORMATS: &[(&str, ErrorFormat)] =
     &[("simple", ErrorFormat::Simple), ("google", ErrorFormat::Google), ("problem", ErrorFormat::Problem)];
-
-fn listeners(node: &Node, reader: &mut Reader<'_>) -> Vec<RawListener> {
-    let mut listeners = Vec::new();
-    for item in reader.items(node, "a list of listeners, as `- address: 0.0.0.0:3000`") {
-        let mut address = None;
-        let Some(entries) = reader.entries(item, "a listener, as `address: 0.0.0.0:3000`") else {
-            continue;
-        };
-        let told = Reader::has(&entries, "address", &["address", "tls", "proxy_protocol"]);
-        for (key, value) in entries {
-            match key.name.as_str() {
-                "address" => address = reader.name(value, "an address, as 0.0.0.0:3000"),
-                "tls" | "proxy_protocol" => reader.not_supported(key),
-                _ => reader.unknown_key(key, "a listener", &["address", "tls", "proxy_protocol"]),
-            }
-        }
-        if !told {
-            reader.missing(item.place, "a listener", "address", "0.0.0.0:3000");
-        }
-        listeners.extend(address.map(|address| RawListener { address }));
-    }
-    listeners
-}
 
 fn admin(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<At<String>> {
     let mut address = None;
@@ -257,6 +234,7 @@ fn limits(node: &Node, reader: &mut Reader<'_>) -> RawLimits {
         "headers",
         "connections",
         "requests",
+        "buffers",
         "header_timeout",
         "idle_timeout",
         "stream_idle",
@@ -269,6 +247,7 @@ fn limits(node: &Node, reader: &mut Reader<'_>) -> RawLimits {
             "headers" => limits.headers = reader.size(value),
             "connections" => limits.connections = reader.number32(value, 1),
             "requests" => limits.requests = reader.number32(value, 1),
+            "buffers" => limits.buffers = reader.size(value),
             "header_timeout" => limits.header_timeout = reader.duration(value),
             "idle_timeout" => limits.idle_timeout = reader.duration(value),
             "stream_idle" => limits.stream_idle = reader.duration(value),

@@ -1,0 +1,184 @@
+//! The head of a request: its lines one by one, and what they say about the body (RFC 9112 sections 2 to 6).
+
+use super::Fault;
+
+/// Header fields of a request.
+const MAX_FIELDS: usize = 128;
+/// What a request target may have at most, whatever a head may (the HTTP library's own bound).
+const MAX_TARGET: usize = 65_534;
+
+/// How the body is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framed {
+    /// So many bytes; most requests have none.
+    Length(u64),
+    /// In chunks.
+    Chunked,
+}
+
+/// How far a head has been read.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    /// Where the next line begins.
+    line: usize,
+    /// Up to where no line end was found.
+    searched: usize,
+    has_request_line: bool,
+    is_http10: bool,
+    fields: usize,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+impl Head {
+    /// Reads on; `bytes` begin with the head. Gives its length once it is complete.
+    pub(super) fn advance(&mut self, bytes: &[u8], max: usize) -> Result<Option<(usize, Framed)>, Fault> {
+        while let Some(end) = memchr::memchr(b'\n', bytes.get(self.searched..).unwrap_or_default()) {
+            let end = self.searched + end;
+            if end >= max {
+                return Err(self.too_large());
+            }
+            let line = bytes.get(self.line..end).and_then(|line| line.strip_suffix(b"\r"));
+            let line = line.ok_or(Fault::Malformed("a line of the head does not end with CR LF"))?;
+            self.line = end + 1;
+            self.searched = end + 1;
+            if !self.has_request_line {
+                // An empty line before the request is a leftover of a sloppy client (RFC 9112 section 2.2).
+                if !line.is_empty() {
+                    self.request_line(line)?;
+                }
+            } else if line.is_empty() {
+                return self.framed().map(|framed| Some((self.line, framed)));
+            } else {
+                self.field(line)?;
+            }
+        }
+        self.searched = bytes.len();
+        if bytes.len() >= max { Err(self.too_large()) } else { Ok(None) }
+    }
+
+    const fn too_large(&self) -> Fault {
+        if self.has_request_line { Fault::HeadTooLarge } else { Fault::TargetTooLong }
+    }
+
+    /// `GET /path HTTP/1.1`, with single blanks.
+    fn request_line(&mut self, line: &[u8]) -> Result<(), Fault> {
+        let malformed = Fault::Malformed("the request line is not METHOD TARGET HTTP/1.1");
+        let (rest, minor) = match line.split_last_chunk::<9>() {
+            Some((rest, b" HTTP/1.1")) => (rest, 1),
+            Some((rest, b" HTTP/1.0")) => (rest, 0),
+            _ => return Err(malformed),
+        };
+        let blank = rest.iter().position(|byte| *byte == b' ').ok_or(malformed)?;
+        let (method, target) = rest.split_at(blank);
+        let target = target.get(1..).unwrap_or_default();
+        if !is_token(method) || target.is_empty() || !target.iter().all(|byte| is_visible(*byte)) {
+            return Err(malformed);
+        }
+        if target.len() > MAX_TARGET {
+            return Err(Fault::TargetTooLong);
+        }
+        self.is_http10 = minor == 0;
+        self.has_request_line = true;
+        Ok(())
+    }
+
+    fn field(&mut self, line: &[u8]) -> Result<(), Fault> {
+        self.fields += 1;
+        if self.fields > MAX_FIELDS {
+            return Err(Fault::HeadTooLarge);
+        }
+        // A name that begins with a blank is a folded line (section 5.2); one that ends with it is as dangerous.
+        let name_ends = line.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(line.len());
+        let (name, value) = line.split_at(name_ends);
+        let Some((b':', value)) = value.split_first() else {
+            return Err(Fault::Malformed("a line of the head is not NAME: VALUE"));
+        };
+        if name.is_empty() || !value.iter().fold(true, |fine, byte| fine & is_text(*byte)) {
+            return Err(Fault::Malformed("a line of the head is not NAME: VALUE"));
+        }
+        match name.len() {
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value),
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.transfer_encoding(value),
+            _ => Ok(()),
+        }
+    }
+
+    fn content_length(&mut self, value: &[u8]) -> Result<(), Fault> {
+        let digits = value.trim_ascii();
+        let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+        // `parse` takes a sign, HTTP does not.
+        let number = number.filter(|_| digits.iter().all(u8::is_ascii_digit));
+        let number = number.ok_or(Fault::Malformed("content-length is not a number"))?;
+        match self.length.replace(number) {
+            None => Ok(()),
+            Some(_) => Err(Fault::Malformed("there is more than one content-length")),
+        }
+    }
+
+    fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Fault> {
+        if self.chunked || !value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+            return Err(Fault::Malformed("transfer-encoding is not `chunked`, once"));
+        }
+        self.chunked = true;
+        Ok(())
+    }
+
+    const fn framed(&self) -> Result<Framed, Fault> {
+        match (self.chunked, self.length) {
+            (false, length) => Ok(Framed::Length(match length {
+                Some(length) => length,
+                None => 0,
+            })),
+            (true, Some(_)) => Err(Fault::Malformed("there are both content-length and transfer-encoding")),
+            (true, None) if self.is_http10 => Err(Fault::Malformed("HTTP/1.0 has no transfer-encoding")),
+            (true, None) => Ok(Framed::Chunked),
+        }
+    }
+}
+
+fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+const fn is_token_byte(byte: u8) -> bool {
+    const TOKEN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+            let b = byte as u8;
+            table[byte] = b.is_ascii_alphanumeric()
+                || matches!(
+                    b,
+                    b'!' | b'#'
+                        | b'$'
+                        | b'%'
+                        | b'&'
+                        | b'\''
+                        | b'*'
+                        | b'+'
+                        | b'-'
+                        | b'.'
+                        | b'^'
+                        | b'_'
+                        | b'`'
+                        | b'|'
+                        | b'~'
+                );
+            byte += 1;
+        }
+        table
+    };
+    TOKEN[byte as usize]
+}
+
+const fn is_visible(byte: u8) -> bool {
+    byte > b' ' && byte != 0x7f
+}
+
+/// What a value may hold: everything but controls.
+const fn is_text(byte: u8) -> bool {
+    (byte >= b' ' && byte != 0x7f) || byte == b'\t'
+}
