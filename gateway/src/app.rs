@@ -152,6 +152,18 @@ impl App {
         &self.addresses
     }
 
+    /// The same, as a client would write them.
+    pub fn urls(&self) -> impl Iterator<Item = String> {
+        let config = self.current.pin();
+        let schemes: Vec<&str> = config
+            .config
+            .listeners
+            .iter()
+            .map(|spec| if spec.tls.is_some() { "https" } else { "http" })
+            .collect();
+        self.addresses.iter().zip(schemes).map(|(address, scheme)| format!("{scheme}://{address}"))
+    }
+
     /// The admin address, if it is served.
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Admin::address)

@@ -23,3 +23,24 @@ fn the_examples_load_without_findings() {
         assert!(!loaded.config.unwrap().routes.is_empty(), "{}", file.display());
     }
 }
+
+#[test]
+fn the_example_with_tls_loads_with_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(root().join("examples/tls/gateway.yaml")).unwrap();
+    let descriptors = root().join("descriptors/shop.binpb");
+    let text = text.replace("../../descriptors/shop.binpb", &descriptors.display().to_string());
+    std::fs::write(folder.path().join("gateway.yaml"), text).unwrap();
+    std::fs::create_dir(folder.path().join("certs")).unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    for (name, pem) in [
+        ("edge.pem", made.cert.pem()),
+        ("edge.key", made.signing_key.serialize_pem()),
+        ("ca.pem", made.cert.pem()),
+    ] {
+        std::fs::write(folder.path().join("certs").join(name), pem).unwrap();
+    }
+    let loaded = gateway::config::load(&folder.path().join("gateway.yaml"), &|_| None);
+    assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics.render(false));
+    assert_eq!(loaded.config.unwrap().listeners.iter().filter(|listener| listener.tls.is_some()).count(), 2);
+}

@@ -66,8 +66,8 @@ fn announce(app: &App, workers: usize) {
     for warning in app.warnings().lines() {
         tracing::warn!("{warning}");
     }
-    for address in app.addresses() {
-        tracing::info!(workers, "listening on http://{address}");
+    for url in app.urls() {
+        tracing::info!(workers, "listening on {url}");
     }
     if let Some(address) = app.admin() {
         tracing::info!("admin on http://{address}");
