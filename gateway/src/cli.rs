@@ -7,6 +7,7 @@ mod descriptors;
 mod examples;
 mod explain;
 mod health;
+mod openapi;
 mod routes;
 mod schema;
 mod serve;
@@ -44,6 +45,9 @@ enum Command {
     /// Says which route takes a request, and why the near misses do not. Sends nothing.
     #[command(after_help = examples::EXPLAIN)]
     Explain(ExplainArgs),
+    /// Prints an OpenAPI 3.1 document of what is exposed.
+    #[command(after_help = examples::OPENAPI)]
+    Openapi(OpenapiArgs),
     /// Prints the JSON Schema of routes.yaml, for editors.
     #[command(after_help = examples::SCHEMA)]
     Schema,
@@ -103,6 +107,27 @@ struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
+struct OpenapiArgs {
+    #[command(flatten)]
+    file: FileArgs,
+    /// Where the document is written [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The name of the API.
+    #[arg(long, default_value = "REST API")]
+    title: String,
+    /// The version of the API.
+    #[arg(long, value_name = "VERSION", default_value = "1")]
+    api_version: String,
+    /// A base URL of the API; may be given several times [default: the document's own host]
+    #[arg(long, value_name = "URL")]
+    server: Vec<String>,
+    /// Only the routes that clients of this host see.
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct DescriptorsArgs {
     /// .proto files, and folders that imports count from.
     #[arg(required = true, value_name = "PROTO")]
@@ -159,6 +184,7 @@ pub fn run_until(
         Some(Command::Check(args)) => check::run(&args),
         Some(Command::Routes(args)) => routes::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Openapi(args)) => openapi::run(args),
         Some(Command::Schema) => schema::run(),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Descriptors(args)) => descriptors::run(&args),

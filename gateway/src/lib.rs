@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod descriptors;
 pub mod edge;
+pub mod openapi;
 pub mod policy;
 pub mod proxy;
 pub mod reload;

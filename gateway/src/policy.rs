@@ -30,7 +30,7 @@ mod state;
 mod testing;
 
 pub use api_key::{ApiKeySpec, X_API_CLIENT};
-pub use auth::{Auth, AuthSpec};
+pub use auth::{Auth, AuthSpec, Scheme};
 pub use chain::{Admitted, BindError, Chain, ChainPlan, ChainSpec};
 pub use claims::ClaimName;
 pub use cors::{AllowedHeaders, Cors, CorsSpec, OriginPattern};

@@ -110,6 +110,25 @@ fn explain_tells_machines_the_same() {
 }
 
 #[test]
+fn openapi_prints_or_writes_the_document() {
+    let (code, out, err) = gateway(&["openapi", "--title", "Shop", "--server", "https://api.shop.example"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let printed: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&printed["info"]["title"], &printed["openapi"]), (&"Shop".into(), &"3.1.0".into()));
+    assert_eq!(printed["paths"]["/users"]["post"]["summary"], "Registers a user", "from the .proto file");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("openapi.json");
+    let (code, out, _) = gateway(&["openapi", "-o", file.to_str().unwrap()]);
+    assert_eq!((code, out.as_str()), (0, ""));
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(written["paths"], printed["paths"]);
+    let (code, _, err) = gateway(&["openapi", "-o", folder.path().to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(err.contains(folder.path().to_str().unwrap()), "{err}");
+}
+
+#[test]
 fn schema_prints_the_committed_file() {
     let (code, out, _) = gateway(&["schema"]);
     assert_eq!(code, 0);

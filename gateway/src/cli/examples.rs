@@ -40,6 +40,15 @@ Examples:
 
 Exit code 0 when the request would be sent, else 1.";
 
+pub(super) const OPENAPI: &str = "\
+Examples:
+  gateway openapi -o openapi.json
+  gateway openapi --title Shop --api-version 2.1 --server https://api.shop.example
+  gateway openapi --host partners.shop.example      what clients of that host see
+
+Descriptions are the comments of the .proto files, so descriptor sets need their source info: gateway descriptors and
+buf build -o keep it, protoc wants --include_source_info.";
+
 pub(super) const SCHEMA: &str = "\
 Examples:
   gateway schema > routes.schema.json

@@ -32,6 +32,17 @@ pub(super) enum AuthKind {
     External(ExternalSpec),
 }
 
+/// What callers have to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme<'a> {
+    /// A token, as `Authorization: Bearer`.
+    Bearer,
+    /// A key in this header.
+    Header(&'a http::HeaderName),
+    /// What the service that decides wants to see.
+    Unknown,
+}
+
 impl Auth {
     /// Compiles an entry; what comes with it are warnings.
     ///
@@ -63,6 +74,15 @@ impl Auth {
             AuthKind::Jwt(_) => "jwt",
             AuthKind::ApiKey(_) => "api_key",
             AuthKind::External(_) => "external",
+        }
+    }
+
+    /// What callers have to show, as a description of the API has it.
+    pub fn scheme(&self) -> Scheme<'_> {
+        match &self.kind {
+            AuthKind::Jwt(_) => Scheme::Bearer,
+            AuthKind::ApiKey(keys) => Scheme::Header(&keys.header),
+            AuthKind::External(_) => Scheme::Unknown,
         }
     }
 

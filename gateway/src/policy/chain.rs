@@ -116,6 +116,21 @@ impl ChainPlan {
         self.headers.request.apply(metadata);
     }
 
+    /// How callers are known; `None` lets everybody in.
+    pub fn auth(&self) -> Option<&Auth> {
+        self.auth.as_deref()
+    }
+
+    /// What a token must grant, all of them.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// Whether callers may be told to slow down.
+    pub fn is_limited(&self) -> bool {
+        self.rate_limit.is_some() || self.shared_limit.is_some()
+    }
+
     /// The fields that it fills, with where their values come from.
     pub fn set(&self) -> &[SetSpec] {
         &self.set

@@ -5,6 +5,7 @@
 //! | `calls` | the main job: REST in, gRPC behind, JSON back |
 //! | `errors` | every refusal, in the shapes of the contract |
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
+//! | `openapi` | the OpenAPI document, held against what the gateway takes and answers |
 //! | `policies` | who may call, how often, with which headers |
 //! | `proxies` | who the client is behind trusted proxies and the PROXY protocol |
 //! | `reflection` | servers as the source of their own descriptors |
@@ -16,6 +17,7 @@ mod calls;
 mod edge;
 mod errors;
 mod harness;
+mod openapi;
 mod policies;
 mod proxies;
 mod reflection;

@@ -143,7 +143,11 @@ pub fn compile(proto: &str) -> Vec<u8> {
 impl Backend {
     /// A service for what a .proto declares.
     pub fn of(proto: &str) -> BackendBuilder {
-        let descriptors = compile(proto);
+        Self::of_set(compile(proto))
+    }
+
+    /// A service for what a descriptor set declares.
+    pub fn of_set(descriptors: Vec<u8>) -> BackendBuilder {
         let pool = DescriptorPool::decode(descriptors.as_slice()).unwrap();
         BackendBuilder { pool, descriptors, methods: HashMap::new() }
     }

@@ -171,6 +171,21 @@ impl RequestPlan {
         self.body != BodyPlan::None
     }
 
+    /// The field that the body fills, if it is not the whole request.
+    pub fn body_field(&self) -> Option<&FieldPlan> {
+        self.message.plan().fields.get(self.body.position()? as usize)
+    }
+
+    /// Whether fields are taken from the query.
+    pub fn takes_query(&self) -> bool {
+        !matches!(self.body.open(), Open::None)
+    }
+
+    /// Whether a field mask that the client leaves unset is made of the keys that were sent.
+    pub fn fills_mask(&self) -> bool {
+        self.mask.is_some()
+    }
+
     /// Appends the request message made of `parts` to `out`. On an error `out` is as it was.
     ///
     /// All violations of path, query and body are told at once.
