@@ -7,6 +7,7 @@ mod descriptors;
 mod examples;
 mod explain;
 mod health;
+mod init;
 mod openapi;
 mod routes;
 mod schema;
@@ -48,6 +49,9 @@ enum Command {
     /// Prints an OpenAPI 3.1 document of what is exposed.
     #[command(after_help = examples::OPENAPI)]
     Openapi(OpenapiArgs),
+    /// Writes a first routes.yaml from descriptors, .proto files or a running server.
+    #[command(after_help = examples::INIT)]
+    Init(InitArgs),
     /// Prints the JSON Schema of routes.yaml, for editors.
     #[command(after_help = examples::SCHEMA)]
     Schema,
@@ -138,6 +142,32 @@ struct DescriptorsArgs {
 }
 
 #[derive(Debug, Args)]
+struct InitArgs {
+    #[command(flatten)]
+    source: InitSource,
+    /// Where the file is written; standard output without it.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replaces a file that is there already.
+    #[arg(long, requires = "output")]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct InitSource {
+    /// A descriptor set.
+    #[arg(long, value_name = "FILE")]
+    descriptors: Option<PathBuf>,
+    /// A .proto file, or the folder that imports count from.
+    #[arg(long, value_name = "DIR")]
+    proto: Option<PathBuf>,
+    /// A running server with gRPC server reflection: host:port, https://host, unix:/path.
+    #[arg(long, value_name = "HOST:PORT")]
+    reflect: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct HealthArgs {
     /// The health path of a listener or of the admin address.
     #[arg(default_value = "http://127.0.0.1:3000/health", value_name = "URL")]
@@ -185,6 +215,7 @@ pub fn run_until(
         Some(Command::Routes(args)) => routes::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Openapi(args)) => openapi::run(args),
+        Some(Command::Init(args)) => init::run(&args),
         Some(Command::Schema) => schema::run(),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Descriptors(args)) => descriptors::run(&args),

@@ -4,12 +4,14 @@
 
 mod annotations;
 pub mod changes;
+mod comments;
 mod compile;
 mod origin;
 mod reflection;
 mod sources;
 
 pub use annotations::{HttpRule, RuleReader};
+pub use comments::Comments;
 pub use compile::ProtoError;
 pub use origin::Origins;
 pub use reflection::{Question, ReflectError, Reflected, reflect, reflect_all};

@@ -24,7 +24,8 @@ pub(super) fn run(args: &DescriptorsArgs) -> ExitCode {
     show(&format!("{}: {} bytes\n", args.output.display(), set.len()))
 }
 
-fn describe(inputs: &[Input], error: &SourceError) -> String {
+/// A broken source, for people.
+pub(super) fn describe(inputs: &[Input], error: &SourceError) -> String {
     let named = error.input.and_then(|index| inputs.get(index)).map_or("", |input| input.name.as_str());
     match &error.kind {
         SourceErrorKind::Proto(error) => {

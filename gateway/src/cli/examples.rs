@@ -49,6 +49,19 @@ Examples:
 Descriptions are the comments of the .proto files, so descriptor sets need their source info: gateway descriptors and
 buf build -o keep it, protoc wants --include_source_info.";
 
+pub(super) const INIT: &str = "\
+Examples:
+  gateway init --proto proto/                          shows what it would write
+  gateway init --proto proto/ -o routes.yaml           writes it; --force replaces one that is there
+  gateway init --descriptors shop.binpb -o routes.yaml
+  gateway init --reflect localhost:50051 -o routes.yaml
+
+Methods with google.api.http annotations get the routes that they say. Services without any get conventional ones:
+  GetUser(user_id)    GET /users/{user_id}         UpdateUser(user, mask)   PATCH /users/{user.id}
+  ListUsers           GET /users                   DeleteUser(user_id)      DELETE /users/{user_id}
+  CreateUser          POST /users, 201             CancelOrder(order_id)    POST /orders/{order_id}:cancel
+Comments of the .proto files come along. What cannot be routed stands there as a comment, with the reason.";
+
 pub(super) const SCHEMA: &str = "\
 Examples:
   gateway schema > routes.schema.json

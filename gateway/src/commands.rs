@@ -1,0 +1,3 @@
+//! What commands work out before anything is printed.
+
+pub mod init;

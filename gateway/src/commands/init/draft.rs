@@ -1,0 +1,297 @@
+//! Which methods get which paths: annotations as they are, conventions where there are none, and never two for one.
+//!
+//! Every route is compiled here as `check` would compile it. What cannot be served is kept, with the reason, to stand in
+//! the file as a comment.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use http_rule::{MethodPattern, Segment, Template};
+use prost_reflect::{MethodDescriptor, ServiceDescriptor};
+use transcode::binding::{BodyRule, RequestPlan, RequestRule};
+use transcode::{ResponsePlan, Schema};
+
+use super::names::is_version;
+use super::rest::{Binding, Things};
+use super::words::{kebab, words};
+use crate::descriptors::{HttpRule, RuleReader};
+use crate::route::{Problem, TableBuilder};
+
+/// The routes of one service.
+pub(super) struct Group {
+    pub(super) service: ServiceDescriptor,
+    /// In the order of the methods.
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Group {
+    /// Whether any method of it is served.
+    pub(super) fn is_live(&self) -> bool {
+        self.entries.iter().any(|entry| entry.left_out.is_none())
+    }
+}
+
+/// One method.
+pub(super) struct Entry {
+    pub(super) method: MethodDescriptor,
+    /// The rule, then its additional bindings; empty when there is nothing to say.
+    pub(super) bindings: Vec<Binding>,
+    /// Why it is not served; nothing when it is.
+    pub(super) left_out: Option<String>,
+}
+
+/// Paths of `routes.yaml`'s own default answers.
+const HEALTH: &str = "/health";
+
+/// Services that come with a server rather than being what it is for.
+const COMMON: &[&str] = &["grpc.", "google.longrunning.", "google.iam.", "google.cloud.location."];
+
+/// Drafts the routes of every service, in the order of the descriptors.
+pub(super) fn draft(schema: &Arc<Schema>) -> Vec<Group> {
+    let rules = RuleReader::new(schema.pool());
+    let services: Vec<ServiceDescriptor> = schema
+        .pool()
+        .services()
+        .filter(|service| !COMMON.iter().any(|common| service.full_name().starts_with(common)))
+        .collect();
+    let mut taken = Taken { schema, routes: HashMap::new() };
+    // Annotations say where they want to be; conventions can go elsewhere.
+    let annotated: Vec<Option<Group>> =
+        services.iter().map(|service| annotated(service, &rules, &mut taken)).collect();
+    let groups = annotated.into_iter().zip(services).map(|(annotated, service)| match annotated {
+        Some(group) => group,
+        None => conventional(service, &mut taken),
+    });
+    let mut groups: Vec<Group> = groups.filter(|group| !group.entries.is_empty()).collect();
+    leave_out_what_is_never_reached(&mut groups);
+    groups
+}
+
+/// What makes two routes the same to a client.
+type Key = (String, Vec<Segment>, Option<String>);
+
+/// The routes that there are already, and what each calls.
+struct Taken<'s> {
+    schema: &'s Arc<Schema>,
+    routes: HashMap<Key, String>,
+}
+
+impl Taken<'_> {
+    /// The key of a rule that can be served; otherwise why it cannot.
+    fn key(&self, method: &MethodDescriptor, binding: &Binding) -> Result<Key, String> {
+        check_method(&binding.method)?;
+        let template = Template::parse(&binding.path)
+            .map_err(|error| format!("`{}` is not a path: {}", binding.path, error.message()))?;
+        if matches!(binding.method.as_str(), "GET" | "HEAD") {
+            if !binding.body.is_empty() {
+                return Err(format!("a body on {} has no meaning to HTTP", binding.method));
+            }
+            let health = Template::parse(HEALTH);
+            if template.variables().is_empty()
+                && health
+                    .is_ok_and(|health| health.segments() == template.segments() && template.verb().is_none())
+            {
+                return Err(format!("the gateway answers at {HEALTH} itself"));
+            }
+        }
+        let message = |name: &str| self.schema.message(name).ok_or_else(|| format!("{name} is unknown"));
+        let (input, output) = (message(method.input().full_name())?, message(method.output().full_name())?);
+        let variables: Vec<&str> =
+            template.variables().iter().map(|variable| variable.field_path.as_str()).collect();
+        let rule = RequestRule::new(&binding.method, &variables, BodyRule::parse(&binding.body));
+        RequestPlan::compile(&input, &rule)
+            .map_err(|errors| errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; "))?;
+        let response_body = Some(binding.response_body.as_str()).filter(|field| !field.is_empty());
+        ResponsePlan::compile(&output, response_body).map_err(|error| error.message)?;
+        let verb = template.verb().map(str::to_owned);
+        Ok((binding.method.clone(), template.segments().to_vec(), verb))
+    }
+
+    /// Whether another route is there already.
+    fn is_free(&self, key: &Key) -> bool {
+        !self.routes.contains_key(key)
+    }
+
+    /// Takes a route for a method, unless it cannot be served or another one is there.
+    fn take(&mut self, method: &MethodDescriptor, binding: &Binding) -> Result<(), String> {
+        let key = self.key(method, binding)?;
+        if let Some(owner) = self.routes.get(&key) {
+            return Err(format!("`{} {}` calls {owner} already", binding.method, binding.path));
+        }
+        self.routes.insert(key, name(method));
+        Ok(())
+    }
+}
+
+/// Why a method cannot be called over HTTP at all.
+fn unserved(method: &MethodDescriptor) -> Option<String> {
+    let kind = match (method.is_client_streaming(), method.is_server_streaming()) {
+        (false, false) => return None,
+        (false, true) => "answers a stream",
+        (true, false) => "takes a stream",
+        (true, true) => "takes and answers a stream",
+    };
+    Some(format!("it {kind}, and streams are not served yet"))
+}
+
+/// `shop.v1.UserService/GetUser`
+pub(super) fn name(method: &MethodDescriptor) -> String {
+    format!("{}/{}", method.parent_service().full_name(), method.name())
+}
+
+fn check_method(method: &str) -> Result<(), String> {
+    let standard = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let upper = method.to_uppercase();
+    if matches!(upper.as_str(), "CONNECT" | "TRACE") {
+        return Err(format!("{upper} is not served"));
+    }
+    let misspelt = upper != method && standard.contains(&upper.as_str());
+    if method == "*" || http::Method::from_bytes(method.as_bytes()).is_ok() && !misspelt {
+        return Ok(());
+    }
+    Err(format!("`{method}` is not an HTTP method"))
+}
+
+/// The annotations of a service; nothing when it has none.
+fn annotated(service: &ServiceDescriptor, rules: &RuleReader, taken: &mut Taken<'_>) -> Option<Group> {
+    if !service.methods().any(|method| !rules.rules(&method).is_empty()) {
+        return None;
+    }
+    let things = Things::of(service);
+    let entries = service.methods().map(|method| {
+        let bindings: Vec<Binding> = rules.rules(&method).into_iter().map(Binding::from).collect();
+        if bindings.is_empty() {
+            return unexposed(method, &things, taken);
+        }
+        let mut live = Vec::new();
+        let mut reasons = Vec::new();
+        if let Some(reason) = unserved(&method) {
+            return Entry { method, bindings, left_out: Some(reason) };
+        }
+        for binding in &bindings {
+            match taken.take(&method, binding) {
+                Ok(()) => live.push(binding.clone()),
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        if live.is_empty() {
+            return Entry { method, bindings, left_out: Some(reasons.join("; ")) };
+        }
+        Entry { method, bindings: live, left_out: None }
+    });
+    Some(Group { service: service.clone(), entries: entries.collect() })
+}
+
+impl From<HttpRule> for Binding {
+    fn from(rule: HttpRule) -> Self {
+        let HttpRule { method, path, body, response_body } = rule;
+        Self { method, path, body, response_body, status: 200 }
+    }
+}
+
+/// A method that its authors have not exposed, though they have others: shown, and left to the operator.
+fn unexposed(method: MethodDescriptor, things: &Things, taken: &Taken<'_>) -> Entry {
+    let free = |binding: &Binding| taken.key(&method, binding).is_ok_and(|key| taken.is_free(&key));
+    let bindings = things.candidates(&method).into_iter().find(free).into_iter().collect();
+    let reason = unserved(&method).unwrap_or_else(|| "it has no annotation".to_owned());
+    Entry { method, bindings, left_out: Some(reason) }
+}
+
+/// Conventional routes for a service, below a prefix when others have its paths already.
+fn conventional(service: ServiceDescriptor, taken: &mut Taken<'_>) -> Group {
+    let things = Things::of(&service);
+    let methods: Vec<(MethodDescriptor, Vec<Binding>)> =
+        service.methods().map(|method| (method.clone(), things.candidates(&method))).collect();
+    let collides = |prefix: &str| {
+        methods.iter().any(|(method, candidates)| {
+            let mut keys =
+                candidates.iter().filter_map(|binding| taken.key(method, &below(prefix, binding)).ok());
+            keys.next().is_some_and(|key| !taken.is_free(&key))
+        })
+    };
+    let prefixes = prefixes(&service);
+    let prefix = prefixes.iter().find(|prefix| !collides(prefix)).or_else(|| prefixes.last());
+    let prefix = prefix.cloned().unwrap_or_default();
+    let entries = methods.into_iter().map(|(method, candidates)| {
+        // The last candidate is its own already.
+        let (plain, own) = candidates.split_at(candidates.len().saturating_sub(1));
+        let candidates: Vec<Binding> =
+            plain.iter().map(|binding| below(&prefix, binding)).chain(own.iter().cloned()).collect();
+        if let Some(reason) = unserved(&method) {
+            let bindings = candidates.into_iter().take(1).collect();
+            return Entry { method, bindings, left_out: Some(reason) };
+        }
+        let mut reason = String::new();
+        let found = candidates.iter().find(|binding| match taken.take(&method, binding) {
+            Ok(()) => true,
+            Err(why) => {
+                reason = why;
+                false
+            }
+        });
+        let left_out = if found.is_none() { Some(reason) } else { None };
+        Entry { method, bindings: found.cloned().into_iter().collect(), left_out }
+    });
+    let entries = entries.collect();
+    Group { service, entries }
+}
+
+fn below(prefix: &str, binding: &Binding) -> Binding {
+    Binding { path: format!("{prefix}{}", binding.path), ..binding.clone() }
+}
+
+/// What may stand before the paths of a service, the shortest first: nothing, what its package says, all of its name.
+fn prefixes(service: &ServiceDescriptor) -> Vec<String> {
+    let segments: Vec<String> = service
+        .package_name()
+        .split('.')
+        .map(|segment| kebab(&words(segment)))
+        .filter(|segment| !segment.is_empty())
+        .collect();
+    let spoken = segments.iter().rev().find(|segment| !is_version(segment));
+    let version = segments.last().filter(|segment| is_version(segment));
+    let name = kebab(&words(service.name()));
+    let all = segments.iter().map(|segment| format!("/{segment}")).collect::<String>();
+    let mut prefixes = vec![String::new()];
+    prefixes.extend(spoken.map(|segment| format!("/{segment}")));
+    prefixes.extend(version.map(|segment| format!("/{segment}")));
+    prefixes.push(all.clone());
+    prefixes.push(format!("{all}/{name}"));
+    prefixes
+}
+
+/// Some templates take every request of others, as `/**` does. The more general ones of the table are told by building it.
+fn leave_out_what_is_never_reached(groups: &mut [Group]) {
+    loop {
+        let mut builder = TableBuilder::new();
+        let mut at = Vec::new();
+        for (group, entry) in groups.iter().enumerate().flat_map(|(index, group)| {
+            let live = group.entries.iter().enumerate().filter(|(_, entry)| entry.left_out.is_none());
+            live.map(move |(entry, _)| (index, entry))
+        }) {
+            let entry_of = groups.get(group).and_then(|group| group.entries.get(entry));
+            for binding in entry_of.into_iter().flat_map(|entry| &entry.bindings) {
+                if let Ok(template) = Template::parse(&binding.path) {
+                    builder.insert(&[], &MethodPattern::from(binding.method.as_str()), &template);
+                    at.push((group, entry));
+                }
+            }
+        }
+        let (_, problems) = builder.build();
+        let losers: HashSet<(usize, usize)> = problems
+            .into_iter()
+            .filter_map(|problem| match problem {
+                Problem::Conflict { second, .. } => at.get(second).copied(),
+                Problem::Shadowed { route, .. } => at.get(route).copied(),
+            })
+            .collect();
+        if losers.is_empty() {
+            return;
+        }
+        for (group, entry) in losers {
+            if let Some(entry) = groups.get_mut(group).and_then(|group| group.entries.get_mut(entry)) {
+                entry.left_out = Some("other routes take all of its requests".to_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! What `gateway init` writes: it loads without a finding whatever the descriptors, and reads as if a person had written it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use gateway::commands::init::{self, Origin};
+use gateway::config;
+use proptest::prelude::*;
+use transcode::Schema;
+
+/// Writes a file for these descriptors, and loads it: there must be nothing to say about it.
+fn written(set: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("all.binpb"), set).unwrap();
+    let schema = Schema::load(&[set]).unwrap();
+    let text = init::write(&schema, &Origin::Path("all.binpb".to_owned()), "all.binpb").unwrap();
+    let file = folder.path().join("routes.yaml");
+    std::fs::write(&file, &text).unwrap();
+    let loaded = config::load(&file, &|_| None);
+    assert!(loaded.diagnostics.is_empty(), "{}\n{text}", loaded.diagnostics.render(false));
+    assert!(!loaded.config.unwrap().routes.is_empty(), "{text}");
+    text
+}
+
+/// The same for a .proto; gives the routes alone, without comments, a line each.
+fn routes(proto: &str) -> Vec<String> {
+    let text = written(&testkit::backend::compile(proto));
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.split("\nroutes:\n").nth(1).unwrap().lines() {
+        let line = line.trim();
+        match line.strip_prefix("- ") {
+            Some(first) if !line.starts_with('#') => lines.push(first.to_owned()),
+            _ if line.is_empty() || line.starts_with('#') => {}
+            _ => {
+                let last = lines.last_mut().unwrap();
+                last.push_str(" | ");
+                last.push_str(line);
+            }
+        }
+    }
+    lines
+}
+
+#[track_caller]
+fn check(proto: &str, expected: &[&str]) {
+    assert_eq!(routes(&format!("syntax = \"proto3\"; {proto}")), expected);
+}
+
+#[test]
+fn the_shop_gets_its_routes_from_its_annotations() {
+    let text = written(&shop());
+    for part in [
+        "  # shop.user.v1.UserService\n  # Keeps the users of the shop.\n\n  # Registers a user. The email",
+        "  - post: /users\n    grpc: shop.user.v1.UserService/CreateUser\n",
+        "    additional_bindings:\n      - get: /orders\n",
+        "  # Left out: it has no annotation.\n  # - post: /users/{user_id}:validate\n",
+        "    address: ${USER_SERVICE_URL:-localhost:5005",
+    ] {
+        assert!(text.contains(part), "{part}\n--- in\n{text}");
+    }
+}
+
+#[test]
+fn services_without_annotations_get_conventional_routes() {
+    check(
+        r#"package shop.v1;
+        import "google/protobuf/field_mask.proto"; import "google/protobuf/empty.proto";
+        service UserService {
+          rpc CreateUser(CreateUserRequest) returns (UserAndNote);
+          rpc GetUser(UserId) returns (UserAnswer);
+          rpc GetUserByEmail(Email) returns (User);
+          rpc ListUsers(Page) returns (Users);
+          rpc UpdateUser(UpdateUserRequest) returns (User);
+          rpc DeleteUser(UserId) returns (google.protobuf.Empty);
+          rpc BanUser(UserId) returns (User);
+          rpc BatchGetUsers(Ids) returns (Users);
+          rpc UserLogin(Email) returns (User);
+          rpc Ping(google.protobuf.Empty) returns (google.protobuf.Empty);
+          rpc GetSettings(google.protobuf.Empty) returns (User);
+          rpc ListUserOrders(UserId) returns (Users);
+          rpc GetUserOrder(UserOrder) returns (User);
+          rpc WatchUsers(Page) returns (stream User);
+        }
+        message User { int32 id = 1; string name = 2; }
+        message UserAnswer { User user = 1; }
+        message UserAndNote { User user = 1; string note = 2; }
+        message CreateUserRequest { User user = 1; }
+        message UserId { int32 user_id = 1; }
+        message UserOrder { int32 user_id = 1; int32 order_id = 2; }
+        message Email { string email = 1; }
+        message Ids { repeated int32 ids = 1; }
+        message Page { int32 page_size = 1; }
+        message Users { repeated User users = 1; }
+        message UpdateUserRequest { User user = 1; google.protobuf.FieldMask update_mask = 2; }"#,
+        &[
+            "post: /users | grpc: shop.v1.UserService/CreateUser | body: user | status: 201",
+            "get: /users/{user_id} | grpc: shop.v1.UserService/GetUser | response_body: user",
+            "get: /users/by-email/{email} | grpc: shop.v1.UserService/GetUserByEmail",
+            "get: /users | grpc: shop.v1.UserService/ListUsers",
+            "patch: /users/{user.id} | grpc: shop.v1.UserService/UpdateUser | body: user",
+            "delete: /users/{user_id} | grpc: shop.v1.UserService/DeleteUser",
+            "post: /users/{user_id}:ban | grpc: shop.v1.UserService/BanUser",
+            "post: /users:batchGet | grpc: shop.v1.UserService/BatchGetUsers",
+            "post: /users:login | grpc: shop.v1.UserService/UserLogin",
+            "post: /users:ping | grpc: shop.v1.UserService/Ping",
+            "get: /settings | grpc: shop.v1.UserService/GetSettings",
+            "get: /users/{user_id}/orders | grpc: shop.v1.UserService/ListUserOrders",
+            "get: /users/{user_id}/orders/{order_id} | grpc: shop.v1.UserService/GetUserOrder",
+        ],
+    );
+}
+
+#[test]
+fn a_service_named_after_nothing_has_verbs_of_its_own() {
+    check(
+        r#"package hello; service Greeter { rpc SayHello(Name) returns (Name); rpc say_bye(Name) returns (Name); rpc _(Name) returns (Name); }
+        message Name { string name = 1; }"#,
+        &[
+            "post: /greeter:sayHello | grpc: hello.Greeter/SayHello",
+            "post: /greeter:sayBye | grpc: hello.Greeter/say_bye",
+            "post: /greeter:_ | grpc: hello.Greeter/_",
+        ],
+    );
+}
+
+#[test]
+fn annotations_in_googles_style_are_taken_as_they_are() {
+    check(
+        r#"package google.example.library.v1;
+        import "google/api/annotations.proto"; import "google/protobuf/field_mask.proto"; import "google/protobuf/empty.proto";
+        service LibraryService {
+          rpc CreateBook(CreateBookRequest) returns (Book) {
+            option (google.api.http) = { post: "/v1/{parent=shelves/*}/books" body: "book" };
+          }
+          rpc GetBook(Name) returns (Book) {
+            option (google.api.http) = { get: "/v1/{name=shelves/*/books/*}" additional_bindings { get: "/v1/{name=books/**}" } };
+          }
+          rpc UpdateBook(UpdateBookRequest) returns (Book) {
+            option (google.api.http) = { patch: "/v1/{book.name=shelves/*/books/*}" body: "book" };
+          }
+          rpc MergeShelves(Name) returns (Book) { option (google.api.http) = { post: "/v1/{name=shelves/*}:merge" body: "" }; }
+          rpc Head(Name) returns (google.protobuf.Empty) { option (google.api.http) = { custom { kind: "HEAD" path: "/v1/{name=files/*}" } }; }
+          rpc Price(Name) returns (Book) { option (google.api.http) = { get: "/v1/$price/{name}" }; }
+        }
+        message Book { string name = 1; string title = 2; }
+        message Name { string name = 1; }
+        message CreateBookRequest { string parent = 1; Book book = 2; }
+        message UpdateBookRequest { Book book = 1; google.protobuf.FieldMask update_mask = 2; }"#,
+        &[
+            "post: /v1/{parent=shelves/*}/books | grpc: google.example.library.v1.LibraryService/CreateBook | body: book",
+            "get: /v1/{name=shelves/*/books/*} | grpc: google.example.library.v1.LibraryService/GetBook | additional_bindings:",
+            "get: /v1/{name=books/**}",
+            "patch: /v1/{book.name=shelves/*/books/*} | grpc: google.example.library.v1.LibraryService/UpdateBook | body: book",
+            "post: /v1/{name=shelves/*}:merge | grpc: google.example.library.v1.LibraryService/MergeShelves | body: \"\"",
+            "custom: {kind: \"HEAD\", path: \"/v1/{name=files/*}\"} | grpc: google.example.library.v1.LibraryService/Head",
+            "get: \"/v1/$$price/{name}\" | grpc: google.example.library.v1.LibraryService/Price",
+        ],
+    );
+}
+
+#[test]
+fn annotations_that_cannot_be_served_stand_there_as_comments() {
+    let set = testkit::backend::compile(
+        r#"syntax = "proto3"; package a;
+        import "google/api/annotations.proto";
+        service S {
+          rpc Fine(M) returns (M) { option (google.api.http) = { get: "/fine" }; }
+          rpc Again(M) returns (M) { option (google.api.http) = { get: "/fine" }; }
+          rpc Broken(M) returns (M) { option (google.api.http) = { get: "/{nothing}" }; }
+          rpc NoPath(M) returns (M) { option (google.api.http) = { get: "no path" }; }
+          rpc Body(M) returns (M) { option (google.api.http) = { get: "/body" body: "*" }; }
+          rpc Health(M) returns (M) { option (google.api.http) = { get: "/health" }; }
+          rpc Trace(M) returns (M) { option (google.api.http) = { custom { kind: "TRACE" path: "/t" } }; }
+          rpc Stream(stream M) returns (M) { option (google.api.http) = { post: "/stream" body: "*" }; }
+        }
+        message M { string id = 1; }"#,
+    );
+    let text = written(&set);
+    for part in [
+        "# Left out: `GET /fine` calls a.S/Fine already.",
+        "# Left out: `no path` is not a path",
+        "# Left out: a body on GET has no meaning to HTTP.",
+        "# Left out: the gateway answers at /health itself.",
+        "# Left out: TRACE is not served.",
+        "# Left out: it takes a stream",
+    ] {
+        assert!(text.contains(part), "{part}\n--- in\n{text}");
+    }
+    assert_eq!(text.matches("\n  - get").count(), 1, "{text}");
+}
+
+#[test]
+fn services_that_share_a_name_are_told_apart() {
+    let service = |package: &str| {
+        format!(
+            "syntax = \"proto3\"; package {package}; \
+             service UserService {{ rpc GetUser(Id) returns (Id); rpc ListUsers(Id) returns (Id); }} \
+             message Id {{ string id = 1; }}"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for package in ["shop.v1", "shop.v2", "admin.v1"] {
+        std::fs::write(folder.path().join(format!("{package}.proto")), service(package)).unwrap();
+    }
+    std::fs::write(folder.path().join("none.proto"), service("none").replace("package none; ", "")).unwrap();
+    let input = gateway::descriptors::Input::path("folder", folder.path());
+    let set = gateway::descriptors::compile_set(&[input]).unwrap();
+    let text = written(&set);
+    for part in [
+        "adminUserService:\n    address: ${ADMIN_USER_SERVICE_URL:-localhost:50051}",
+        "shopV2UserService:\n    address: ${SHOP_V2_USER_SERVICE_URL",
+        "  UserService: userService\n",
+        "  - get: /users/{id}\n    grpc: admin.v1.UserService/GetUser\n",
+        "  - get: /shop/users/{id}\n    grpc: shop.v1.UserService/GetUser\n",
+        "  - get: /v2/users\n    grpc: shop.v2.UserService/ListUsers\n",
+        "  - get: /user-service/users\n    grpc: UserService/ListUsers\n",
+    ] {
+        assert!(text.contains(part), "{part}\n--- in\n{text}");
+    }
+}
+
+#[test]
+fn names_that_yaml_would_take_for_something_else_are_quoted() {
+    check(
+        r#"service True { rpc Null(Yes) returns (Yes); rpc Get1(Yes) returns (Yes); } message Yes { string no = 1; string _ = 2; }"#,
+        &["post: /true:null | grpc: True/Null", "post: /true:get1 | grpc: True/Get1"],
+    );
+}
+
+/// Runs `gateway` in a folder; gives its exit code, output and errors.
+async fn gateway(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.args(args).current_dir(folder).env_clear();
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn shop() -> Vec<u8> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    std::fs::read(root.join("descriptors/shop.binpb")).unwrap()
+}
+
+#[tokio::test]
+async fn a_running_server_is_asked_and_the_file_asks_it_again() {
+    use testkit::reflection::{Reflecting, Version};
+    let server = Reflecting::start(Version::V1Alpha, &shop()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let address = server.address().to_string();
+    let (code, out, err) =
+        gateway(folder.path(), &["init", "--reflect", &address, "-o", "routes.yaml"]).await;
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let text = std::fs::read_to_string(folder.path().join("routes.yaml")).unwrap();
+    assert!(text.contains("  - reflection: server\n"), "{text}");
+    assert!(text.contains(&format!("address: ${{SERVER_URL:-{address}}}")), "{text}");
+    let (code, out, _) = gateway(folder.path(), &["check"]).await;
+    assert_eq!((code, out.starts_with("ok: ")), (0, true), "{out}");
+    drop(server);
+    let (code, out, _) = gateway(folder.path(), &["check"]).await;
+    assert_eq!(code, 1);
+    assert!(out.contains("error[reflection]") && out.contains("routes.yaml:10:17"), "{out}");
+    let (code, _, err) = gateway(folder.path(), &["init", "--reflect", &address]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("connection refused") && err.contains("--proto"), "{err}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_there_stays_unless_it_is_forced_away() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shop.binpb"), shop()).unwrap();
+    std::fs::create_dir(folder.path().join("conf")).unwrap();
+    let file = folder.path().join("conf/routes.yaml");
+    let args = ["init", "--descriptors", "shop.binpb", "-o", "conf/routes.yaml"];
+    assert_eq!(gateway(folder.path(), &args).await.0, 0);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("  - ../shop.binpb\n"), "the path is relative to the file:\n{text}");
+    std::fs::write(&file, "mine").unwrap();
+    let (code, _, err) = gateway(folder.path(), &args).await;
+    assert_eq!((code, err.contains("--force")), (1, true), "{err}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    assert_eq!(gateway(folder.path(), &[&args[..], &["--force"]].concat()).await.0, 0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    assert_eq!(gateway(folder.path(), &["check", "-c", "conf/routes.yaml"]).await.0, 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_routed_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("none.proto", "syntax = \"proto3\"; message M {}");
+    write("streams.proto", "syntax = \"proto3\"; message M {} service S { rpc A(stream M) returns (M); }");
+    write("broken.proto", "syntax = \"proto3\";\nmessage M { strin a = 1; }");
+    for (args, code, expected) in [
+        (&["init", "--proto", "none.proto"][..], 1, "none.proto: there is no gRPC service in it"),
+        (&["init", "--proto", "streams.proto"], 1, "it takes a stream"),
+        (&["init", "--proto", "broken.proto"], 1, "broken.proto:2: "),
+        (&["init", "--proto", "absent"], 1, "absent: No such file"),
+        (&["init", "--reflect", "nowhere"], 1, "has no port"),
+        (&["init"], 2, "--descriptors"),
+        (&["init", "--proto", "a", "--reflect", "b"], 2, "cannot be used with"),
+    ] {
+        let (found, _, err) = gateway(folder.path(), args).await;
+        assert_eq!((found, err.contains(expected)), (code, true), "{args:?}: {err}");
+    }
+}
+
+/// Names as people and generators give them.
+fn word() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "Get",
+        "List",
+        "Create",
+        "Update",
+        "Delete",
+        "Add",
+        "By",
+        "User",
+        "Users",
+        "Order",
+        "OrderItem",
+        "Status",
+        "Id",
+        "id",
+        "name",
+        "V2",
+        "_",
+        "X",
+        "9",
+        "On",
+        "Null",
+        "Health",
+        "Batch",
+        "All",
+        "service",
+        "API",
+    ])
+}
+
+fn identifier() -> impl Strategy<Value = String> {
+    prop::collection::vec(word(), 1..4).prop_map(|words| {
+        let name = words.concat();
+        if name.starts_with(|c: char| c.is_ascii_digit()) { format!("N{name}") } else { name }
+    })
+}
+
+fn field_type() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "string",
+        "int32",
+        "int64",
+        "bool",
+        "bytes",
+        "double",
+        "repeated string",
+        "map<string, string>",
+        "google.protobuf.FieldMask",
+        "google.protobuf.Timestamp",
+        "M0",
+        "M1",
+        "repeated M0",
+        "E",
+    ])
+}
+
+/// The fields of a message, their JSON names distinct.
+fn message() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "id",
+        "user_id",
+        "order_id",
+        "name",
+        "user",
+        "order",
+        "items",
+        "update_mask",
+        "status",
+    ]);
+    prop::collection::btree_map(name, field_type(), 0..4).prop_map(|fields| {
+        let fields = fields.iter().zip(1..).map(|((name, of), number)| format!("{of} {name} = {number};"));
+        fields.collect::<String>()
+    })
+}
+
+fn method() -> impl Strategy<Value = (String, String)> {
+    let stream = prop::sample::select(vec!["", "", "", "stream "]);
+    (identifier(), 0..4_usize, stream.clone(), 0..4_usize, stream).prop_map(
+        |(name, input, takes, output, answers)| {
+            let text = format!("rpc {name}({takes}M{input}) returns ({answers}M{output});");
+            (name, text)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_descriptors_the_file_loads_without_a_finding(
+        package in prop::sample::select(vec!["", "package shop.v1;", "package On.v1.null;"]),
+        messages in prop::collection::vec(message(), 4),
+        services in prop::collection::btree_map(identifier(), prop::collection::vec(method(), 1..8), 1..4),
+    ) {
+        let mut proto = format!(
+            "syntax = \"proto3\"; {package} import \"google/protobuf/field_mask.proto\"; \
+             import \"google/protobuf/timestamp.proto\"; enum E {{ Z0 = 0; }}"
+        );
+        for (index, body) in messages.iter().enumerate() {
+            proto.push_str(&format!("message M{index} {{ {body} }}"));
+        }
+        for (name, methods) in &services {
+            let methods: std::collections::BTreeMap<&String, &String> = methods.iter().map(|(name, text)| (name, text)).collect();
+            let methods: String = methods.into_values().map(String::as_str).collect();
+            // Nothing else is called so.
+            proto.push_str(&format!("service S{name} {{ {methods} rpc Unary(M0) returns (M0); }}"));
+        }
+        written(&testkit::backend::compile(&proto));
+    }
+}
