@@ -21,6 +21,8 @@
 //!   `phone,address.city`; an empty object, a list, a map and free-form values are named as a whole. Fields that the
 //!   path gives are not in it. It is relative to the body field; with `body: "*"` to the request's only message field,
 //!   or to the request itself if it has none or several.
+//! - Fields that the gateway fills ([`RequestPlan::with_set`]) are taken from the client whatever it says, and whether there
+//!   is a value for them or not.
 
 mod error;
 mod given;
@@ -40,4 +42,3 @@ mod value;
 
 pub use error::{BindingError, Subject};
 pub use request::{BodyRule, RequestParts, RequestPlan, RequestRule, StrayBody};
-pub use setter::Setter;

@@ -114,6 +114,8 @@ pub enum Reason {
     UnknownParameter,
     /// A body where none is taken.
     StrayBody,
+    /// A value that the gateway itself was to fill in does not fit its field.
+    Set,
 }
 
 impl fmt::Display for Violation {

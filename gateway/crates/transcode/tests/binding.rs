@@ -14,5 +14,7 @@ mod mask;
 mod oracle;
 #[path = "binding/query.rs"]
 mod query;
+#[path = "binding/set.rs"]
+mod set;
 #[path = "binding/support.rs"]
 mod support;

@@ -11,6 +11,7 @@ use super::{
     raw,
     report::Report,
     required::{self, Required},
+    setter::Setter,
 };
 use crate::{EncodeError, EncodeOptions, Encoded, Message, Reason, plan::FieldPlan};
 
@@ -92,6 +93,7 @@ pub struct RequestPlan {
     stray_body: StrayBody,
     mask: Option<MaskPlan>,
     required: Required,
+    set: Vec<Setter>,
 }
 
 /// What the HTTP body fills, resolved.
@@ -153,7 +155,40 @@ impl RequestPlan {
         let mask = wants_mask.then(|| MaskPlan::compile(message, body.position(), &variables)).flatten();
         let required = Required::compile(message, &variables, body == BodyPlan::Whole);
         let (message, variables) = (message.clone(), variables.into());
-        Ok(Self { message, variables, body, stray_body: rule.stray_body, mask, required })
+        Ok(Self { message, variables, body, stray_body: rule.stray_body, mask, required, set: Vec::new() })
+    }
+
+    /// Gives the field of this path, in proto names, to the gateway: see [`Self::encode_with`]. It leads through singular
+    /// messages to a scalar, an enum or a well-known type that is written as one text.
+    ///
+    /// # Errors
+    /// When there is no such field, or it is of another kind.
+    pub fn with_set(&mut self, path: &str) -> Result<(), BindingError> {
+        let setter = Setter::compile(&self.message, path)?;
+        if setter.touches_required(self.message.schema()) {
+            self.required = Required::Whole;
+        }
+        self.set.push(setter);
+        Ok(())
+    }
+
+    /// Whether a field given to the gateway takes this text; for texts that are known at load.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_set(&self, path: &str, text: &str) -> Result<(), crate::Violation> {
+        match self.set.iter().find(|setter| setter.name() == path) {
+            Some(setter) => setter.apply(self.message.schema(), Some(text), 0, &mut Vec::new()),
+            None => Ok(()),
+        }
+    }
+
+    /// What else the rule fills a field with that was given to the gateway, and in vain: a variable or the body, by its path.
+    pub fn is_overridden(&self, path: &str) -> bool {
+        let request = self.message.plan();
+        let body = self.body.position().and_then(|position| request.fields.get(position as usize));
+        let body = body.is_some_and(|field| &*field.name == path);
+        body || self.variables.iter().any(|variable| &*variable.name == path)
     }
 
     /// The request message.
@@ -188,7 +223,7 @@ impl RequestPlan {
 
     /// Appends the request message made of `parts` to `out`. On an error `out` is as it was.
     ///
-    /// All violations of path, query and body are told at once.
+    /// All violations of path, query and body are told at once. Fields given to the gateway stay unset.
     pub fn encode<'r, C>(
         &self,
         parts: RequestParts<'r, C>,
@@ -197,6 +232,22 @@ impl RequestPlan {
     ) -> Result<Encoded, EncodeError>
     where
         C: IntoIterator<Item = &'r str>,
+    {
+        self.encode_with(parts, std::iter::empty(), options, out)
+    }
+
+    /// As [`Self::encode`], with values for the fields given to the gateway, in the order in which they were given. A field
+    /// without a value stays unset, whatever the client sent.
+    pub fn encode_with<'r, 's, C, S>(
+        &self,
+        parts: RequestParts<'r, C>,
+        set: S,
+        options: &EncodeOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Encoded, EncodeError>
+    where
+        C: IntoIterator<Item = &'r str>,
+        S: IntoIterator<Item = Option<&'s str>>,
     {
         let start = out.len();
         let mut report = Report::new(options);
@@ -218,6 +269,7 @@ impl RequestPlan {
         report.body(body);
         if report.is_clean() {
             self.fill_mask(parts.body, &mut binder);
+            self.fill_set(set, start, out, &mut report);
         }
         if self.required == Required::Whole && report.is_clean() {
             let wire = out.get(start..).unwrap_or_default();
@@ -234,7 +286,8 @@ impl RequestPlan {
         report.finish()
     }
 
-    /// Appends a message of a client stream after the first: it has a body, but path and query belong to the first.
+    /// Appends a message of a client stream after the first: it has a body, but path and query belong to the first. Fields
+    /// given to the gateway stay unset.
     pub fn encode_following(
         &self,
         body: &[u8],
@@ -242,12 +295,44 @@ impl RequestPlan {
         options: &EncodeOptions,
         out: &mut Vec<u8>,
     ) -> Result<Encoded, EncodeError> {
+        self.encode_following_with(body, content_type, std::iter::empty(), options, out)
+    }
+
+    /// As [`Self::encode_following`], with values for the fields given to the gateway.
+    pub fn encode_following_with<'s>(
+        &self,
+        body: &[u8],
+        content_type: Option<&str>,
+        set: impl IntoIterator<Item = Option<&'s str>>,
+        options: &EncodeOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<Encoded, EncodeError> {
         let start = out.len();
-        let result = self.encode_body(body, content_type, options, out);
-        if result.is_err() {
+        let mut report = Report::new(options);
+        report.body(self.encode_body(body, content_type, options, out));
+        if report.is_clean() {
+            self.fill_set(set, start, out, &mut report);
+        }
+        if !report.is_clean() {
             out.truncate(start);
         }
-        result
+        report.finish()
+    }
+
+    fn fill_set<'s>(
+        &self,
+        set: impl IntoIterator<Item = Option<&'s str>>,
+        start: usize,
+        out: &mut Vec<u8>,
+        report: &mut Report,
+    ) {
+        let mut texts = set.into_iter();
+        for setter in &self.set {
+            let text = texts.next().flatten();
+            if let Err(violation) = setter.apply(self.message.schema(), text, start, out) {
+                report.violation(&violation.field, violation.reason, violation.description);
+            }
+        }
     }
 
     fn encode_body(

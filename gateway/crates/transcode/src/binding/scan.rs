@@ -40,6 +40,14 @@ impl<'w> Fields<'w> {
         Self { rest: wire }
     }
 
+    /// The next occurrence, with all of its bytes, tag included.
+    pub(crate) fn next_raw(&mut self) -> Option<(u32, Value<'w>, &'w [u8])> {
+        let before = self.rest;
+        let (number, value) = self.next()?;
+        let raw = before.get(..before.len() - self.rest.len())?;
+        Some((number, value, raw))
+    }
+
     fn varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for (index, &byte) in self.rest.iter().enumerate().take(10) {

@@ -2,7 +2,7 @@
 
 use transcode::{
     EncodeOptions, Reason, Unknown,
-    binding::{BodyRule, RequestParts, RequestPlan, RequestRule, Setter},
+    binding::{BodyRule, RequestParts, RequestPlan, RequestRule},
 };
 
 use crate::support::{Request, SCHEMA, Want, message, rule};
@@ -157,27 +157,4 @@ fn messages_of_a_client_stream_after_the_first_are_bodies_alone() {
     let mut out = b"before".to_vec();
     rule.plan.encode_following(br#"{"name":1}"#, None, &EncodeOptions::default(), &mut out).unwrap_err();
     assert_eq!(out, b"before");
-}
-
-#[test]
-fn a_field_that_the_gateway_sets_wins_over_the_client() {
-    let rule = rule("POST", "Search", &["text"], "*");
-    let body = r#"{"note":"client","filter":{"a":"client","minPrice":3},"byColor":"RED","pageSize":9}"#;
-    let parts = RequestParts { captures: ["client"], query: None, body: body.as_bytes(), content_type: None };
-    let mut out = Vec::new();
-    rule.plan.encode(parts, &EncodeOptions::default(), &mut out).unwrap();
-    for (path, text) in
-        [("text", "gateway"), ("note", ""), ("filter.a", "gateway"), ("by_field", "b"), ("page_size", "0")]
-    {
-        Setter::compile(&message("Search"), path).unwrap().append(text, &mut out).unwrap();
-    }
-    let sent = prost_reflect::DynamicMessage::decode(message("Search").descriptor().clone(), &*out).unwrap();
-    let json: serde_json::Value = serde_json::to_value(&sent).unwrap();
-    let expected = r#"{"text":"gateway","note":"","filter":{"a":"gateway","minPrice":"3"},"byField":"b"}"#;
-    assert_eq!(json, serde_json::from_str::<serde_json::Value>(expected).unwrap());
-    let setter = Setter::compile(&message("Search"), "page_size").unwrap();
-    let violation = setter.append("many", &mut out).unwrap_err();
-    assert_eq!((&*violation.field, violation.reason), ("page_size", Reason::Type));
-    assert!(Setter::compile(&message("Search"), "since").is_err());
-    assert!(Setter::compile(&message("Search"), "filter").is_err());
 }
