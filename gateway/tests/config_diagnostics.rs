@@ -26,6 +26,7 @@ fn environment(name: &str) -> Option<String> {
     match name {
         "HOST" => Some("users.example".to_owned()),
         "EMPTY" => Some(String::new()),
+        "SECRET" => Some("correct horse battery staple, and so on".to_owned()),
         "TIMEOUT" => Some("soon".to_owned()),
         _ => None,
     }
@@ -95,4 +96,16 @@ fn findings_are_the_same_for_machines() {
     assert!(finding["line"].as_u64().unwrap() > 0);
     assert_eq!(finding["labels"].as_array().unwrap().len(), 2);
     assert_eq!(json["errors"], 1);
+}
+
+#[test]
+fn no_finding_shows_a_secret() {
+    for file in configurations() {
+        let diagnostics = config::load(&file, &environment).diagnostics;
+        let shown =
+            [diagnostics.render(false), diagnostics.lines().join("\n"), diagnostics.to_json().to_string()];
+        for secret in ["hunter2", "my-plain-key", "correct horse"] {
+            assert!(shown.iter().all(|text| !text.contains(secret)), "{}: {}", file.display(), shown[0]);
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What the admin address shows, as its own serializable types.
 
+mod auth;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
@@ -20,6 +22,7 @@ pub(super) struct Route<'a> {
     upstream: String,
     timeout_ms: u128,
     status: u16,
+    policies: Vec<String>,
     origin: String,
     requests: u64,
 }
@@ -40,6 +43,7 @@ pub(super) fn routes(snapshot: &Snapshot) -> Vec<Route<'_>> {
                 upstream,
                 timeout_ms: target.plan.timeout.as_millis(),
                 status: target.plan.status.as_u16(),
+                policies: target.plan.policies.describe(),
                 origin,
                 requests,
             }
@@ -110,6 +114,9 @@ pub(super) struct Config {
     listeners: Vec<String>,
     admin: Option<String>,
     upstreams: BTreeMap<String, UpstreamConfig>,
+    auth: BTreeMap<String, auth::Auth>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_limit_service: Option<auth::Asked>,
     routes: usize,
     errors: String,
     limits: String,
@@ -145,6 +152,8 @@ pub(super) fn config(snapshot: &Snapshot) -> Config {
         listeners: config.listeners.iter().map(|listener| listener.address.to_string()).collect(),
         admin: config.admin.as_ref().map(|admin| admin.address.to_string()),
         upstreams: upstreams.collect(),
+        auth: config.auth.iter().map(|(name, spec)| (name.to_string(), auth::Auth::from(spec))).collect(),
+        rate_limit_service: config.rate_limit_service.as_deref().map(auth::Asked::from),
         routes: config.routes.len(),
         errors: format!("{:?}", config.errors).to_lowercase(),
         limits: format!("{:?}", config.limits),

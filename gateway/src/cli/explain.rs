@@ -98,6 +98,7 @@ fn text(request: &Request<'_>, explained: &Explained<'_>) -> String {
                 "only when it was certainly not processed"
             }
         ));
+        lines.extend(plan.policies.describe().into_iter().map(|policy| format!("  policy    {policy}")));
         if let Some(message) = &taken.message {
             lines.push(format!("  request   {} {message}", plan.grpc.input));
         }

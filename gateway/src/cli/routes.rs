@@ -34,18 +34,20 @@ fn object(plan: &RoutePlan) -> Value {
         "timeout": format!("{:?}", plan.timeout),
         "status": plan.status.as_u16(),
         "idempotent": plan.idempotent,
+        "policies": plan.policies.describe(),
         "hosts": plan.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "origin": plan.origin.to_string(),
     })
 }
 
 fn row(plan: &RoutePlan) -> [String; 5] {
-    let policies = format!("{:?}, {}", plan.timeout, plan.status.as_u16());
+    let mut policies = vec![format!("{:?}", plan.timeout), plan.status.as_u16().to_string()];
+    policies.extend(plan.policies.describe());
     [
         plan.name.to_string(),
         plan.grpc.to_string(),
         plan.targets.to_string(),
-        policies,
+        policies.join(", "),
         plan.origin.to_string(),
     ]
 }

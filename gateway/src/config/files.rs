@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Context;
 use super::diagnostic::{Code, Diagnostic, FileId, Place, Sources};
 use super::glob;
-use super::raw::{At, RawFile, Reader, parse};
+use super::raw::{At, RawFile, Reader, parse, secrets};
 
 /// A file that was read.
 #[derive(Debug)]
@@ -78,12 +78,16 @@ impl Walk<'_> {
         let id = self.context.sources.add(path.display().to_string(), text);
         let raw = match parse(&self.context.sources, id) {
             Ok(mut node) => {
+                for place in secrets(&node) {
+                    self.context.sources.mask(place);
+                }
                 let sources: &Sources = &self.context.sources;
                 let mut reader = Reader::new(sources, &mut self.context.found);
                 reader.interpolate(&mut node, self.env);
                 RawFile::read(&node, &mut reader)
             }
             Err(diagnostic) => {
+                self.context.sources.mask_values(id, "secret:");
                 self.context.push(*diagnostic);
                 return;
             }

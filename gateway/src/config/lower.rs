@@ -2,6 +2,7 @@
 //!
 //! Each step goes on with what it could make of its part, so that one load tells everything that is wrong.
 
+mod auth;
 mod descriptors;
 mod listeners;
 mod methods;
@@ -34,23 +35,31 @@ pub(super) fn lower(
     let settings = settings::settings(files, context);
     let cors = policies::cors(files, context);
     let upstreams = upstreams::upstreams(files, context);
+    let mut used = unused::Used::default();
+    let ways = auth::ways(files, &upstreams, &mut used, context);
+    let limiter = auth::limiter(files, &upstreams, &mut used, context);
     let descriptors = descriptors::load(files, &upstreams, before, context);
     let services = services::services(files, &upstreams, &descriptors, context);
-    let mut compiled = routes::routes(
+    let compiled = routes::routes(
         &routes::Inputs {
             files,
             upstreams: &upstreams,
             descriptors: &descriptors,
             services: &services,
             settings: &settings,
+            ways: &ways,
+            limiter: &limiter,
         },
+        &mut used,
         context,
     );
-    compiled.used.upstreams.extend(descriptors.asked.iter().cloned());
+    used.upstreams.extend(descriptors.asked.iter().cloned());
     // What a broken route would have used is not known.
     let errors = context.found.iter().any(|finding| finding.severity == Severity::Error);
     if !errors {
-        unused::unused(&upstreams, &services, &compiled.used, context);
+        unused::unused(&upstreams, &services, &used, context);
+        ways.unused(&used, context);
+        limiter.unused(&used, context);
     }
     if compiled.routes.is_empty() && !errors {
         context.push(
@@ -71,6 +80,8 @@ pub(super) fn lower(
         reflected: descriptors.reflected,
         routes: compiled.routes,
         table,
+        auth: ways.specs(),
+        rate_limit_service: limiter.spec,
         cors,
         errors: settings.errors,
         limits: settings.limits,

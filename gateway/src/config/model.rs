@@ -10,7 +10,7 @@ use upstream::UpstreamSpec;
 
 use crate::descriptors::Reflected;
 use crate::edge::{LimitsSpec, ListenerSpec, TrustedProxies};
-use crate::policy::Cors;
+use crate::policy::{AuthSpec, Cors, RateLimitServiceSpec};
 use crate::route::{ErrorFormat, RoutePlan, Table};
 
 /// All that `routes.yaml` and what it names say, validated and compiled. It never changes; a reload makes a new one.
@@ -32,6 +32,10 @@ pub struct GatewayConfig {
     pub routes: Vec<Arc<RoutePlan>>,
     /// What finds the route of a request.
     pub table: Arc<Table>,
+    /// The named ways to know callers, in the order of the file.
+    pub auth: IndexMap<Arc<str>, AuthSpec>,
+    /// Who keeps limits for many gateways, if anybody.
+    pub rate_limit_service: Option<Arc<RateLimitServiceSpec>>,
     /// Which pages of other origins may call, if any.
     pub cors: Option<Cors>,
     /// The shape of error answers, also of those that belong to no route.

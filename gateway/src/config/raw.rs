@@ -3,24 +3,30 @@
 //! A file is first read into a tree of [`node::Node`]s that keeps every place, then decoded key by key. Deserializing
 //! straight into structs would stop at the first mistake; an operator wants all of them.
 
+mod auth;
 mod file;
 mod headers;
 mod http;
 mod interpolate;
 mod listener;
 mod node;
+mod rate_limit;
 mod reader;
 mod route;
+mod secrets;
 mod service;
 mod units;
 mod upstream;
 
+pub(super) use auth::{RawAsked, RawAuth, RawAuthSpec, RawJwt, RawRouteAuth, api_keys};
 pub(super) use file::{RawDescriptor, RawFile, RawLimits};
 pub(super) use headers::{RawCors, RawEdits, RawHeaders};
 pub(super) use listener::{RawCertificate, RawListener, RawListenerTls};
 pub(super) use node::{Key, parse};
+pub(super) use rate_limit::{RawLimit, RawRateLimit};
 pub(super) use reader::{At, Reader};
 pub(super) use route::{RawBinding, RawMethod, RawRoute, RawSettings, RawTargets};
+pub(super) use secrets::{secrets, values};
 pub(super) use upstream::{
     Part, RawBalance, RawBreaker, RawHealthCheck, RawKeepalive, RawOutlier, RawRetry, RawTls, RawUpstream,
 };

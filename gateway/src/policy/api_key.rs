@@ -1,8 +1,9 @@
 //! API keys: who the caller is, by a secret in a header. Only hashes of the keys are known here.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -13,7 +14,7 @@ use super::refusal::{Reason, Refusal};
 pub const X_API_CLIENT: HeaderName = HeaderName::from_static("x-api-client");
 
 /// An API-key policy as it is declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ApiKeySpec {
     /// The header that carries the key. It does not go upstream.
     pub header: HeaderName,
@@ -25,15 +26,9 @@ pub struct ApiKeySpec {
 #[derive(Debug)]
 pub(super) struct ApiKeys {
     pub(super) header: HeaderName,
-    clients: Vec<Client>,
+    /// By the hashes of their keys. How long a look-up takes tells nothing: nobody can choose the hash of a guess.
+    clients: HashMap<[u8; 32], ClientName>,
     challenge: HeaderValue,
-}
-
-#[derive(Debug)]
-struct Client {
-    hash: [u8; 32],
-    name: Arc<str>,
-    value: HeaderValue,
 }
 
 /// A client that is known by its key.
@@ -47,18 +42,16 @@ pub(super) struct ClientName {
 impl ApiKeys {
     pub(super) fn compile(spec: &ApiKeySpec) -> Result<Self, Vec<Finding>> {
         let mut findings = Vec::new();
-        let mut clients: Vec<Client> = Vec::with_capacity(spec.keys.len());
+        let mut clients: HashMap<[u8; 32], ClientName> = HashMap::with_capacity(spec.keys.len());
         for (name, hex) in &spec.keys {
-            match client(name, hex) {
-                Ok(client) => match clients.iter().find(|other| other.hash == client.hash) {
-                    Some(other) => {
-                        let (first, second) = (other.name.to_string(), name.clone());
-                        findings.push(Finding::new("file", Problem::ApiKeyTwice { first, second }));
-                    }
-                    None => clients.push(client),
-                },
-                Err(problem) => findings.push(Finding::new("file", problem)),
-            }
+            let added = client(name, hex).and_then(|(hash, client)| match clients.entry(hash) {
+                Entry::Vacant(free) => {
+                    free.insert(client);
+                    Ok(())
+                }
+                Entry::Occupied(other) => Err(twice(&other.get().name, name)),
+            });
+            findings.extend(added.err().map(|problem| Finding::new("file", problem)));
         }
         if spec.keys.is_empty() {
             findings.push(Finding::new("file", Problem::NoApiKeys));
@@ -72,36 +65,33 @@ impl ApiKeys {
     }
 
     /// The client whose key the request carries.
-    ///
-    /// Every hash is compared to its end, so that time tells nothing about how close a guess came.
     pub(super) fn identify(&self, headers: &HeaderMap) -> Result<ClientName, Refusal> {
         let mut values = headers.get_all(&self.header).iter();
         let Some(key) = values.next().filter(|value| !value.is_empty()) else {
             let message = format!("a key is needed: send it as `{}`", self.header);
             return Err(Refusal::new(Reason::AuthMissing, message).challenge(self.challenge.clone()));
         };
-        let hash = digest(&SHA256, key.as_bytes());
-        let mut found = None;
-        for client in &self.clients {
-            if verify_slices_are_equal(&client.hash, hash.as_ref()).is_ok() {
-                found = Some(client);
-            }
-        }
+        let found = self.clients.get(digest(&SHA256, key.as_bytes()).as_ref());
         match (found, values.next()) {
-            (Some(client), None) => {
-                Ok(ClientName { name: Arc::clone(&client.name), value: client.value.clone() })
-            }
+            (Some(client), None) => Ok(client.clone()),
             _ => Err(Refusal::new(Reason::ApiKeyInvalid, "the key is not known here")),
         }
     }
 }
 
-fn client(name: &str, hex: &str) -> Result<Client, Problem> {
+fn twice(first: &str, second: &str) -> Problem {
+    match first == second {
+        true => Problem::ApiKeyRepeated(first.to_owned()),
+        false => Problem::ApiKeyTwice { first: first.to_owned(), second: second.to_owned() },
+    }
+}
+
+fn client(name: &str, hex: &str) -> Result<([u8; 32], ClientName), Problem> {
     let hash = parse_hash(hex).ok_or_else(|| Problem::ApiKeyHash(name.to_owned()))?;
     let printable = !name.is_empty() && name.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
     let value = HeaderValue::from_str(name).ok().filter(|_| printable);
     let value = value.ok_or_else(|| Problem::ClientName(name.to_owned()))?;
-    Ok(Client { hash, name: name.into(), value })
+    Ok((hash, ClientName { name: name.into(), value }))
 }
 
 /// 64 hex digits, as `sha256sum` prints them; `sha256:` may stand before them.

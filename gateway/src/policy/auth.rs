@@ -8,7 +8,7 @@ use super::finding::Finding;
 use super::jwt::{JwtPlan, JwtSpec};
 
 /// An entry of `auth` as it is declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AuthSpec {
     /// A signed token.
     Jwt(JwtSpec),

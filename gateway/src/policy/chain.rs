@@ -143,6 +143,9 @@ impl ChainPlan {
             let scopes =
                 if self.scopes.is_empty() { String::new() } else { format!(" ({})", self.scopes.join(" ")) };
             lines.push(format!("{} {}{scopes}", auth.kind(), auth.name()));
+            if let AuthKind::Jwt(plan) = &auth.kind {
+                lines.extend(plan.forward.iter().map(|(claim, name)| format!("forward {claim} as {name}")));
+            }
         }
         lines.extend(self.rate.as_ref().map(|limit| format!("rate {} by {}", limit.rate, limit.key)));
         if let Some(shared) = &self.shared_limit {

@@ -22,7 +22,7 @@ use super::request::Request;
 const MAX_MESSAGE: usize = 1024;
 
 /// An `ext_authz` policy as it is declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExternalSpec {
     /// The upstream to ask.
     pub upstream: Arc<str>,

@@ -47,6 +47,8 @@ pub enum Problem {
     SecretShort { bytes: usize, algorithm: &'static str, wanted: usize },
     #[error("the key cannot be read: {0}")]
     KeyUnreadable(String),
+    #[error("the key is not {family}, which {algorithm} needs")]
+    KeyKind { algorithm: &'static str, family: &'static str },
     #[error("the RSA key has {0} bits, fewer than 2048")]
     RsaTooSmall(usize),
     #[error("the key set cannot be read: {0}")]
@@ -64,13 +66,17 @@ pub enum Problem {
     #[error("`{0}` cannot name a claim")]
     ClaimName(String),
     // API keys
+    #[error("cannot read `{0}`: not UTF-8 text")]
+    KeysUnreadable(String),
     #[error("there is no key")]
     NoApiKeys,
     #[error("the key of `{0}` is not the hex form of a SHA-256 hash")]
     ApiKeyHash(String),
     #[error("`{first}` and `{second}` have the same key")]
     ApiKeyTwice { first: String, second: String },
-    #[error("`{0}` cannot go upstream as metadata")]
+    #[error("`{0}` has the same key twice")]
+    ApiKeyRepeated(String),
+    #[error("{0:?} cannot go upstream as metadata")]
     ClientName(String),
     // sources
     #[error("`{0}` does not say where the value comes from")]
@@ -139,6 +145,10 @@ impl Problem {
                 "make one with `openssl rand -base64 48`, and give it by the environment"
             }
             Self::KeyUnreadable(_) => "give a public key as PEM, as `openssl pkey -pubout` writes it",
+            Self::KeyKind { .. } => {
+                "list what the issuer signs with: RS* and PS* go with an RSA key, ES256 with one on P-256, ES384 on \
+                 P-384, EdDSA with an Ed25519 key"
+            }
             Self::RsaTooSmall(_) => "let the issuer sign with a key of 2048 bits or more",
             Self::JwksUnreadable(_) => "a key set is JSON: {\"keys\": [...]} (RFC 7517)",
             Self::JwksUseless(_) => "compare `kty`, `alg` and `use` of its keys with `algorithms`",
@@ -148,8 +158,9 @@ impl Problem {
             }
             Self::AudienceUnchecked => "name this service in `audience`",
             Self::ClaimName(_) => "write a claim, as `sub`, or a path into one, as `realm_access.roles`",
-            Self::NoApiKeys => "write `name: hash` for each client",
+            Self::KeysUnreadable(_) | Self::NoApiKeys => "write `name: hash` for each client",
             Self::ApiKeyHash(_) => "write 64 hex digits: `printf %s KEY | sha256sum`",
+            Self::ApiKeyRepeated(_) => "remove one of them",
             Self::ApiKeyTwice { .. } => "give each client a key of its own",
             Self::ClientName(_) => "use printable ASCII",
             Self::Source(_) => "write `jwt:CLAIM`, `header:NAME`, `const:VALUE` or `request:id`",

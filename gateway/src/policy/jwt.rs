@@ -35,7 +35,7 @@ use token::{Malformed, Token};
 pub const DEFAULT_LEEWAY: Duration = Duration::from_secs(5);
 
 /// A JWT policy as it is declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct JwtSpec {
     /// What verifies the signatures.
     pub keys: KeySource,
@@ -52,7 +52,7 @@ pub struct JwtSpec {
 }
 
 /// What verifies signatures. Files are given by their content.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum KeySource {
     /// `secret`: shared with the issuer.
     Secret(Arc<[u8]>),
@@ -64,15 +64,24 @@ pub enum KeySource {
     JwksUrl(String),
 }
 
+impl KeySource {
+    /// What kind of keys they are, and for a URL where they lie, without anything that is for nobody's eyes.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Secret(_) => "a secret".to_owned(),
+            Self::Pem(_) => "a public key".to_owned(),
+            Self::Jwks(_) => "a key set".to_owned(),
+            Self::JwksUrl(url) => {
+                format!("the key set at {}", url.split(['?', '#']).next().unwrap_or_default())
+            }
+        }
+    }
+}
+
 impl fmt::Debug for KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // The secret never reaches a log.
-            Self::Secret(_) => f.write_str("Secret(..)"),
-            Self::Pem(pem) => write!(f, "Pem({} bytes)", pem.len()),
-            Self::Jwks(json) => write!(f, "Jwks({} bytes)", json.len()),
-            Self::JwksUrl(url) => write!(f, "JwksUrl({url})"),
-        }
+        // The secret never reaches a log.
+        f.write_str(&self.describe())
     }
 }
 
@@ -102,7 +111,9 @@ impl JwtPlan {
         let mut findings = Vec::new();
         check_algorithms(&spec.algorithms, &mut findings);
         check_forward(&spec.forward, &mut findings);
-        let keys = compile_keys(spec, &mut findings);
+        // What does not go together goes with no key.
+        let mixed = findings.iter().any(|finding| finding.problem == Problem::MixedAlgorithms);
+        let keys = if mixed { None } else { compile_keys(spec, &mut findings) };
         if spec.audiences.is_empty() {
             findings.push(Finding::new("audience", Problem::AudienceUnchecked));
         }

@@ -9,6 +9,7 @@ use transcode::binding::RequestParts;
 
 use super::{deadline, metadata};
 use crate::edge::Peer;
+use crate::policy::{SetSpec, Source};
 use crate::route::{CandidateOutcome, Lookup, RoutePlan, Table};
 
 /// Near misses that are told.
@@ -98,7 +99,9 @@ fn message<'c>(
         content_type,
     };
     let mut wire = Vec::new();
-    if let Err(error) = plan.request.encode(parts, &plan.encode, &mut wire) {
+    let set: Vec<Option<String>> = plan.policies.set().iter().map(|set| foretold(set, request)).collect();
+    let set = set.iter().map(Option::as_deref);
+    if let Err(error) = plan.request.encode_with(parts, set, &plan.encode, &mut wire) {
         let violations: Vec<String> = error.violations.iter().map(ToString::to_string).collect();
         return (None, Some(format!("{} (400)", violations.join("; "))));
     }
@@ -109,10 +112,23 @@ fn message<'c>(
     }
 }
 
+/// What the gateway fills a field with, as far as that is known without a token.
+fn foretold(set: &SetSpec, request: &Request<'_>) -> Option<String> {
+    match &set.source {
+        Source::Const(text) => Some(text.to_string()),
+        Source::Header(name) => Some(request.headers.get(name)?.to_str().ok()?.to_owned()),
+        Source::RequestId => Some(ID.to_owned()),
+        Source::Claim(_) => None,
+    }
+}
+
+/// Stands for the request's id.
+const ID: &str = "(made for each request)";
+
 /// As a client on this machine would cause it.
 fn metadata_of(plan: &RoutePlan, request: &Request<'_>, host: Option<&str>) -> HeaderMap {
     let peer = Peer::new(([127, 0, 0, 1], 0).into(), 0, false);
-    let id = HeaderValue::from_static("(made for each request)");
+    let id = HeaderValue::from_static(ID);
     let host = host.and_then(|host| HeaderValue::from_str(host).ok());
     let mut metadata = metadata::for_call(request.headers, plan.policies.forward(), &peer, host, &id);
     plan.policies.edit_metadata(&mut metadata);

@@ -76,6 +76,12 @@ impl Failure {
         Self::new(Reason::BadHead, "an HTTP/1.1 request has one Host header").with(CONNECTION, "close")
     }
 
+    /// The token is good, but what it says cannot fill a field of the request.
+    pub fn claim_does_not_fit(claim: &str, field: &str) -> Self {
+        let message = format!("the token's claim `{claim}` does not fit the field `{field}`");
+        Self::new(Reason::AuthClaim, message)
+    }
+
     /// The request has a body of a type that the route can't read.
     pub fn unsupported_media_type(got: &str) -> Self {
         let message = format!("content-type `{got}` is not understood here: send application/json");

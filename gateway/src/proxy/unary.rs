@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_rule::Captures;
 use hyper::body::Incoming;
 use transcode::binding::RequestParts;
+use transcode::{EncodeError, Reason, Violation};
 use upstream::{Answer, Call, hash_key};
 
 use super::failure::Failure;
@@ -118,12 +119,26 @@ fn encode(exchange: &Exchange<'_>, head: &Parts, body: &Bytes) -> Result<(Bytes,
         body,
         content_type: head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
     };
-    let encoded = plan.request.encode(parts, &plan.encode, &mut out)?;
+    let set = exchange.admitted.fields().iter().map(|field| field.text.as_deref());
+    let encoded = plan.request.encode_with(parts, set, &plan.encode, &mut out);
+    let encoded = encoded.map_err(|error| misfit(plan, error))?;
     let length = u32::try_from(out.len() - PREFIX).map_err(|_| Failure::body_too_large(u32::MAX as usize))?;
     if let Some(prefix) = out.get_mut(1..PREFIX) {
         prefix.copy_from_slice(&length.to_be_bytes());
     }
     Ok((out.into(), encoded.unknown))
+}
+
+/// A claim that does not fit its field is the token's fault, everything else the request's.
+fn misfit(plan: &RoutePlan, error: EncodeError) -> Failure {
+    let from_claim = |violation: &Violation| {
+        let set = plan.policies.set().iter().find(|set| *set.field == *violation.field)?;
+        (violation.reason == Reason::Set).then_some((set.source.claim()?, &set.field))
+    };
+    match error.violations.iter().find_map(from_claim) {
+        Some((claim, field)) => Failure::claim_does_not_fit(claim.as_str(), field),
+        None => error.into(),
+    }
 }
 
 fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {

@@ -23,6 +23,7 @@ impl Diff {
         compare(&mut lines, "route", &routes(old), &routes(new));
         compare(&mut lines, "upstream", &upstreams(old), &upstreams(new));
         compare(&mut lines, "descriptors of", &reflected(old), &reflected(new));
+        compare(&mut lines, "auth", &auth(old), &auth(new));
         compare(&mut lines, "listener", &listeners(old), &listeners(new));
         compare(&mut lines, "setting", &settings(old), &settings(new));
         Self { lines }
@@ -81,12 +82,19 @@ fn upstreams(config: &GatewayConfig) -> Things {
 
 fn reflected(config: &GatewayConfig) -> Things {
     // Whatever they are, they differ when their bytes do.
-    let text = |reflected: &crate::descriptors::Reflected| {
-        let mut hasher = DefaultHasher::new();
-        reflected.set().hash(&mut hasher);
-        hasher.finish().to_string()
-    };
-    config.reflected.iter().map(|(name, reflected)| (name.to_string(), text(reflected))).collect()
+    let all = config.reflected.iter();
+    all.map(|(name, reflected)| (name.to_string(), hash(reflected.set()))).collect()
+}
+
+fn auth(config: &GatewayConfig) -> Things {
+    // Secrets have no text.
+    config.auth.iter().map(|(name, spec)| (name.to_string(), hash(spec))).collect()
+}
+
+fn hash(thing: &(impl Hash + ?Sized)) -> String {
+    let mut hasher = DefaultHasher::new();
+    thing.hash(&mut hasher);
+    hasher.finish().to_string()
 }
 
 fn listeners(config: &GatewayConfig) -> Things {
@@ -100,6 +108,7 @@ fn settings(config: &GatewayConfig) -> Things {
         ("health", format!("{:?}", config.health)),
         ("errors", format!("{:?}", config.errors)),
         ("cors", format!("{:?}", config.cors)),
+        ("rate_limit_service", format!("{:?}", config.rate_limit_service)),
         ("drain", format!("{:?}", config.drain)),
         ("log", format!("{:?}", config.log)),
     ];

@@ -115,6 +115,7 @@ impl Drop for Recorder<'_> {
             attempts: self.trail.attempts,
             endpoint: self.trail.endpoint.as_deref().unwrap_or_default(),
             request_id: self.id.to_str().unwrap_or_default(),
+            caller: self.admitted.as_ref().and_then(Admitted::caller).map_or("", |caller| caller),
             flag: self.end.flag,
         };
         self.access.log(&record, log.format.into());

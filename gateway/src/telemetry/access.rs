@@ -41,9 +41,14 @@ pub struct Record<'a> {
     pub endpoint: &'a str,
     /// The request's id.
     pub request_id: &'a str,
+    /// Who called, as the route's policies know it, or empty.
+    pub caller: &'a str,
     /// The reason of a failure that the gateway made, or empty.
     pub flag: &'a str,
 }
+
+/// The longest name of a caller that is written, in characters: tokens come from elsewhere.
+const MAX_CALLER: usize = 128;
 
 /// A client's address; the port only if it is known.
 struct Address(std::net::SocketAddr);
@@ -125,7 +130,25 @@ fn text(line: &mut Vec<u8>, now: SystemTime, record: &Record<'_>) -> std::io::Re
     if !record.flag.is_empty() {
         write!(line, " flag={}", record.flag)?;
     }
+    if !record.caller.is_empty() {
+        write!(line, " caller=")?;
+        word(line, record.caller)?;
+    }
     writeln!(line, " in={} out={} peer={} id={request_id}", record.received, record.sent, Address(*peer))
+}
+
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().nth(MAX_CALLER).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default()
+}
+
+/// A text that somebody else chose, as one word: in quotes unless it is one, cut short.
+fn word(line: &mut Vec<u8>, text: &str) -> std::io::Result<()> {
+    let text = cut(text);
+    match text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
+        true => write!(line, "{text}"),
+        false => write!(line, "{text:?}"),
+    }
 }
 
 fn json(line: &mut Vec<u8>, now: SystemTime, record: &Record<'_>) -> std::io::Result<()> {
@@ -140,6 +163,7 @@ fn json(line: &mut Vec<u8>, now: SystemTime, record: &Record<'_>) -> std::io::Re
         ("code", record.code),
         ("endpoint", record.endpoint),
         ("request_id", record.request_id),
+        ("caller", cut(record.caller)),
         ("flag", record.flag),
     ] {
         if !value.is_empty() {
@@ -205,6 +229,7 @@ mod tests {
             attempts: 1,
             endpoint: "127.0.0.1:50051",
             request_id: "abc",
+            caller: "",
             flag: "",
         }
     }
@@ -222,6 +247,21 @@ mod tests {
             "2025-12-30T10:00:00.007Z GET /users/\"1\" 200 OK 1.5ms grpc=shop.user.v1.UserService/GetUser \
              upstream=1.2ms endpoint=127.0.0.1:50051 attempts=1 in=0 out=17 peer=127.0.0.1:4711 id=abc\n"
         );
+    }
+
+    #[test]
+    fn nobody_writes_lines_by_the_name_in_a_token() {
+        for (caller, written) in [
+            ("u1", "caller=u1"),
+            ("a b", "caller=\"a b\""),
+            ("x\n2025 GET", "caller=\"x\\n2025 GET\""),
+            (&"é".repeat(200), &format!("caller={:?}", "é".repeat(128))),
+        ] {
+            let mut line = Vec::new();
+            text(&mut line, at(0), &Record { caller, ..record() }).unwrap();
+            let line = String::from_utf8(line).unwrap();
+            assert!(line.contains(&format!(" {written} in=")) && line.lines().count() == 1, "{line}");
+        }
     }
 
     #[test]

@@ -103,6 +103,14 @@ codes! {
     UnusedUpstream = "unused-upstream",
     /// A service that no route uses.
     UnusedService = "unused-service",
+    /// No entry of `auth` has this name.
+    UnknownAuth = "unknown-auth",
+    /// A way to know callers that cannot work, or is weak.
+    BadAuth = "bad-auth",
+    /// An entry of `auth` that no route asks for.
+    UnusedAuth = "unused-auth",
+    /// A rate limit that cannot work.
+    BadRateLimit = "bad-rate-limit",
     /// A setting that has no effect, or a harmful one.
     Ineffective = "ineffective",
     /// There is nothing to serve.

@@ -141,6 +141,32 @@ impl Sources {
         narrow.unwrap_or(place)
     }
 
+    /// Makes what stands at a place unreadable: findings show the lines that they are about.
+    pub(crate) fn mask(&mut self, place: Place) {
+        let Some(source) = self.files.get_mut(place.file.0 as usize) else { return };
+        let range = place.start as usize..place.end as usize;
+        let Some(secret) = source.text.get(range.clone()) else { return };
+        // As long as it was, line by line, so that all places stay where they are.
+        let stars: String = secret.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
+        let mut text = source.text.to_string();
+        text.replace_range(range, &stars);
+        source.text = text.into();
+    }
+
+    /// The same for the rest of every line behind `key`: for text that has no places, because it is not YAML.
+    pub(crate) fn mask_values(&mut self, file: FileId, key: &str) {
+        let text = self.text(file);
+        let places = text.match_indices(key).map(|(at, _)| {
+            let start = at + key.len();
+            let end =
+                text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |end| start + end);
+            let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+            Place { file, start: clamp(start), end: clamp(end) }
+        });
+        let places: Vec<Place> = places.collect();
+        places.into_iter().for_each(|place| self.mask(place));
+    }
+
     fn get(&self, file: FileId) -> Option<&Source> {
         self.files.get(file.0 as usize)
     }
@@ -162,6 +188,16 @@ mod tests {
             assert_eq!((position.line, position.column), (line, column), "at byte {start}");
             assert_eq!(sources.place_of(file, line.into(), column.into()).start, start);
         }
+    }
+
+    #[test]
+    fn what_is_masked_is_not_shown_and_everything_else_stays_where_it_is() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", "secret: hüsh\nx: secret: no");
+        sources.mask(Place { file, start: 8, end: 13 });
+        assert_eq!(sources.text(file), "secret: *****\nx: secret: no");
+        sources.mask_values(file, "secret:");
+        assert_eq!(sources.text(file), "secret:******\nx: secret:***");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use http::StatusCode;
 use transcode::ResponsePlan;
 use transcode::binding::{BindingError, BodyRule, RequestPlan, RequestRule, Subject};
 
-use super::methods;
 use super::routes::{Blame, Inputs, Rule};
+use super::{methods, policies};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Place};
 use crate::config::suggest;
@@ -41,10 +41,14 @@ pub(super) fn compile(
     if let Err(error) = &response {
         tell(error, rule, output.full_name(), context);
     }
-    let (request, response) = request.ok().zip(response.ok())?;
+    let (mut request, response) = request.ok().zip(response.ok())?;
+    let name = rule.name();
+    let set = rule.shared.settings.set.as_deref().unwrap_or_default();
+    if !policies::set(&mut request, set, &name, context) {
+        return None;
+    }
     let targets = rule.shared.targets.clone()?;
     let grpc = methods::plan(method)?;
-    let name = rule.name();
     // What is wrong with them has been told, once for all bindings.
     let policies = ChainPlan::compile(&name, rule.shared.policies.as_ref()?).ok()?;
     let settings = &rule.shared.settings;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http_rule::{MethodPattern, Template};
 use prost_reflect::MethodDescriptor;
 
+use super::auth::{Limiter, Ways};
 use super::descriptors::Descriptors;
 use super::plan;
 use super::services::Services;
@@ -31,6 +32,8 @@ pub(super) struct Inputs<'i> {
     pub(super) descriptors: &'i Descriptors,
     pub(super) services: &'i Services,
     pub(super) settings: &'i Settings,
+    pub(super) ways: &'i Ways,
+    pub(super) limiter: &'i Limiter,
 }
 
 /// What the routes came to.
@@ -39,8 +42,6 @@ pub(super) struct Compiled {
     pub(super) routes: Vec<Arc<RoutePlan>>,
     /// The table; nothing when a route is broken.
     pub(super) table: Option<Arc<Table>>,
-    /// What routes refer to, broken ones too.
-    pub(super) used: Used,
 }
 
 /// A rule, on its way to a route.
@@ -96,12 +97,11 @@ pub(super) struct Shared {
 }
 
 /// Gathers, matches and compiles every route.
-pub(super) fn routes(inputs: &Inputs<'_>, context: &mut Context) -> Compiled {
-    let mut used = Used::default();
+pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context) -> Compiled {
     // The order decides which of two equal rules stays: what is written in the file before what comes with descriptors.
-    let mut rules = written::rules(inputs, &mut used, context);
-    exposed::annotations(inputs, &mut rules, &mut used, context);
-    exposed::auto(inputs, &mut rules, &mut used, context);
+    let mut rules = written::rules(inputs, used, context);
+    exposed::annotations(inputs, &mut rules, used, context);
+    exposed::auto(inputs, &mut rules, used, context);
 
     let (matcher, kept) = table::table(&rules, inputs.settings.health.as_deref(), context);
     let mut plans = Vec::with_capacity(kept.len());
@@ -112,7 +112,7 @@ pub(super) fn routes(inputs: &Inputs<'_>, context: &mut Context) -> Compiled {
     }
     let whole = plans.len() == kept.len();
     let table = whole.then(|| Arc::new(Table::new(matcher, plans.clone())));
-    Compiled { routes: plans, table, used }
+    Compiled { routes: plans, table }
 }
 
 /// Reads a template, and tells what is wrong with it at its place.

@@ -12,8 +12,19 @@ use crate::edge::LimitsSpec;
 use crate::route::ErrorFormat;
 
 /// The keys of the top level that only one file may have.
-const SINGLE: &[&str] =
-    &["trusted_proxies", "admin", "json", "errors", "limits", "explain", "health", "log", "drain", "cors"];
+const SINGLE: &[&str] = &[
+    "trusted_proxies",
+    "admin",
+    "json",
+    "errors",
+    "limits",
+    "explain",
+    "health",
+    "log",
+    "drain",
+    "cors",
+    "rate_limit_service",
+];
 
 /// What the files say about the gateway as a whole.
 #[derive(Debug)]

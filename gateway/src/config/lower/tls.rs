@@ -128,7 +128,8 @@ fn not_its_key(certificate: &At<String>, key: &At<String>) -> Diagnostic {
     .with_help("put the key that the certificate was made for, and the certificate first in its file")
 }
 
-fn read(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {
+/// The content of a file that the configuration names, which is watched from now on.
+pub(super) fn read(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {
     let full = file.path(&path.value);
     context.watch.push(full.clone());
     match std::fs::read(&full) {

@@ -13,6 +13,10 @@ use crate::config::diagnostic::{Code, Diagnostic};
 pub(super) struct Used {
     pub(super) upstreams: HashSet<Arc<str>>,
     pub(super) services: HashSet<String>,
+    /// Entries of `auth`.
+    pub(super) auth: HashSet<String>,
+    /// Whether a route asks the rate-limit service.
+    pub(super) limiter: bool,
 }
 
 /// Tells about upstreams and services that nothing refers to.

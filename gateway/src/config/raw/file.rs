@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::auth::{self, RawAsked, RawAuth};
 use super::headers::{self, RawCors};
 use super::http;
 use super::listener::{self, RawListener};
@@ -26,6 +27,8 @@ const KEYS: &[&str] = &[
     "services",
     "defaults",
     "routes",
+    "auth",
+    "rate_limit_service",
     "cors",
     "http",
     "json",
@@ -37,7 +40,7 @@ const KEYS: &[&str] = &[
     "drain",
 ];
 /// What the language has and this version does not act on.
-const NOT_YET: &[&str] = &["auth", "rate_limit_service", "compression", "docs", "tracing"];
+const NOT_YET: &[&str] = &["compression", "docs", "tracing"];
 
 /// One file. Settings of the whole gateway may stand in any file, but only in one.
 #[derive(Debug, Default)]
@@ -53,6 +56,9 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) services: Vec<(Key, RawService)>,
     pub(in crate::config) defaults: RawSettings,
     pub(in crate::config) routes: Vec<RawRoute>,
+    /// The ways to know callers; nothing for what is broken.
+    pub(in crate::config) auth: Vec<(Key, Option<RawAuth>)>,
+    pub(in crate::config) rate_limit_service: Option<RawAsked>,
     pub(in crate::config) cors: Option<RawCors>,
     pub(in crate::config) json: RawJson,
     pub(in crate::config) errors: Option<At<ErrorFormat>>,
@@ -157,6 +163,10 @@ impl RawFile {
                 self.routes.extend(items.iter().filter_map(|item| route::read(item, reader)));
             }
             "http" => self.routes.extend(http::read(value, reader)),
+            "auth" => self.auth = auth::read(value, reader),
+            "rate_limit_service" => {
+                self.rate_limit_service = auth::rate_limit_service(key, value, reader);
+            }
             "cors" => self.cors = headers::cors(key, value, reader),
             "json" => self.json = json(value, reader),
             "errors" => self.errors = reader.choice(value, ERROR_FORMATS),

@@ -43,6 +43,11 @@ impl<'r> Reader<'r> {
         self.found.push(diagnostic);
     }
 
+    /// How much has been told so far.
+    pub(in crate::config) fn told(&self) -> usize {
+        self.found.len()
+    }
+
     pub(in crate::config) fn interpolate(&mut self, node: &mut Node, env: Env<'_>) {
         interpolate::interpolate(node, env, self);
     }

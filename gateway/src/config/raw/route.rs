@@ -4,16 +4,29 @@ use std::time::Duration;
 
 use transcode::Unknown;
 
+use super::auth::{self, RawRouteAuth};
 use super::headers::{self, RawHeaders};
 use super::node::{Key, Kind, Node};
+use super::rate_limit::{self, RawRateLimit};
 use super::reader::{At, Reader};
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 
 pub(super) const METHODS: &[&str] = &["get", "put", "post", "delete", "patch", "custom"];
 pub(super) const BINDING: &[&str] = &["body", "response_body"];
-const SETTINGS: &[&str] =
-    &["status", "timeout", "upstream", "mirror", "host", "unknown", "idempotent", "headers"];
-const NOT_YET: &[&str] = &["auth", "rate_limit", "set", "stream"];
+const SETTINGS: &[&str] = &[
+    "status",
+    "timeout",
+    "upstream",
+    "mirror",
+    "host",
+    "unknown",
+    "idempotent",
+    "auth",
+    "rate_limit",
+    "set",
+    "headers",
+];
+const NOT_YET: &[&str] = &["stream"];
 
 /// The choices of `unknown`.
 pub(super) const UNKNOWN: &[(&str, Unknown)] =
@@ -57,6 +70,9 @@ pub(in crate::config) struct RawSettings {
     pub(in crate::config) host: Option<Vec<At<String>>>,
     pub(in crate::config) unknown: Option<At<Unknown>>,
     pub(in crate::config) idempotent: Option<At<bool>>,
+    pub(in crate::config) auth: Option<RawRouteAuth>,
+    pub(in crate::config) rate_limit: Option<RawRateLimit>,
+    pub(in crate::config) set: Option<Vec<(Key, At<String>)>>,
     pub(in crate::config) headers: Option<RawHeaders>,
 }
 
@@ -81,6 +97,9 @@ impl RawSettings {
             host: self.host.clone().or_else(|| others.host.clone()),
             unknown: self.unknown.clone().or_else(|| others.unknown.clone()),
             idempotent: self.idempotent.clone().or_else(|| others.idempotent.clone()),
+            auth: self.auth.clone().or_else(|| others.auth.clone()),
+            rate_limit: self.rate_limit.clone().or_else(|| others.rate_limit.clone()),
+            set: self.set.clone().or_else(|| others.set.clone()),
             headers: self.headers.clone().or_else(|| others.headers.clone()),
         }
     }
@@ -104,6 +123,12 @@ impl RawSettings {
             }
             "unknown" => self.unknown = reader.choice(value, UNKNOWN),
             "idempotent" => self.idempotent = reader.boolean(value),
+            "auth" => self.auth = Some(auth::route(value, reader)),
+            "rate_limit" => self.rate_limit = Some(rate_limit::read(value, reader)),
+            "set" => {
+                let expected = "fields and where their values come from, as `tenant_id: jwt:tenant`";
+                self.set = Some(headers::pairs(value, expected, reader));
+            }
             "headers" => self.headers = Some(headers::read(value, reader)),
             name if NOT_YET.contains(&name) => reader.not_supported(key),
             _ => return false,

@@ -56,7 +56,7 @@ pub(super) enum FetchError {
 impl Location {
     /// Takes a URL, if it is https, or http on the loopback.
     pub(super) fn parse(text: &str) -> Result<Self, Problem> {
-        let bad = || Problem::JwksUrl(text.to_owned());
+        let bad = || Problem::JwksUrl(without_user(text));
         let uri: Uri = text.parse().map_err(|_| bad())?;
         let host = uri.host().ok_or_else(bad)?.trim_matches(['[', ']']).to_owned();
         // User information has no place in a file, and would go nowhere.
@@ -75,9 +75,21 @@ impl Location {
 }
 
 impl std::fmt::Display for Location {
+    /// Without the query, which may hold a key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.uri.fmt(f)
+        let scheme = if self.tls { "https" } else { "http" };
+        let authority = self.uri.authority().map_or("", http::uri::Authority::as_str);
+        write!(f, "{scheme}://{authority}{}", self.uri.path())
     }
+}
+
+/// A URL as it may be shown: without name and password.
+fn without_user(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -195,8 +207,16 @@ mod tests {
         for insecure in ["http://id.example/keys", "http://10.0.0.1/keys", "http://localhost.example/"] {
             assert_eq!(Location::parse(insecure), Err(Problem::JwksInsecure(insecure.into())), "{insecure}");
         }
-        for bad in ["keys.json", "/keys", "ftp://id.example/", "https://", "https://u:p@id.example/", ""] {
+        for bad in ["keys.json", "/keys", "ftp://id.example/", "https://", ""] {
             assert_eq!(Location::parse(bad), Err(Problem::JwksUrl(bad.into())), "{bad}");
         }
+    }
+
+    #[test]
+    fn passwords_and_queries_are_not_shown() {
+        let refused = Location::parse("https://u:p@id.example/keys").unwrap_err();
+        assert_eq!(refused, Problem::JwksUrl("https://id.example/keys".into()));
+        let location = Location::parse("https://id.example:8443/keys?token=x").unwrap();
+        assert_eq!(location.to_string(), "https://id.example:8443/keys");
     }
 }

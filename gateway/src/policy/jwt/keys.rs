@@ -86,7 +86,8 @@ impl KeySet {
         let der = match SubjectPublicKeyInfoDer::from_pem_slice(pem) {
             Ok(der) => der,
             Err(error) => {
-                findings.push(Finding::new("key", Problem::KeyUnreadable(error.to_string())));
+                let why = unreadable(pem).unwrap_or_else(|| error.to_string());
+                findings.push(Finding::new("key", Problem::KeyUnreadable(why)));
                 return Self { keys: Vec::new() };
             }
         };
@@ -157,6 +158,21 @@ impl Key {
     }
 }
 
+/// What a file holds instead of a public key, if that can be told.
+fn unreadable(pem: &[u8]) -> Option<String> {
+    let holds = |label: &[u8]| pem.windows(label.len()).any(|window| window == label);
+    let what = if holds(b"PRIVATE KEY-----") {
+        "it is a private one, which belongs to the issuer alone"
+    } else if holds(b"CERTIFICATE-----") {
+        "it is a certificate: take its key by `openssl x509 -pubkey -noout`"
+    } else if !holds(b"-----BEGIN") {
+        "it is not PEM"
+    } else {
+        return None;
+    };
+    Some(what.to_owned())
+}
+
 fn mismatch(algorithm: Algorithm, key: &'static str) -> Finding {
     Finding::new("algorithms", Problem::KeyMismatch { algorithm: algorithm.name(), key })
 }
@@ -172,8 +188,8 @@ fn spki(algorithm: Algorithm, der: &[u8]) -> Result<Verifier, Problem> {
     {
         return Err(Problem::RsaTooSmall(rsa.key_size_bits()));
     }
-    let key = ParsedPublicKey::new(verification, der)
-        .map_err(|_| Problem::KeyUnreadable(format!("it is not {}", algorithm.family().describe())))?;
+    let (algorithm, family) = (algorithm.name(), algorithm.family().describe());
+    let key = ParsedPublicKey::new(verification, der).map_err(|_| Problem::KeyKind { algorithm, family })?;
     Ok(Verifier::Public(key))
 }
 

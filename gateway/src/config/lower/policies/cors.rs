@@ -22,9 +22,12 @@ fn place(raw: &RawCors, key: &str) -> Place {
 }
 
 fn spec(raw: &RawCors, context: &mut Context) -> Option<CorsSpec> {
-    let origins =
-        all(raw.origins.iter().map(|at| parsed(OriginPattern::parse(&at.value), at.place, context)));
-    let methods = all(raw.methods.iter().map(|at| parsed(method(&at.value), at.place, context)));
+    let origins = all(raw
+        .origins
+        .iter()
+        .map(|at| parsed(OriginPattern::parse(&at.value), Code::BadValue, at.place, context)));
+    let methods =
+        all(raw.methods.iter().map(|at| parsed(method(&at.value), Code::BadValue, at.place, context)));
     let headers = if raw.headers.iter().any(|at| at.value == "*") {
         Some(AllowedHeaders::Any)
     } else {
@@ -51,6 +54,6 @@ fn method(text: &str) -> Result<Method, Problem> {
 fn names(raw: &[At<String>], context: &mut Context) -> Option<Vec<HeaderName>> {
     all(raw.iter().map(|at| {
         let name = at.value.parse().map_err(|_| Problem::HeaderName(at.value.clone()));
-        parsed(name, at.place, context)
+        parsed(name, Code::BadValue, at.place, context)
     }))
 }

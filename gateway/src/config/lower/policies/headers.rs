@@ -2,13 +2,16 @@
 
 use super::{all, parsed};
 use crate::config::Context;
+use crate::config::diagnostic::Code;
 use crate::config::raw::{RawEdits, RawHeaders};
 use crate::policy::{Edits, HeaderPattern, HeadersSpec, Way};
 
 pub(super) fn headers(raw: Option<&RawHeaders>, context: &mut Context) -> Option<HeadersSpec> {
     let Some(raw) = raw else { return Some(HeadersSpec::default()) };
     let forward = raw.forward.as_ref().map(|patterns| {
-        all(patterns.iter().map(|at| parsed(HeaderPattern::parse(&at.value), at.place, context)))
+        all(patterns
+            .iter()
+            .map(|at| parsed(HeaderPattern::parse(&at.value), Code::BadValue, at.place, context)))
     });
     let request = edits(&raw.request, Way::Request, context);
     let response = edits(&raw.response, Way::Response, context);
@@ -23,10 +26,10 @@ fn edits(raw: &RawEdits, way: Way, context: &mut Context) -> Option<Edits> {
     let mut edits = Edits::default();
     let mut told = Vec::new();
     for (name, value) in &raw.set {
-        told.push(parsed(edits.set(way, &name.name, &value.value), name.place, context));
+        told.push(parsed(edits.set(way, &name.name, &value.value), Code::BadValue, name.place, context));
     }
     for name in &raw.remove {
-        told.push(parsed(edits.remove(way, &name.value), name.place, context));
+        told.push(parsed(edits.remove(way, &name.value), Code::BadValue, name.place, context));
     }
     all(told).map(|_| edits)
 }

@@ -100,7 +100,7 @@ fn shared(
     Shared {
         hosts: hosts(settings, context),
         targets: targets(settings, &name, service.place, inputs, used, context),
-        policies: policies::policies(settings, context),
+        policies: policies::policies(settings, inputs, used, context),
         method: Some(method.clone()),
         settings: settings.clone(),
     }

@@ -59,7 +59,7 @@ fn shared(
     if let Some(method) = &method {
         refuse_streams(method, &route.grpc, context);
     }
-    let policies = policies::policies(&settings, context);
+    let policies = policies::policies(&settings, inputs, used, context);
     Shared { method, settings, hosts, targets, policies }
 }
 

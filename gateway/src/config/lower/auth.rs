@@ -1,0 +1,272 @@
+//! `auth` and `rate_limit_service`: specs with the files that they name, compiled.
+
+mod keys;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use indexmap::IndexMap;
+
+use super::policies::{all, parsed, tell_all};
+use super::unused::Used;
+use super::upstreams::Upstreams;
+use crate::config::Context;
+use crate::config::diagnostic::{Code, Diagnostic, Place};
+use crate::config::files::File;
+use crate::config::raw::{At, Key, RawAsked, RawAuth, RawAuthSpec, RawJwt};
+use crate::config::suggest;
+use crate::policy::{
+    Algorithm, ApiKeySpec, Auth, AuthSpec, ClaimName, DEFAULT_DOMAIN, DEFAULT_LEEWAY, ExternalSpec, JwtSpec,
+    OnFailure, Problem, RateLimitServiceSpec,
+};
+
+/// How long an authorization service has, unless the file says otherwise.
+const AUTH_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a rate-limit service has.
+const LIMIT_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// The ways to know a caller, by name, in the order of the files.
+#[derive(Debug, Default)]
+pub(super) struct Ways(IndexMap<String, Way>);
+
+#[derive(Debug)]
+struct Way {
+    place: Place,
+    /// The key of its kind; nothing when there is none, which has been told.
+    kind: Option<Key>,
+    spec: Option<AuthSpec>,
+    /// Nothing when it is broken: a reference to it is no second mistake.
+    auth: Option<Arc<Auth>>,
+}
+
+impl Ways {
+    /// The entry of a name, and a finding when there is none or it is of another kind than `kind`.
+    pub(super) fn resolve(
+        &self,
+        kind: Option<&Key>,
+        name: &At<String>,
+        used: &mut Used,
+        context: &mut Context,
+    ) -> Option<Arc<Auth>> {
+        used.auth.insert(name.value.clone());
+        let Some(way) = self.0.get(&name.value) else {
+            context.push(self.unknown(kind, name));
+            return None;
+        };
+        if let (Some(meant), Some(is)) = (kind, &way.kind)
+            && meant.name != is.name
+        {
+            let message = format!("`{}` is `{}`, not `{}`", name.value, is.name, meant.name);
+            context.push(
+                Diagnostic::error(Code::BadAuth, message)
+                    .at(meant.place, "")
+                    .and_at(way.place, "declared here")
+                    .with_help(format!("write `auth: {{{}: {}}}`", is.name, name.value)),
+            );
+            return None;
+        }
+        way.auth.clone()
+    }
+
+    fn unknown(&self, kind: Option<&Key>, name: &At<String>) -> Diagnostic {
+        let kind = kind.map_or("jwt", |kind| kind.name.as_str());
+        let known = self.0.keys().map(String::as_str);
+        let help = suggest::did_you_mean(&name.value, known.clone().chain(["none"])).unwrap_or_else(|| {
+            if self.0.is_empty() {
+                format!("add it at the top level: `auth: {{{}: {{{kind}: …}}}}`", name.value)
+            } else {
+                format!("add it under `auth` at the top level; there are: {}", suggest::list(known))
+            }
+        });
+        Diagnostic::error(Code::UnknownAuth, format!("no entry of `auth` is named `{}`", name.value))
+            .at(name.place, "used here")
+            .with_help(help)
+    }
+
+    /// Tells about entries that no route asks for.
+    pub(super) fn unused(&self, used: &Used, context: &mut Context) {
+        for (name, way) in self.0.iter().filter(|(name, _)| !used.auth.contains(*name)) {
+            let kind = way.kind.as_ref().map_or("jwt", |kind| kind.name.as_str());
+            context.push(
+                Diagnostic::warning(Code::UnusedAuth, format!("no route asks for `{name}`"))
+                    .at(way.place, "protects nothing")
+                    .with_help(format!(
+                        "give routes, or `defaults`, `auth: {{{kind}: {name}}}`, or remove it"
+                    )),
+            );
+        }
+    }
+
+    /// What was declared, by name.
+    pub(super) fn specs(self) -> IndexMap<Arc<str>, AuthSpec> {
+        let specs = self.0.into_iter();
+        specs.filter_map(|(name, way)| Some((Arc::from(name), way.spec?))).collect()
+    }
+}
+
+/// Compiles the entries of all files.
+pub(super) fn ways(files: &[File], upstreams: &Upstreams, used: &mut Used, context: &mut Context) -> Ways {
+    let mut ways = Ways::default();
+    for file in files {
+        for (key, raw) in &file.raw.auth {
+            if let Some(first) = ways.0.get(&key.name) {
+                context.push(
+                    Diagnostic::error(Code::DuplicateKey, format!("`auth` has `{}` twice", key.name))
+                        .at(key.place, "again here")
+                        .and_at(first.place, "first here")
+                        .with_help("give one of them another name"),
+                );
+                continue;
+            }
+            let mut way = Way { place: key.place, kind: None, spec: None, auth: None };
+            if let Some(raw) = raw {
+                way.kind = Some(raw.kind.clone());
+                let known = spec(raw, file, upstreams, used, context);
+                way.auth = known.as_ref().and_then(|known| compile(&key.name, raw, known, context));
+                way.spec = known.map(|known| known.spec);
+            }
+            ways.0.insert(key.name.clone(), way);
+        }
+    }
+    ways
+}
+
+/// A spec, and where the keys of its clients stand, if it has any.
+struct Known {
+    spec: AuthSpec,
+    clients: Vec<(String, Place)>,
+}
+
+fn compile(name: &str, raw: &RawAuth, known: &Known, context: &mut Context) -> Option<Arc<Auth>> {
+    let (auth, findings) = match Auth::compile(name, &known.spec) {
+        Ok((auth, warnings)) => (Some(Arc::new(auth)), warnings),
+        Err(findings) => (None, findings),
+    };
+    let (of_clients, others): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| keys::client(&finding.problem).is_some());
+    keys::tell(&of_clients, &known.clients, raw.place("file"), context);
+    tell_all(&others, Code::BadAuth, |key| raw.place(key), context);
+    auth
+}
+
+fn spec(
+    raw: &RawAuth,
+    file: &File,
+    upstreams: &Upstreams,
+    used: &mut Used,
+    context: &mut Context,
+) -> Option<Known> {
+    let (spec, clients) = match &raw.spec {
+        RawAuthSpec::Jwt(jwt) => (AuthSpec::Jwt(self::jwt(jwt, file, context)?), Vec::new()),
+        RawAuthSpec::ApiKey { header, file: path } => {
+            let header = header.as_ref().and_then(|at| key_header(at, context));
+            let clients = path.as_ref().and_then(|at| keys::read(at, file, context));
+            let (header, clients) = (header?, clients?);
+            let keys = clients.iter().map(|(key, hash)| (key.name.clone(), hash.value.clone())).collect();
+            let places = clients.into_iter().map(|(key, _)| (key.name, key.place)).collect();
+            (AuthSpec::ApiKey(ApiKeySpec { header, keys }), places)
+        }
+        RawAuthSpec::External(asked) => {
+            let upstream = upstream(asked, upstreams, used, context)?;
+            let timeout = asked.timeout.as_ref().map_or(AUTH_TIMEOUT, |at| at.value);
+            let on_failure = asked.on_failure.as_ref().map_or(OnFailure::Deny, |at| at.value);
+            (AuthSpec::External(ExternalSpec { upstream, timeout, on_failure }), Vec::new())
+        }
+    };
+    Some(Known { spec, clients })
+}
+
+/// The one `rate_limit_service` of all files, and whether there is one at all: a broken one is not missing.
+pub(super) fn limiter(
+    files: &[File],
+    upstreams: &Upstreams,
+    used: &mut Used,
+    context: &mut Context,
+) -> Limiter {
+    let mut limiter =
+        Limiter { place: files.iter().find_map(|file| file.raw.key("rate_limit_service")), spec: None };
+    let Some(raw) = files.iter().find_map(|file| file.raw.rate_limit_service.as_ref()) else {
+        return limiter;
+    };
+    if let Some(upstream) = upstream(raw, upstreams, used, context) {
+        limiter.spec = Some(Arc::new(RateLimitServiceSpec {
+            upstream,
+            domain: raw.domain.as_ref().map_or(DEFAULT_DOMAIN, |at| at.value.as_str()).into(),
+            timeout: raw.timeout.as_ref().map_or(LIMIT_TIMEOUT, |at| at.value),
+            on_failure: raw.on_failure.as_ref().map_or(OnFailure::Allow, |at| at.value),
+        }));
+    }
+    limiter
+}
+
+/// Who keeps limits for many gateways.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    /// Where it is declared, if it is.
+    pub(super) place: Option<Place>,
+    /// Nothing when it is broken, too.
+    pub(super) spec: Option<Arc<RateLimitServiceSpec>>,
+}
+
+impl Limiter {
+    /// Tells if no route asks it.
+    pub(super) fn unused(&self, used: &Used, context: &mut Context) {
+        let Some(place) = self.place.filter(|_| !used.limiter) else { return };
+        context.push(
+            Diagnostic::warning(Code::Ineffective, "no route asks the rate-limit service")
+                .at(place, "limits nothing")
+                .with_help("give routes, or `defaults`, `rate_limit: {descriptor: {…}}`, or remove it"),
+        );
+    }
+}
+
+fn upstream(
+    raw: &RawAsked,
+    upstreams: &Upstreams,
+    used: &mut Used,
+    context: &mut Context,
+) -> Option<Arc<str>> {
+    let upstream = upstreams.resolve(raw.upstream.as_ref()?, context)?;
+    used.upstreams.insert(Arc::clone(&upstream));
+    Some(upstream)
+}
+
+fn jwt(raw: &RawJwt, file: &File, context: &mut Context) -> Option<JwtSpec> {
+    let keys = keys::source(raw, file, context);
+    let algorithms = all(raw
+        .algorithms
+        .iter()
+        .map(|at| parsed(Algorithm::parse(&at.value), Code::BadAuth, at.place, context)));
+    let forward = all(raw.forward.iter().map(|(claim, name)| {
+        let parsed_claim = parsed(ClaimName::parse(&claim.name), Code::BadAuth, claim.place, context);
+        let name = header_name(name, context);
+        Some((parsed_claim?, name?))
+    }));
+    let (keys, algorithms, forward) = (keys?, algorithms?, forward?);
+    (!raw.broken).then(|| JwtSpec {
+        keys,
+        algorithms,
+        issuer: raw.issuer.as_ref().map(|at| at.value.clone()),
+        audiences: raw.audience.iter().map(|at| at.value.clone()).collect(),
+        leeway: raw.leeway.as_ref().map_or(DEFAULT_LEEWAY, |at| at.value),
+        forward,
+    })
+}
+
+fn header_name(at: &At<String>, context: &mut Context) -> Option<HeaderName> {
+    let name = at.value.parse().map_err(|_| Problem::HeaderName(at.value.clone()));
+    parsed(name, Code::BadAuth, at.place, context)
+}
+
+/// The header of an API key: one that requests are free to carry.
+fn key_header(at: &At<String>, context: &mut Context) -> Option<HeaderName> {
+    let name = header_name(at, context)?;
+    let reserved =
+        matches!(name.as_str(), "host" | "connection" | "content-length" | "content-type" | "x-request-id");
+    if reserved {
+        let problem = Problem::HeaderReserved(name.to_string());
+        return parsed(Err(problem), Code::BadAuth, at.place, context);
+    }
+    Some(name)
+}
