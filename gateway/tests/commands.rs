@@ -195,3 +195,23 @@ fn a_mistyped_command_is_told_and_exits_with_2() {
     assert_eq!(code, 2);
     assert!(err.contains("check"), "{err}");
 }
+
+#[test]
+fn routes_and_explain_show_the_policies() {
+    let (code, out, _) = gateway(&["routes", "-c", "examples/auth.yaml"]);
+    assert_eq!(code, 0);
+    let line = out.lines().find(|line| line.starts_with("GET /users ")).unwrap();
+    assert!(line.contains("jwt shop (users:read)") && line.contains("rate 5/min by jwt:sub"), "{line}");
+    let (_, out, _) = gateway(&["routes", "-c", "examples/auth.yaml", "--format", "json"]);
+    let routes: Value = serde_json::from_str(&out).unwrap();
+    let expected = ["jwt shop", "forward sub as x-user-id", "set user_id from jwt:sub"];
+    assert_eq!(routes[0]["policies"], serde_json::json!(expected));
+
+    let (code, out, _) = gateway(&["explain", "-c", "examples/auth.yaml", "GET", "/me?user_id=7"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(expected.iter().all(|policy| out.contains(&format!("policy    {policy}"))), "{out}");
+    assert!(
+        out.contains("shop.user.v1.GetUserRequest {}"),
+        "what the client says of the field is gone: {out}"
+    );
+}

@@ -1,6 +1,7 @@
 //! Why a request was not let through: a closed list of reasons, and what the client is told.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -109,11 +110,18 @@ pub struct Refusal {
     message: Cow<'static, str>,
     /// Boxed: a refusal travels as the error of many results.
     headers: Box<HeaderMap>,
+    caller: Option<Arc<str>>,
 }
 
 impl Refusal {
     pub(super) fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, status: reason.status(), message: message.into(), headers: Box::default() }
+        Self {
+            reason,
+            status: reason.status(),
+            message: message.into(),
+            headers: Box::default(),
+            caller: None,
+        }
     }
 
     /// Why.
@@ -134,6 +142,16 @@ impl Refusal {
     /// Headers of the answer: `www-authenticate`, `retry-after`, `ratelimit-*`, and what an authorization service adds.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Who called, where that was known already; for logs.
+    pub const fn caller(&self) -> Option<&Arc<str>> {
+        self.caller.as_ref()
+    }
+
+    pub(super) fn of_caller(mut self, caller: Option<&Arc<str>>) -> Self {
+        self.caller = caller.cloned();
+        self
     }
 
     /// Takes it apart: reason, status, message, headers.

@@ -11,7 +11,7 @@ use super::record::Recorder;
 use super::sharing;
 use super::{Current, Health, Snapshot};
 use crate::edge::{Body, Fault, Handler, LimitsSpec, Load, Peer, Refuse};
-use crate::policy::{self, Admitted};
+use crate::policy::{self, Admitted, Refusal};
 use crate::proxy::explain::near_misses;
 use crate::proxy::failure::Failure;
 use crate::proxy::{Exchange, Target, unary};
@@ -107,7 +107,11 @@ async fn answer<'s>(
     };
     let target = snapshot.targets.get(index).ok_or_else(Failure::route_not_found)?;
     recorder.target = Some(target);
-    let admitted = recorder.admitted.insert(admit(target, recorder.peer, &recorder.id, head).await?);
+    let admitted = admit(target, recorder.peer, &recorder.id, head).await;
+    let admitted = recorder.admitted.insert(admitted.map_err(|refusal| {
+        recorder.refused = refusal.caller().cloned();
+        Failure::from(refusal)
+    })?);
     let exchange = Exchange {
         target,
         captures: &captures,
@@ -121,7 +125,7 @@ async fn answer<'s>(
 }
 
 /// Asks the route's policies, if it has any that could refuse.
-async fn admit(target: &Target, peer: &Peer, id: &HeaderValue, head: &Parts) -> Result<Admitted, Failure> {
+async fn admit(target: &Target, peer: &Peer, id: &HeaderValue, head: &Parts) -> Result<Admitted, Refusal> {
     if target.chain.admits_all() {
         return Ok(Admitted::default());
     }
@@ -137,7 +141,7 @@ async fn admit(target: &Target, peer: &Peer, id: &HeaderValue, head: &Parts) -> 
         worker: peer.worker,
         now: policy::Now::read(),
     };
-    target.chain.admit(&request).await.map_err(Failure::from)
+    target.chain.admit(&request).await
 }
 
 /// With `explain: true` a refusal carries the routes that nearly took the request.

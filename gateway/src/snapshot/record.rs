@@ -1,5 +1,6 @@
 //! The record of one request: kept while it runs, written when it ends, however it ends.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::request::Parts;
@@ -28,6 +29,8 @@ pub(super) struct Recorder<'a> {
     pub(super) target: Option<&'a Target>,
     /// What the route's policies want, once they have let the request through.
     pub(super) admitted: Option<Admitted>,
+    /// Whom they knew, and refused.
+    pub(super) refused: Option<Arc<str>>,
     snapshot: &'a Snapshot,
     access: &'a AccessLog,
     end: End,
@@ -55,6 +58,7 @@ impl<'a> Recorder<'a> {
             trail: Trail::default(),
             target: None,
             admitted: None,
+            refused: None,
             snapshot,
             access,
             end: End { status: CLIENT_CLOSED, code: Code::CANCELLED, flag: CLIENT_GONE, sent: 0 },
@@ -80,6 +84,11 @@ impl<'a> Recorder<'a> {
         self.end = End { status, code, flag, sent: response.body().len() };
         self.write_headers(response.headers_mut());
         response
+    }
+
+    fn caller(&self) -> &str {
+        let admitted = self.admitted.as_ref().and_then(Admitted::caller);
+        admitted.or(self.refused.as_ref()).map_or("", |caller| caller)
     }
 
     /// What the route's policies say about the headers of any answer.
@@ -115,7 +124,7 @@ impl Drop for Recorder<'_> {
             attempts: self.trail.attempts,
             endpoint: self.trail.endpoint.as_deref().unwrap_or_default(),
             request_id: self.id.to_str().unwrap_or_default(),
-            caller: self.admitted.as_ref().and_then(Admitted::caller).map_or("", |caller| caller),
+            caller: self.caller(),
             flag: self.end.flag,
         };
         self.access.log(&record, log.format.into());

@@ -52,7 +52,15 @@ impl Files {
 
     /// Starts a gateway in it, if it will.
     pub(crate) async fn try_start(self) -> Result<Gateway, StartError> {
-        let (access, _) = AccessLog::start(std::io::sink()).unwrap();
+        self.try_start_logging(std::io::sink()).await
+    }
+
+    /// Starts a gateway in it that writes its access records there, if it will.
+    pub(crate) async fn try_start_logging(
+        self,
+        records: impl std::io::Write + Send + 'static,
+    ) -> Result<Gateway, StartError> {
+        let (access, _) = AccessLog::start(records).unwrap();
         let source = Source { path: self.0.path().join("routes.yaml"), environment: Arc::new(|_| None) };
         let refresh = std::time::Duration::from_millis(100);
         let app = App::start(Options { source, workers: 2, level: Level::fixed(), access, refresh }).await?;

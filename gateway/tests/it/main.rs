@@ -2,27 +2,34 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `auth` | who may call: tokens, API keys, a service that decides |
 //! | `calls` | the main job: REST in, gRPC behind, JSON back |
 //! | `errors` | every refusal, in the shapes of the contract |
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
+//! | `limits` | how often callers may call |
 //! | `openapi` | the OpenAPI document, held against what the gateway takes and answers |
-//! | `policies` | who may call, how often, with which headers |
+//! | `policies` | header rules, and pages of other origins |
 //! | `proxies` | who the client is behind trusted proxies and the PROXY protocol |
 //! | `reflection` | servers as the source of their own descriptors |
 //! | `reload` | the file edited while requests run |
+//! | `set` | fields that the gateway fills |
 //! | `tls` | certificates, names, client certificates, renewal |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod auth;
 mod calls;
 mod edge;
 mod errors;
 mod harness;
+mod limits;
 mod openapi;
 mod policies;
 mod proxies;
 mod reflection;
 mod reload;
+mod set;
 mod tls;
+mod tokens;
 
 use bytes::Bytes;
 use testkit::backend::{Backend, BackendBuilder, reply};

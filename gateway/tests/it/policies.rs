@@ -1,4 +1,4 @@
-//! Who may call, how often, with which headers: decisions before and after a call.
+//! With which headers calls are made, and who may call from other origins.
 
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::headers::{pairs, words};
+use super::headers::{Pairs, pairs, words};
 use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
 use crate::config::diagnostic::{Code, Place};
@@ -47,7 +47,7 @@ pub(in crate::config) struct RawJwt {
     pub(in crate::config) issuer: Option<At<String>>,
     pub(in crate::config) audience: Vec<At<String>>,
     pub(in crate::config) leeway: Option<At<Duration>>,
-    pub(in crate::config) forward: Vec<(Key, At<String>)>,
+    pub(in crate::config) forward: Pairs,
     /// Whether a part of it could not be read, which has been told.
     pub(in crate::config) broken: bool,
 }
@@ -252,7 +252,7 @@ pub(super) fn route(node: &Node, reader: &mut Reader<'_>) -> RawRouteAuth {
 }
 
 /// Reads a file of API keys: clients, each with the hash of a key or a list of them.
-pub(in crate::config) fn api_keys(node: &Node, reader: &mut Reader<'_>) -> Vec<(Key, At<String>)> {
+pub(in crate::config) fn api_keys(node: &Node, reader: &mut Reader<'_>) -> Pairs {
     let entries = reader.entries(node, "clients and the hashes of their keys, as `acme: c018…`");
     let mut keys = Vec::new();
     for (name, value) in entries.unwrap_or_default() {

@@ -6,6 +6,9 @@ use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
 use crate::config::diagnostic::Place;
 
+/// Names and texts, each with its place.
+pub(in crate::config) type Pairs = Vec<(Key, At<String>)>;
+
 /// `headers:` of a route.
 #[derive(Debug, Clone, Default)]
 pub(in crate::config) struct RawHeaders {
@@ -17,7 +20,7 @@ pub(in crate::config) struct RawHeaders {
 /// What is set and removed on one way.
 #[derive(Debug, Clone, Default)]
 pub(in crate::config) struct RawEdits {
-    pub(in crate::config) set: Vec<(Key, At<String>)>,
+    pub(in crate::config) set: Pairs,
     pub(in crate::config) remove: Vec<At<String>>,
 }
 
@@ -105,7 +108,7 @@ pub(super) fn words(node: &Node, expected: &str, reader: &mut Reader<'_>) -> Vec
 }
 
 /// Names and texts.
-pub(super) fn pairs(node: &Node, expected: &str, reader: &mut Reader<'_>) -> Vec<(Key, At<String>)> {
+pub(super) fn pairs(node: &Node, expected: &str, reader: &mut Reader<'_>) -> Pairs {
     let entries = reader.entries(node, expected).unwrap_or_default();
     entries
         .into_iter()

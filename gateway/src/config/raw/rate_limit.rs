@@ -1,6 +1,6 @@
 //! `rate_limit:` of a route.
 
-use super::headers::pairs;
+use super::headers::{Pairs, pairs};
 use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
 use crate::config::diagnostic::Place;
@@ -24,7 +24,7 @@ pub(in crate::config) struct RawLimit {
     pub(in crate::config) burst: Option<At<u32>>,
     pub(in crate::config) key: Option<At<String>>,
     /// What a service is asked about, with the place of its key.
-    pub(in crate::config) descriptor: Option<(Key, Vec<(Key, At<String>)>)>,
+    pub(in crate::config) descriptor: Option<(Key, Pairs)>,
 }
 
 const KEYS: &[&str] = &["rate", "burst", "key", "descriptor"];

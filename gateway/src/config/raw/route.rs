@@ -5,7 +5,7 @@ use std::time::Duration;
 use transcode::Unknown;
 
 use super::auth::{self, RawRouteAuth};
-use super::headers::{self, RawHeaders};
+use super::headers::{self, Pairs, RawHeaders};
 use super::node::{Key, Kind, Node};
 use super::rate_limit::{self, RawRateLimit};
 use super::reader::{At, Reader};
@@ -72,7 +72,7 @@ pub(in crate::config) struct RawSettings {
     pub(in crate::config) idempotent: Option<At<bool>>,
     pub(in crate::config) auth: Option<RawRouteAuth>,
     pub(in crate::config) rate_limit: Option<RawRateLimit>,
-    pub(in crate::config) set: Option<Vec<(Key, At<String>)>>,
+    pub(in crate::config) set: Option<Pairs>,
     pub(in crate::config) headers: Option<RawHeaders>,
 }
 

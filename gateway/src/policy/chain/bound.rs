@@ -115,12 +115,16 @@ impl Chain {
         };
         let facts = Facts { request, claims: claims.as_ref() };
         if let Some(limit) = self.rate_limit.as_ref().filter(|limit| limit.key.claim().is_some()) {
-            self.limit(limit, &facts, &mut admitted)?;
+            let limited = self.limit(limit, &facts, &mut admitted);
+            limited.map_err(|refusal| refusal.of_caller(admitted.caller()))?;
         }
         if let Some(limit) = &self.shared_limit {
-            admitted.take_passed(Box::pin(limit.check(&facts)).await?);
+            let passed = Box::pin(limit.check(&facts)).await;
+            admitted.take_passed(passed.map_err(|refusal| refusal.of_caller(admitted.caller()))?);
         }
-        admitted.fields = set::resolve(&self.set, &facts).map_err(|claim| self.lacks_claim(claim))?;
+        let fields = set::resolve(&self.set, &facts);
+        let lacks = |claim| self.lacks_claim(claim).of_caller(admitted.caller());
+        admitted.fields = fields.map_err(lacks)?;
         Ok(admitted)
     }
 
@@ -136,8 +140,9 @@ impl Chain {
             Some(result) => result?,
             None => Box::pin(jwt.identify(request.headers, unix)).await?,
         };
+        admitted.caller = self.subject.as_ref().and_then(|sub| claims.text(sub)).map(Arc::from);
         if let Some(scope) = self.scopes.iter().find(|scope| !claims.grants(scope)) {
-            return Err(jwt.plan.lacks_scope(scope));
+            return Err(jwt.plan.lacks_scope(scope).of_caller(admitted.caller()));
         }
         for (claim, name) in &jwt.plan.forward {
             let value = claims.text(claim).and_then(|text| metadata_value(name, &text));
@@ -145,7 +150,6 @@ impl Chain {
                 admitted.vouch(name.clone(), value);
             }
         }
-        admitted.caller = self.subject.as_ref().and_then(|sub| claims.text(sub)).map(Arc::from);
         Ok(claims)
     }
 

@@ -1,9 +1,9 @@
 //! Keys that live at a URL: fetched at once, then again and again in the background, the last good set kept.
 //!
 //! ```text
-//!   start ─► fetching ──(done, or failed)──► resting ──(time is up, or an unknown key and 30 s are over)──┐
-//!               ▲                                                                                         │
-//!               └─────────────────────────────────────────────────────────────────────────────────────────┘
+//!   start ─► fetching ──(done, or failed)──► resting ──(time is up, or an unknown key, once in 30 s)──┐
+//!               ▲                                                                                     │
+//!               └─────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //! One task fetches, so there is never more than one fetch under way; whoever needs its outcome waits for it.
 
@@ -83,8 +83,8 @@ struct Progress {
     ended: u64,
     /// Whether one is under way.
     fetching: bool,
-    /// When the last one began.
-    began: Instant,
+    /// When the last one began that an unknown key asked for.
+    asked: Option<Instant>,
 }
 
 impl RemoteKeys {
@@ -94,7 +94,7 @@ impl RemoteKeys {
     }
 
     pub(super) fn start_with(url: KeysUrl, client: Client, times: Times) -> Self {
-        let progress = Progress { ended: 0, fetching: true, began: Instant::now() };
+        let progress = Progress { ended: 0, fetching: true, asked: None };
         let shared = Arc::new(Shared {
             keys: ArcSwapOption::empty(),
             progress: watch::Sender::new(progress),
@@ -110,12 +110,13 @@ impl RemoteKeys {
         self.shared.keys.load().as_ref().map(|keys| keys.judge(token))
     }
 
-    /// Fetches again and waits for that, if the last fetch began long enough ago; waits for the one that is under way.
+    /// Fetches again and waits for that, if it is long enough ago that this was asked for; waits for a fetch that is under
+    /// way.
     pub(super) async fn refresh(&self) {
         let mut progress = self.shared.progress.subscribe();
         let seen = *progress.borrow();
         if !seen.fetching {
-            if seen.began.elapsed() < self.shared.times.gap {
+            if seen.asked_within(self.shared.times.gap) {
                 return;
             }
             self.shared.wanted.notify_one();
@@ -123,6 +124,12 @@ impl RemoteKeys {
         let outcome = progress.wait_for(|now| now.ended > seen.ended);
         // The fetch has a timeout of its own; this is for the case that its runtime stands still.
         let _ = tokio::time::timeout(self.shared.times.timeout * 2, outcome).await;
+    }
+}
+
+impl Progress {
+    fn asked_within(&self, gap: Duration) -> bool {
+        self.asked.is_some_and(|at| at.elapsed() < gap)
     }
 }
 
@@ -150,10 +157,7 @@ async fn keep_fetching(shared: Arc<Shared>, url: KeysUrl, client: Client) {
             progress.fetching = false;
         });
         rest(&shared, pause).await;
-        shared.progress.send_modify(|progress| {
-            progress.fetching = true;
-            progress.began = Instant::now();
-        });
+        shared.progress.send_modify(|progress| progress.fetching = true);
     }
 }
 
@@ -163,7 +167,8 @@ async fn rest(shared: &Shared, pause: Duration) {
     let asked = async {
         loop {
             shared.wanted.notified().await;
-            if shared.progress.borrow().began.elapsed() >= shared.times.gap {
+            if !shared.progress.borrow().asked_within(shared.times.gap) {
+                shared.progress.send_modify(|progress| progress.asked = Some(Instant::now()));
                 return;
             }
         }

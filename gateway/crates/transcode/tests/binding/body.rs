@@ -5,7 +5,7 @@ use transcode::{
     binding::{BodyRule, RequestParts, RequestPlan, RequestRule},
 };
 
-use crate::support::{Request, SCHEMA, Want, message, rule};
+use crate::support::{Request, SCHEMA, Want, rule};
 
 #[test]
 fn a_body_field_may_have_any_shape() {

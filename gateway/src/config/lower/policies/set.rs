@@ -53,7 +53,7 @@ fn give(
         };
         let code = if error.unknown.is_some() { Code::UnknownField } else { Code::UnbindableField };
         context.push(
-            Diagnostic::error(code, error.message.clone())
+            Diagnostic::error(code, error.message)
                 .at(field.place, "")
                 .with_help(help)
                 .with_note(format!("of the request of `{route}`")),

@@ -164,7 +164,7 @@ async fn unknown_keys_cannot_make_it_fetch_again_and_again() {
     for _ in 0..1000 {
         keys.refresh().await;
     }
-    assert_eq!(server.asked(), 1);
+    assert_eq!(server.asked(), 2, "the first of them may mean a rotation");
 }
 
 #[tokio::test]
