@@ -22,6 +22,7 @@ fn environment(name: &str) -> Option<String> {
     match name {
         "HOST" => Some("users.example".to_owned()),
         "EMPTY" => Some(String::new()),
+        "SECRET" => Some("correct horse battery staple, and so on".to_owned()),
         "TIMEOUT" => Some("soon".to_owned()),
         _ => None,
     }
