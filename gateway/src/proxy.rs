@@ -1,6 +1,7 @@
 //! One exchange: a request in JSON, a gRPC call, an answer in JSON. One file per shape of call.
 
 pub mod code;
+pub mod coding;
 mod deadline;
 pub mod explain;
 pub mod failure;

@@ -84,6 +84,7 @@ pub(super) fn lower(
         rate_limit_service: limiter.spec,
         cors,
         errors: settings.errors,
+        compression: settings.compression,
         limits: settings.limits,
         health: settings.health,
         drain: settings.drain,

@@ -11,6 +11,7 @@ use upstream::UpstreamSpec;
 use crate::descriptors::Reflected;
 use crate::edge::{LimitsSpec, ListenerSpec, TrustedProxies};
 use crate::policy::{AuthSpec, Cors, RateLimitServiceSpec};
+use crate::proxy::coding::Offer;
 use crate::route::{ErrorFormat, RoutePlan, Table};
 
 /// All that `routes.yaml` and what it names say, validated and compiled. It never changes; a reload makes a new one.
@@ -40,6 +41,8 @@ pub struct GatewayConfig {
     pub cors: Option<Cors>,
     /// The shape of error answers, also of those that belong to no route.
     pub errors: ErrorFormat,
+    /// The codings that answers are offered in.
+    pub compression: Offer,
     /// What the gateway bears.
     pub limits: LimitsSpec,
     /// The path of the health answer, unless it is switched off.

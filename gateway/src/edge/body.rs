@@ -38,6 +38,11 @@ impl Body {
         self.data.as_ref().map_or(0, Bytes::len)
     }
 
+    /// All of it; `None` when there is nothing in it.
+    pub const fn bytes(&self) -> Option<&Bytes> {
+        self.data.as_ref()
+    }
+
     /// Whether there is nothing in it.
     pub const fn is_empty(&self) -> bool {
         self.data.is_none()

@@ -92,8 +92,19 @@ impl Failure {
 
     /// The request has a body in an encoding that is not undone.
     pub fn unsupported_encoding(got: &str) -> Self {
-        let message = format!("content-encoding `{got}` is not understood: send the body as it is");
-        Self::new(Reason::UnsupportedEncoding, message).with(http::header::ACCEPT_ENCODING, "identity")
+        let message = format!(
+            "content-encoding `{got}` is not understood: send gzip, deflate, br or zstd, or no coding"
+        );
+        Self::new(Reason::UnsupportedEncoding, message)
+            .with(http::header::ACCEPT_ENCODING, "gzip, deflate, br, zstd")
+    }
+
+    /// The request's body is not what its content-encoding says.
+    pub fn body_not_encoded(coding: &str) -> Self {
+        Self::new(
+            Reason::BodyUnreadable,
+            format!("the body is not valid {coding}, as its content-encoding says"),
+        )
     }
 
     /// The request's body is larger than it may be.

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
+use super::coding;
 use super::failure::Failure;
 use crate::edge::{Charge, Load};
 
@@ -33,6 +34,30 @@ pub(super) struct Whole {
     pub bytes: Bytes,
     /// Kept for as long as anything that was made of the body is.
     pub charge: Option<Charge>,
+}
+
+impl Whole {
+    /// The body without its content coding; what it grows by is charged as well.
+    ///
+    /// # Errors
+    /// See [`coding::decode`]; also when the gateway holds too much.
+    pub(super) fn decoded(self, headers: &HeaderMap, limits: Limits<'_>) -> Result<Self, Failure> {
+        let Self { bytes, mut charge } = self;
+        let before = bytes.len();
+        let bytes = coding::decode(bytes, headers, limits.size)?;
+        let grown = bytes.len().saturating_sub(before);
+        if grown < Charge::FREE {
+            return Ok(Self { bytes, charge });
+        }
+        match &mut charge {
+            Some(charge) => charge.grow(grown),
+            None => charge = Some(Charge::new(limits.load, grown)),
+        }
+        if limits.load.buffered() > limits.buffers {
+            return Err(Failure::overloaded());
+        }
+        Ok(Self { bytes, charge })
+    }
 }
 
 /// Reads a body to its end.
@@ -121,28 +146,14 @@ fn body_reserve(rest: &Incoming, received: usize) -> usize {
     received + usize::try_from(rest.size_hint().lower().min(BELIEVED)).unwrap_or(0)
 }
 
-/// Whether the body's type and encoding are ones that a JSON route reads.
+/// Whether the body's type is one that a JSON route reads.
 ///
 /// # Errors
 /// Names what came instead: a 415.
 pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Failure> {
-    check_encoding(headers)?;
     let Some(media_type) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let text = media_type.to_str().unwrap_or("not ASCII");
     if is_json(text) { Ok(()) } else { Err(Failure::unsupported_media_type(text)) }
-}
-
-/// Whether the body comes as it is.
-///
-/// # Errors
-/// Names the encoding otherwise: a 415.
-pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
-    match headers.get(CONTENT_ENCODING) {
-        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(Failure::unsupported_encoding(encoding.to_str().unwrap_or("not ASCII")))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// JSON by any of its names, in UTF-8 (RFC 8259 section 8.1 knows no other charset).

@@ -99,12 +99,13 @@ async fn read_body(exchange: &Exchange<'_>, head: &Parts, body: Incoming) -> Res
         return Ok(body);
     }
     let plan = &exchange.target.plan;
-    if plan.request.takes_raw_body() {
-        request_body::check_encoding(&head.headers)?;
-    } else if plan.request.takes_body() {
+    if !plan.request.takes_raw_body() && !plan.request.takes_body() {
+        return Ok(body);
+    }
+    if !plan.request.takes_raw_body() {
         request_body::check_json(&head.headers)?;
     }
-    Ok(body)
+    body.decoded(&head.headers, limits)
 }
 
 /// Encodes path, query and body behind the prefix of the one frame. Gives what the request named but the message has

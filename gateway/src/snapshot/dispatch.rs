@@ -12,6 +12,7 @@ use super::sharing;
 use super::{Current, Health, Snapshot};
 use crate::edge::{Body, Fault, Handler, LimitsSpec, Load, Peer, Refuse};
 use crate::policy::{self, Admitted, Refusal};
+use crate::proxy::coding;
 use crate::proxy::explain::near_misses;
 use crate::proxy::failure::Failure;
 use crate::proxy::{Exchange, Target, unary};
@@ -66,7 +67,15 @@ impl Handler for Dispatch {
                     answer(&snapshot, body, &mut recorder).await
                 };
                 let mut response = match result {
-                    Ok(response) => recorder.succeeded(response),
+                    Ok(response) => {
+                        let offer = &snapshot.config.compression;
+                        let response = if offer.is_empty() {
+                            response
+                        } else {
+                            coding::encode(response, offer, &head.headers).await
+                        };
+                        recorder.succeeded(response)
+                    }
                     Err(failure) => recorder.failed(explained(&snapshot, &head, failure)),
                 };
                 sharing::mark(&snapshot, &head.headers, response.headers_mut());

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `auth` | who may call: tokens, API keys, a service that decides |
 //! | `calls` | the main job: REST in, gRPC behind, JSON back |
+//! | `compression` | bodies in gzip, deflate, brotli and zstd, both ways |
 //! | `errors` | every refusal, in the shapes of the contract |
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
 //! | `limits` | how often callers may call |
@@ -18,6 +19,7 @@
 
 mod auth;
 mod calls;
+mod compression;
 mod edge;
 mod errors;
 mod harness;

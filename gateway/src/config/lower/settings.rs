@@ -9,6 +9,7 @@ use crate::config::files::File;
 use crate::config::raw::{At, RawLimits};
 use crate::config::{Context, LogSpec};
 use crate::edge::LimitsSpec;
+use crate::proxy::coding::Offer;
 use crate::route::ErrorFormat;
 
 /// The keys of the top level that only one file may have.
@@ -24,12 +25,14 @@ const SINGLE: &[&str] = &[
     "drain",
     "cors",
     "rate_limit_service",
+    "compression",
 ];
 
 /// What the files say about the gateway as a whole.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) errors: ErrorFormat,
+    pub(super) compression: Offer,
     pub(super) limits: LimitsSpec,
     pub(super) health: Option<String>,
     pub(super) drain: Duration,
@@ -62,6 +65,7 @@ pub(super) fn settings(files: &[File], context: &mut Context) -> Settings {
     let drain = files.iter().find_map(|file| file.raw.drain.as_ref());
     Settings {
         errors: errors.map_or_else(ErrorFormat::default, |at| at.value),
+        compression: compression(files, context),
         limits: limits(files, context),
         health: health(files, context),
         drain: drain.map_or(Duration::from_secs(10), |at| at.value),
@@ -70,6 +74,24 @@ pub(super) fn settings(files: &[File], context: &mut Context) -> Settings {
         encode: encode(files),
         decode: decode(files),
     }
+}
+
+/// The codings in the order of the file, each once.
+fn compression(files: &[File], context: &mut Context) -> Offer {
+    let mut offer = Offer::default();
+    for coding in files.iter().flat_map(|file| &file.raw.compression) {
+        if offer.0.contains(&coding.value) {
+            let message = format!("`{}` stands twice in `compression`", coding.value.name());
+            context.push(
+                Diagnostic::warning(Code::DuplicateKey, message)
+                    .at(coding.place, "again here")
+                    .with_help("remove it"),
+            );
+        } else {
+            offer.0.push(coding.value);
+        }
+    }
+    offer
 }
 
 fn encode(files: &[File]) -> EncodeOptions {

@@ -13,6 +13,7 @@ use super::service::{self, RawService};
 use super::upstream::{self, RawUpstream};
 use crate::config::diagnostic::Place;
 use crate::config::model::{LogFormat, LogLevel};
+use crate::proxy::coding::Coding;
 use crate::route::ErrorFormat;
 use transcode::{Enums, Names, Unknown, Unset};
 
@@ -30,6 +31,7 @@ const KEYS: &[&str] = &[
     "auth",
     "rate_limit_service",
     "cors",
+    "compression",
     "http",
     "json",
     "errors",
@@ -40,7 +42,7 @@ const KEYS: &[&str] = &[
     "drain",
 ];
 /// What the language has and this version does not act on.
-const NOT_YET: &[&str] = &["compression", "docs", "tracing"];
+const NOT_YET: &[&str] = &["docs", "tracing"];
 
 /// One file. Settings of the whole gateway may stand in any file, but only in one.
 #[derive(Debug, Default)]
@@ -61,6 +63,7 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) rate_limit_service: Option<RawAsked>,
     pub(in crate::config) cors: Option<RawCors>,
     pub(in crate::config) json: RawJson,
+    pub(in crate::config) compression: Vec<At<Coding>>,
     pub(in crate::config) errors: Option<At<ErrorFormat>>,
     pub(in crate::config) limits: RawLimits,
     pub(in crate::config) explain: Option<At<bool>>,
@@ -169,6 +172,10 @@ impl RawFile {
             }
             "cors" => self.cors = headers::cors(key, value, reader),
             "json" => self.json = json(value, reader),
+            "compression" => {
+                let items = reader.one_or_more(value, "a list of codings, as `[gzip, br]`");
+                self.compression = items.iter().filter_map(|item| reader.choice(item, Coding::ALL)).collect();
+            }
             "errors" => self.errors = reader.choice(value, ERROR_FORMATS),
             "limits" => self.limits = limits(value, reader),
             "explain" => self.explain = reader.boolean(value),
