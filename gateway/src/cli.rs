@@ -4,6 +4,7 @@
 mod check;
 mod completions;
 mod descriptors;
+mod diff;
 mod examples;
 mod explain;
 mod health;
@@ -49,6 +50,9 @@ enum Command {
     /// Prints an OpenAPI 3.1 document of what is exposed.
     #[command(after_help = examples::OPENAPI)]
     Openapi(OpenapiArgs),
+    /// Says what a change of routes.yaml does; exit code 1 when it breaks clients.
+    #[command(after_help = examples::DIFF)]
+    Diff(DiffArgs),
     /// Writes a first routes.yaml from descriptors, .proto files or a running server.
     #[command(after_help = examples::INIT)]
     Init(InitArgs),
@@ -142,6 +146,17 @@ struct DescriptorsArgs {
 }
 
 #[derive(Debug, Args)]
+struct DiffArgs {
+    /// The file as it is, or a folder with a routes.yaml.
+    old: PathBuf,
+    /// The file as it will be, or a folder with a routes.yaml.
+    new: PathBuf,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    format: OutputFormat,
+}
+
+#[derive(Debug, Args)]
 struct InitArgs {
     #[command(flatten)]
     source: InitSource,
@@ -215,6 +230,7 @@ pub fn run_until(
         Some(Command::Routes(args)) => routes::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Openapi(args)) => openapi::run(args),
+        Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Init(args)) => init::run(&args),
         Some(Command::Schema) => schema::run(),
         Some(Command::Completions(args)) => completions::run(&args),

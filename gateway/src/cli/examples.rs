@@ -49,6 +49,16 @@ Examples:
 Descriptions are the comments of the .proto files, so descriptor sets need their source info: gateway descriptors and
 buf build -o keep it, protoc wants --include_source_info.";
 
+pub(super) const DIFF: &str = "\
+Examples:
+  gateway diff routes.yaml routes.new.yaml
+  gateway diff /srv/shop .             folders; each file with its own includes and descriptors
+  git worktree add /tmp/main main && gateway diff /tmp/main .      in CI: what the branch does
+  gateway diff old.yaml new.yaml --format json | jq '.removed[].route'
+
+Compares routes, their settings and the messages behind them. Exit code 0 when nothing breaks clients, 1 when something
+does, 2 when one of the two does not load.";
+
 pub(super) const INIT: &str = "\
 Examples:
   gateway init --proto proto/                          shows what it would write

@@ -145,6 +145,8 @@ pub fn between(old: &DescriptorPool, new: &DescriptorPool) -> Vec<Change> {
 pub struct Comparison {
     /// What was found, in the order in which it was met.
     pub changes: Vec<Change>,
+    /// Whether answers are printed with the names of the .proto file.
+    pub prints_proto_names: bool,
     seen: HashSet<(Side, String, String)>,
 }
 
@@ -183,6 +185,11 @@ impl Comparison {
         }
     }
 
+    /// A field that is all of a body, by whatever name.
+    pub fn body(&mut self, side: Side, old: &FieldDescriptor, new: &FieldDescriptor) {
+        self.types(side, old, new, 0);
+    }
+
     fn add(&mut self, side: Option<Side>, owner: &str, member: &str, what: What) {
         self.changes.push(Change { side, owner: owner.to_owned(), member: member.to_owned(), what });
     }
@@ -197,7 +204,7 @@ impl Comparison {
             return;
         }
         for was in old.fields() {
-            match counterpart(&was, new, side) {
+            match self.counterpart(&was, new, side) {
                 Some(is) => {
                     self.types(side, &was, &is, depth);
                     self.demands(side, &was, &is, old);
@@ -220,6 +227,21 @@ impl Comparison {
                 self.field(side, &is, if demanded { What::FieldRequired } else { What::FieldAdded });
             }
         }
+    }
+
+    /// The field that a client means by the same name. Requests may use the name of the .proto file as well.
+    fn counterpart(
+        &self,
+        was: &FieldDescriptor,
+        new: &MessageDescriptor,
+        side: Side,
+    ) -> Option<FieldDescriptor> {
+        if side == Side::Response && self.prints_proto_names {
+            return new.get_field_by_name(was.name());
+        }
+        let found = new.get_field_by_json_name(was.json_name());
+        let understood = || new.get_field_by_name(was.json_name());
+        found.or_else(|| if side == Side::Request { understood() } else { None })
     }
 
     /// What a request has to do that it did not have to before.
@@ -295,11 +317,9 @@ fn is_opaque(message: &MessageDescriptor) -> bool {
     message.package_name() == "google.protobuf" || message.full_name() == "google.api.HttpBody"
 }
 
-/// The field that a client means by the same name. Requests may use the name of the .proto file as well.
-fn counterpart(was: &FieldDescriptor, new: &MessageDescriptor, side: Side) -> Option<FieldDescriptor> {
-    let found = new.get_field_by_json_name(was.json_name());
-    let understood = || new.get_field_by_name(was.json_name());
-    found.or_else(|| if side == Side::Request { understood() } else { None })
+/// Whether a value of the one field, as it stands in a path, is right for the other.
+pub fn path_fits(was: &FieldDescriptor, is: &FieldDescriptor) -> bool {
+    fits(Side::Request, was, is)
 }
 
 /// Whether what was right for the one is right for the other, message and enum types' contents aside.
@@ -355,7 +375,8 @@ fn json_type(kind: &Kind) -> &'static str {
     }
 }
 
-fn type_of(field: &FieldDescriptor) -> String {
+/// The type of a field as JSON has it, in a word: `repeated string`.
+pub fn type_of(field: &FieldDescriptor) -> String {
     let name = |kind: &Kind| match kind {
         Kind::Message(message) => message.full_name().to_owned(),
         Kind::Enum(descriptor) => descriptor.full_name().to_owned(),

@@ -1,0 +1,301 @@
+//! What `gateway diff` says about a change: each kind once, whether it breaks clients, and the exit code.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+const PROTO: &str = r#"
+syntax = "proto3";
+package shop.v1;
+import "google/protobuf/field_mask.proto";
+service Users {
+  rpc GetUser(UserId) returns (Answer);
+  rpc ListUsers(Page) returns (UserList);
+  rpc CreateUser(NewUser) returns (Answer);
+  rpc UpdateUser(Update) returns (Answer);
+}
+enum Kind { KIND_UNSPECIFIED = 0; PERSON = 1; ROBOT = 2; }
+message User { int32 id = 1; string name = 2; string phone = 3; Kind kind = 4; }
+message UserId { int32 user_id = 1; bool full = 2; }
+message Answer { User user = 1; string note = 2; }
+message Page { int32 size = 1; Kind kind = 2; }
+message UserList { repeated User users = 1; }
+message NewUser { User user = 1; string referrer = 2; }
+message Update { User user = 1; google.protobuf.FieldMask mask = 2; }
+"#;
+
+const YAML: &str = "\
+descriptors: [shop.proto]
+upstreams:
+  users: {address: \"localhost:50051\"}
+  others: {address: \"localhost:50052\"}
+services:
+  shop.v1.Users: users
+routes:
+  - post: /users
+    grpc: shop.v1.Users/CreateUser
+    status: 201
+    upstream: {users: 50%, others: 50%}
+  - get: /users/{user_id}
+    grpc: shop.v1.Users/GetUser
+    response_body: user
+    unknown: warn
+  - get: /users
+    grpc: shop.v1.Users/ListUsers
+  - patch: /users/{user.id}
+    grpc: shop.v1.Users/UpdateUser
+    body: user
+    timeout: 1s
+";
+
+/// The exit code and the text for two versions of YAML and .proto.
+fn diff(new_yaml: &str, new_proto: &str, format: &str) -> (i32, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, yaml, proto) in [("old", YAML, PROTO), ("new", new_yaml, new_proto)] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        std::fs::write(folder.path().join(name).join("routes.yaml"), yaml).unwrap();
+        std::fs::write(folder.path().join(name).join("shop.proto"), proto).unwrap();
+    }
+    run(folder.path(), &["diff", "old", "new", "--format", format])
+}
+
+fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_gateway"))
+        .args(args)
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// Changes `from` to `to` in the YAML; gives the exit code and the text below the summary.
+#[track_caller]
+fn yaml(from: &str, to: &str) -> (i32, String) {
+    assert_eq!(YAML.matches(from).count(), 1, "{from}");
+    let (code, out, err) = diff(&YAML.replace(from, to), PROTO, "text");
+    assert_eq!(err, "", "{from} → {to}");
+    (code, below_summary(&out))
+}
+
+/// The same for the .proto.
+#[track_caller]
+fn proto(from: &str, to: &str) -> (i32, String) {
+    assert_eq!(PROTO.matches(from).count(), 1, "{from}");
+    let (code, out, err) = diff(YAML, &PROTO.replace(from, to), "text");
+    assert_eq!(err, "", "{from} → {to}");
+    (code, below_summary(&out))
+}
+
+fn below_summary(out: &str) -> String {
+    out.split_once("\n\n").map_or(out, |(_, rest)| rest).to_owned()
+}
+
+#[test]
+fn the_same_is_no_change() {
+    assert_eq!(diff(YAML, PROTO, "text"), (0, "nothing changes\n".to_owned(), String::new()));
+}
+
+#[test]
+fn what_changes_in_the_file_is_named() {
+    let table: &[(&str, &str, i32, &str)] = &[
+        (
+            "  - get: /users\n    grpc: shop.v1.Users/ListUsers\n",
+            "",
+            1,
+            "- GET /users  shop.v1.Users/ListUsers\n    breaks clients: 405, the path takes POST\n",
+        ),
+        (
+            "  - get: /users\n",
+            "  - get: /people\n",
+            1,
+            "+ GET /people  shop.v1.Users/ListUsers\n- GET /users  shop.v1.Users/ListUsers\n    breaks clients: 405, the path takes POST\n",
+        ),
+        (
+            "  - get: /users\n",
+            "  - get: /people\n    grpc: shop.v1.Users/ListUsers\n  - get: /users\n",
+            0,
+            "+ GET /people  shop.v1.Users/ListUsers\n",
+        ),
+        (
+            "  - get: /users\n",
+            "  - get: /users\n    host: shop.example\n",
+            1,
+            "~ GET /users\n    breaks clients: host: shop.example (new)\n",
+        ),
+        (
+            "  - get: /users\n",
+            "  - get: /users/**\n",
+            0,
+            "~ GET /users\n    path: GET /users → GET /users/**\n",
+        ),
+        ("status: 201", "status: 202", 1, "~ POST /users\n    breaks clients: status: 201 → 202\n"),
+        ("timeout: 1s", "timeout: 2s", 0, "~ PATCH /users/{user.id}\n    timeout: 1s → 2s\n"),
+        (
+            "unknown: warn",
+            "unknown: reject",
+            1,
+            "~ GET /users/{user_id}\n    breaks clients: unknown: warn → reject\n",
+        ),
+        ("unknown: warn", "unknown: ignore", 0, "~ GET /users/{user_id}\n    unknown: warn → ignore\n"),
+        (
+            "{users: 50%, others: 50%}",
+            "others",
+            0,
+            "~ POST /users\n    upstream: users: 50%, others: 50% → others\n",
+        ),
+        ("    body: user\n", "", 1, "~ PATCH /users/{user.id}\n    breaks clients: body: user → *\n"),
+        (
+            "    response_body: user\n",
+            "",
+            1,
+            "~ GET /users/{user_id}\n    breaks clients: response_body: user (gone)\n",
+        ),
+        (
+            "shop.v1.Users/ListUsers",
+            "shop.v1.Users/CreateUser",
+            1,
+            "~ GET /users\n    grpc: shop.v1.Users/ListUsers → shop.v1.Users/CreateUser\n\
+             ~ breaks clients: request field `size` of shop.v1.Page is gone\n    GET /users\n\
+             ~ breaks clients: request field `kind` of shop.v1.Page is gone\n    GET /users\n\
+             ~ request field `user` of shop.v1.NewUser is new\n    GET /users\n\
+             ~ request field `referrer` of shop.v1.NewUser is new\n    GET /users\n\
+             ~ breaks clients: response field `users` of shop.v1.UserList is gone\n    GET /users\n\
+             ~ response field `user` of shop.v1.Answer is new\n    GET /users\n\
+             ~ response field `note` of shop.v1.Answer is new\n    GET /users\n",
+        ),
+        ("localhost:50052", "localhost:50053", 0, "~ upstream others: localhost:50052 → localhost:50053\n"),
+        ("descriptors:", "errors: problem\ndescriptors:", 1, "~ breaks clients: errors: simple → problem\n"),
+        (
+            "descriptors:",
+            "json: {names: proto}\ndescriptors:",
+            1,
+            "~ breaks clients: json.names: camel → proto\n",
+        ),
+        ("descriptors:", "json: {unset: print}\ndescriptors:", 0, "~ json.unset: omit → print\n"),
+        (
+            "descriptors:",
+            "limits: {body: 1MiB}\ndescriptors:",
+            1,
+            "~ breaks clients: limits.body: 4194304 bytes → 1048576 bytes\n",
+        ),
+        (
+            "descriptors:",
+            "listeners: [{address: \"0.0.0.0:3001\"}]\ndescriptors:",
+            1,
+            "~ breaks clients: listener 0.0.0.0:3000: plain text (gone)\n~ listener 0.0.0.0:3001: plain text (new)\n",
+        ),
+        ("descriptors:", "drain: 5s\ndescriptors:", 0, "~ drain: 10s → 5s\n"),
+    ];
+    for (from, to, code, expected) in table {
+        assert_eq!(yaml(from, to), (*code, (*expected).to_owned()), "{from:?} → {to:?}");
+    }
+}
+
+#[test]
+fn what_changes_behind_the_routes_is_named_with_the_routes() {
+    let table: &[(&str, &str, i32, &str)] = &[
+        (
+            "string phone = 3;",
+            "",
+            1,
+            "~ breaks clients: request field `phone` of shop.v1.User is gone\n    POST /users, PATCH /users/{user.id}\n\
+             ~ breaks clients: response field `phone` of shop.v1.User is gone\n    POST /users, GET /users/{user_id}, GET /users, PATCH /users/{user.id}\n",
+        ),
+        (
+            "ROBOT = 2;",
+            "",
+            1,
+            "~ breaks clients: request value ROBOT of shop.v1.Kind is gone\n    POST /users, GET /users, PATCH /users/{user.id}\n\
+             ~ breaks clients: response value ROBOT of shop.v1.Kind is gone\n    POST /users, GET /users/{user_id}, GET /users, PATCH /users/{user.id}\n",
+        ),
+        ("int32 size = 1;", "int64 size = 1;", 0, ""),
+        ("int32 size = 1;", "int32 size = 9;", 0, ""),
+        (
+            "int32 size = 1;",
+            "int32 page_size = 1;",
+            1,
+            "~ breaks clients: request field `size` of shop.v1.Page is called `pageSize` now\n    GET /users\n",
+        ),
+        (
+            "bool full = 2;",
+            "",
+            1,
+            "~ breaks clients: request field `full` of shop.v1.UserId is gone\n    GET /users/{user_id}\n",
+        ),
+        // The note is not answered at GET /users/{user_id}, whose response_body is the user.
+        (
+            "string note = 2;",
+            "",
+            1,
+            "~ breaks clients: response field `note` of shop.v1.Answer is gone\n    POST /users, PATCH /users/{user.id}\n",
+        ),
+        (
+            "string referrer = 2;",
+            "string referrer = 2; string campaign = 3;",
+            0,
+            "~ request field `campaign` of shop.v1.NewUser is new\n    POST /users\n",
+        ),
+    ];
+    for (from, to, code, expected) in table {
+        let expected = if expected.is_empty() { "nothing changes\n" } else { expected };
+        assert_eq!(proto(from, to), (*code, expected.to_owned()), "{from:?} → {to:?}");
+    }
+}
+
+#[test]
+fn clients_do_not_name_what_the_path_and_the_body_name() {
+    let renamed = |from: &str, to: &str, yaml: &str, new_yaml: &str| {
+        let (code, out, err) = diff(&YAML.replace(yaml, new_yaml), &PROTO.replace(from, to), "text");
+        assert_eq!(err, "");
+        (code, below_summary(&out))
+    };
+    assert_eq!(
+        renamed("int32 user_id = 1;", "int32 id = 1;", "{user_id}", "{id}"),
+        (0, "~ GET /users/{user_id}\n    path: GET /users/{user_id} → GET /users/{id}\n".to_owned())
+    );
+    assert_eq!(
+        renamed("int32 user_id = 1;", "uint64 id = 1;", "{user_id}", "{id}").0,
+        1,
+        "what a path may hold has a type"
+    );
+    let (code, out) = renamed(
+        "{ User user = 1; google.protobuf",
+        "{ User person = 1; google.protobuf",
+        "  - patch: /users/{user.id}\n    grpc: shop.v1.Users/UpdateUser\n    body: user",
+        "  - patch: /users/{person.id}\n    grpc: shop.v1.Users/UpdateUser\n    body: person",
+    );
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("    body: user → person\n"), "{out}");
+}
+
+#[test]
+fn machines_get_the_same() {
+    let new = YAML.replace("status: 201", "status: 200").replace("  - get: /users\n", "  - get: /people\n");
+    let (code, out, _) = diff(&new, &PROTO.replace("string phone = 3;", ""), "json");
+    assert_eq!(code, 1);
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["added"][0]["route"], "GET /people");
+    assert_eq!(json["removed"][0]["route"], "GET /users");
+    assert_eq!(json["removed"][0]["breaking"], true);
+    assert_eq!(json["altered"][0]["route"], "POST /users");
+    assert_eq!(
+        json["altered"][0]["changes"][0],
+        serde_json::json!({"what": "status", "was": "201", "is": "200", "breaking": true})
+    );
+    assert_eq!(json["messages"][0]["member"], "phone");
+    assert_eq!(json["messages"][0]["routes"][0], "POST /users");
+    assert_eq!(json["breaking"], 4);
+}
+
+#[test]
+fn what_does_not_load_is_told_for_both() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("broken.yaml"), "routs: []").unwrap();
+    let (code, out, err) = run(folder.path(), &["diff", "broken.yaml", "absent.yaml"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("broken.yaml:1:1") && err.contains("absent.yaml"), "{err}");
+}
