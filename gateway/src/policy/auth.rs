@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::api_key::{ApiKeySpec, ApiKeys};
+use http::HeaderName;
+
+use super::api_key::{ApiKeySpec, ApiKeys, X_API_CLIENT};
 use super::external::ExternalSpec;
 use super::finding::Finding;
 use super::jwt::{JwtPlan, JwtSpec};
@@ -83,6 +85,16 @@ impl Auth {
             AuthKind::Jwt(_) => Scheme::Bearer,
             AuthKind::ApiKey(keys) => Scheme::Header(&keys.header),
             AuthKind::External(_) => Scheme::Unknown,
+        }
+    }
+
+    /// The names under which it sends what it knows of a caller, and of the header that carries a key: not for clients to
+    /// reach the service with.
+    pub fn vouched(&self) -> Vec<HeaderName> {
+        match &self.kind {
+            AuthKind::Jwt(plan) => plan.forward.iter().map(|(_, name)| name.clone()).collect(),
+            AuthKind::ApiKey(keys) => vec![X_API_CLIENT, keys.header.clone()],
+            AuthKind::External(_) => Vec::new(),
         }
     }
 

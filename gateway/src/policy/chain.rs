@@ -21,7 +21,6 @@ use upstream::Upstream;
 pub use admitted::Admitted;
 pub use bound::Chain;
 
-use super::api_key::X_API_CLIENT;
 use super::auth::{Auth, AuthKind};
 use super::claims::ClaimName;
 use super::finding::{Finding, Problem};
@@ -46,6 +45,9 @@ pub struct ChainSpec {
     pub set: Vec<SetSpec>,
     /// Rules for headers.
     pub headers: HeadersSpec,
+    /// Names that the gateway vouches for on other routes: a service that believes them there must be able to believe them
+    /// everywhere.
+    pub vouched: Arc<[HeaderName]>,
 }
 
 /// The policies of a route, compiled.
@@ -193,13 +195,13 @@ impl ChainSpec {
         }
     }
 
-    /// What clients must not send to the service themselves: names that the gateway vouches for, and the key.
+    /// What clients must not send to the service themselves.
     fn stripped(&self) -> Vec<HeaderName> {
-        match self.auth.as_ref().map(|auth| &auth.kind) {
-            Some(AuthKind::Jwt(plan)) => plan.forward.iter().map(|(_, name)| name.clone()).collect(),
-            Some(AuthKind::ApiKey(keys)) => vec![X_API_CLIENT, keys.header.clone()],
-            Some(AuthKind::External(_)) | None => Vec::new(),
-        }
+        let own = self.auth.iter().flat_map(|auth| auth.vouched());
+        let mut names: Vec<HeaderName> = own.chain(self.vouched.iter().cloned()).collect();
+        names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        names.dedup();
+        names
     }
 }
 

@@ -167,6 +167,14 @@ async fn claims_go_upstream_and_nobody_else_can_send_them() {
         assert_eq!((metadata("x-user-id"), metadata("x-roles")), (user, roles), "{over}");
         assert_eq!(metadata("authorization"), None, "the token stays here unless it is named");
     }
+    let sent = [("x-user-id", "admin"), ("x-roles", "root"), ("x-tenant", "t1")];
+    assert_eq!(get(&gateway, "/open/b1", &sent).await.status, StatusCode::OK);
+    let call = backend.only();
+    assert!(
+        !call.metadata.contains_key("x-user-id") && !call.metadata.contains_key("x-roles"),
+        "not even where all may"
+    );
+    assert_eq!(call.metadata["x-tenant"], "t1");
 }
 
 #[tokio::test]

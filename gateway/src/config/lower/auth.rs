@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+use http::header::{AUTHORIZATION, COOKIE};
 use indexmap::IndexMap;
 
 use super::policies::{all, parsed, tell_all};
@@ -28,7 +29,11 @@ const LIMIT_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The ways to know a caller, by name, in the order of the files.
 #[derive(Debug, Default)]
-pub(super) struct Ways(IndexMap<String, Way>);
+pub(super) struct Ways {
+    entries: IndexMap<String, Way>,
+    /// What any of them vouches for.
+    vouched: Arc<[HeaderName]>,
+}
 
 #[derive(Debug)]
 struct Way {
@@ -50,7 +55,7 @@ impl Ways {
         context: &mut Context,
     ) -> Option<Arc<Auth>> {
         used.auth.insert(name.value.clone());
-        let Some(way) = self.0.get(&name.value) else {
+        let Some(way) = self.entries.get(&name.value) else {
             context.push(self.unknown(kind, name));
             return None;
         };
@@ -71,9 +76,9 @@ impl Ways {
 
     fn unknown(&self, kind: Option<&Key>, name: &At<String>) -> Diagnostic {
         let kind = kind.map_or("jwt", |kind| kind.name.as_str());
-        let known = self.0.keys().map(String::as_str);
+        let known = self.entries.keys().map(String::as_str);
         let help = suggest::did_you_mean(&name.value, known.clone().chain(["none"])).unwrap_or_else(|| {
-            if self.0.is_empty() {
+            if self.entries.is_empty() {
                 format!("add it at the top level: `auth: {{{}: {{{kind}: …}}}}`", name.value)
             } else {
                 format!("add it under `auth` at the top level; there are: {}", suggest::list(known))
@@ -86,7 +91,7 @@ impl Ways {
 
     /// Tells about entries that no route asks for.
     pub(super) fn unused(&self, used: &Used, context: &mut Context) {
-        for (name, way) in self.0.iter().filter(|(name, _)| !used.auth.contains(*name)) {
+        for (name, way) in self.entries.iter().filter(|(name, _)| !used.auth.contains(*name)) {
             let kind = way.kind.as_ref().map_or("jwt", |kind| kind.name.as_str());
             context.push(
                 Diagnostic::warning(Code::UnusedAuth, format!("no route asks for `{name}`"))
@@ -98,9 +103,14 @@ impl Ways {
         }
     }
 
+    /// The names that no client may reach a service with.
+    pub(super) fn vouched(&self) -> Arc<[HeaderName]> {
+        Arc::clone(&self.vouched)
+    }
+
     /// What was declared, by name.
     pub(super) fn specs(self) -> IndexMap<Arc<str>, AuthSpec> {
-        let specs = self.0.into_iter();
+        let specs = self.entries.into_iter();
         specs.filter_map(|(name, way)| Some((Arc::from(name), way.spec?))).collect()
     }
 }
@@ -110,7 +120,7 @@ pub(super) fn ways(files: &[File], upstreams: &Upstreams, used: &mut Used, conte
     let mut ways = Ways::default();
     for file in files {
         for (key, raw) in &file.raw.auth {
-            if let Some(first) = ways.0.get(&key.name) {
+            if let Some(first) = ways.entries.get(&key.name) {
                 context.push(
                     Diagnostic::error(Code::DuplicateKey, format!("`auth` has `{}` twice", key.name))
                         .at(key.place, "again here")
@@ -126,9 +136,13 @@ pub(super) fn ways(files: &[File], upstreams: &Upstreams, used: &mut Used, conte
                 way.auth = known.as_ref().and_then(|known| compile(&key.name, raw, known, context));
                 way.spec = known.map(|known| known.spec);
             }
-            ways.0.insert(key.name.clone(), way);
+            ways.entries.insert(key.name.clone(), way);
         }
     }
+    let auths = ways.entries.values().filter_map(|way| way.auth.as_ref());
+    // Who forwards these on another route has named them, and means it.
+    let kept = |name: &HeaderName| *name != AUTHORIZATION && *name != COOKIE;
+    ways.vouched = auths.flat_map(|auth| auth.vouched()).filter(kept).collect();
     ways
 }
 

@@ -29,7 +29,15 @@ pub(super) fn policies(
     let set = set::sources(settings.set.as_deref().unwrap_or_default(), context);
     let headers = headers::headers(settings.headers.as_ref(), context);
     let ((auth, scopes), (rate_limit, shared_limit)) = (auth?, limits?);
-    let spec = ChainSpec { auth, scopes, rate_limit, shared_limit, set: set?, headers: headers? };
+    let spec = ChainSpec {
+        auth,
+        scopes,
+        rate_limit,
+        shared_limit,
+        set: set?,
+        headers: headers?,
+        vouched: inputs.ways.vouched(),
+    };
     match ChainPlan::compile("", &spec) {
         Ok(_) => Some(spec),
         Err(findings) => {
