@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_rule::Captures;
@@ -207,7 +207,11 @@ fn service_failure(plan: &RoutePlan, answer: &Answer) -> Failure {
     metadata::to_headers(&answer.metadata, &mut headers);
     metadata::to_headers(&answer.trailers, &mut headers);
     let failure = Failure::service(&answer.status, details);
-    failure.with_headers(&headers)
+    let failure = failure.with_headers(&headers);
+    match answer.status.retry_after().filter(|_| !headers.contains_key(RETRY_AFTER)) {
+        Some(after) => failure.retry_after(after),
+        None => failure,
+    }
 }
 
 /// The google.rpc details of an error, as a JSON array. Details that can't be read are no reason to lose the error.

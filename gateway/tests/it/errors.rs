@@ -189,6 +189,27 @@ struct Any {
 }
 
 #[tokio::test]
+async fn when_a_service_says_to_come_back_the_client_is_told() {
+    // google.rpc.RetryInfo { retry_delay: 41.5s }
+    let info = Any {
+        type_url: "type.googleapis.com/google.rpc.RetryInfo".into(),
+        value: Bytes::from_static(b"\x0a\x08\x08\x29\x10\x80\xca\xb5\xee\x01"),
+    };
+    let details = Status { code: 8, message: "quota".into(), details: vec![info] }.encode_to_vec();
+    let reply = status(8, "quota").details(details);
+    let (_backend, gateway) = answering(reply.clone()).await;
+    let answer = gateway.get("/books/b1").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "42"));
+    assert_eq!(body(&answer)["details"][0]["retryDelay"], "41.500s");
+    let (_backend, gateway) = answering(reply.trailer("retry-after", "7")).await;
+    assert_eq!(
+        gateway.get("/books/b1").await.header("retry-after"),
+        "7",
+        "what it says in HTTP's own words wins"
+    );
+}
+
+#[tokio::test]
 async fn details_are_readable_and_unknown_ones_survive() {
     // google.rpc.ErrorInfo { reason: "STOCK" } and a type that no descriptor has
     let details = Status {

@@ -73,6 +73,13 @@ pub(crate) fn pushback(trailers: &HeaderMap, details: Option<&Bytes>) -> Pushbac
     }
 }
 
+impl Status {
+    /// When to come back, as google.rpc.RetryInfo among the details says.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.details.as_ref().and_then(retry_info)
+    }
+}
+
 fn retry_info(details: &Bytes) -> Option<Duration> {
     let status = RpcStatus::decode(details.clone()).ok()?;
     let any = status.details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
