@@ -40,7 +40,7 @@ pub enum Scheme<'a> {
     /// A token, as `Authorization: Bearer`.
     Bearer,
     /// A key in this header.
-    Header(&'a http::HeaderName),
+    Header(&'a HeaderName),
     /// What the service that decides wants to see.
     Unknown,
 }
