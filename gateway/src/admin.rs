@@ -14,10 +14,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::edge::{BindError, Body, Workers};
+use crate::edge::{Body, Workers};
 use crate::reload::{History, Requests};
 use crate::snapshot::{Current, Dispatch};
 use crate::telemetry::logging::Level;
@@ -48,7 +49,7 @@ pub struct State {
     pub draining: Arc<AtomicBool>,
 }
 
-/// The served admin address. Dropping it closes it.
+/// The served admin address. Dropping it closes it; what is being answered is answered.
 #[derive(Debug)]
 pub struct Admin {
     address: SocketAddr,
@@ -57,13 +58,12 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Binds the address and serves it on the current runtime.
+    /// Serves it on this socket and the current runtime.
     ///
     /// # Errors
-    /// When it is taken, forbidden, or not of this machine.
-    pub fn start(address: SocketAddr, state: State) -> Result<Self, BindError> {
-        let listener = crate::edge::bind(address)?;
-        let address = listener.local_addr().unwrap_or(address);
+    /// When the system does not tell the socket's address.
+    pub fn serve(listener: TcpListener, state: State) -> std::io::Result<Self> {
+        let address = listener.local_addr()?;
         let draining = Arc::clone(&state.draining);
         let stop = CancellationToken::new();
         let serving = stop.clone();
@@ -82,7 +82,7 @@ impl Admin {
     }
 }
 
-async fn serve(listener: tokio::net::TcpListener, state: State) {
+async fn serve(listener: TcpListener, state: State) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = tokio_util::task::TaskTracker::new();
     loop {

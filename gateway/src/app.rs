@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, State};
 use crate::config::diagnostic::Diagnostics;
-use crate::edge::{BindError, Listener, Terms, TlsError, Workers};
-use crate::reload::{History, Inbox, Parts, Refresher, Reloader, Requests, Source, Watcher};
+use crate::edge::{BindError, Listener, Terms, TlsError, Workers, bind};
+use crate::reload::{History, Inbox, Moves, Parts, Refresher, Reloader, Requests, Seat, Source, Watcher};
 use crate::snapshot::{BuildError, Current, Dispatch, Snapshot};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::logging::Level;
@@ -67,6 +68,9 @@ pub struct App {
     requests: Requests,
     inbox: Inbox,
     admin: Option<Admin>,
+    /// What a moved admin address is served from.
+    state: State,
+    moves: Moves,
     drain: Arc<tokio::sync::Notify>,
     addresses: Vec<SocketAddr>,
     warnings: Diagnostics,
@@ -105,22 +109,22 @@ impl App {
         let history = History::default();
         let (requests, inbox) = Reloader::requests();
         let drain = Arc::new(tokio::sync::Notify::new());
-        let admin = match &config.admin {
-            None => None,
-            Some(spec) => Some(Admin::start(
-                spec.address,
-                crate::admin::State {
-                    current: Arc::clone(&current),
-                    dispatch: Arc::clone(&dispatch),
-                    workers: Arc::clone(&workers),
-                    requests: requests.clone(),
-                    history: history.clone(),
-                    level: level.clone(),
-                    drain: Arc::clone(&drain),
-                    draining: Arc::default(),
-                },
-            )?),
+        let state = State {
+            current: Arc::clone(&current),
+            dispatch: Arc::clone(&dispatch),
+            workers: Arc::clone(&workers),
+            requests: requests.clone(),
+            history: history.clone(),
+            level: level.clone(),
+            drain: Arc::clone(&drain),
+            draining: Arc::default(),
         };
+        let address = config.admin.as_ref().map(|spec| spec.address);
+        let admin = match address {
+            None => None,
+            Some(address) => Some(Admin::serve(bind(address)?, state.clone())?),
+        };
+        let (seat, moves) = Seat::new(address);
         for (_, listener) in &mut listeners {
             listener.accept(&workers);
         }
@@ -129,6 +133,7 @@ impl App {
             current: Arc::clone(&current),
             workers: Arc::clone(&workers),
             listeners,
+            admin: seat,
             watcher,
             refresher: Refresher::new(refresh),
             level,
@@ -141,6 +146,8 @@ impl App {
             requests,
             inbox,
             admin,
+            state,
+            moves,
             drain,
             addresses,
             warnings: loaded.diagnostics,
@@ -182,8 +189,15 @@ impl App {
     /// Runs until `stop` is done or somebody asks for a drain, then finishes what runs and ends.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         let drain = Arc::clone(&self.drain);
+        let Self { reloader, inbox, moves, admin, state, .. } = &mut self;
+        let follow = async {
+            while let Some(listener) = moves.recv().await {
+                follow(admin, listener, state);
+            }
+        };
         tokio::select! {
-            () = self.reloader.run(&mut self.inbox) => {}
+            () = reloader.run(inbox) => {}
+            () = follow => {}
             () = stop => {}
             () = drain.notified() => {}
         }
@@ -206,12 +220,27 @@ impl App {
             0 => tracing::info!("drained"),
             open => tracing::warn!(open, "connections cut off: they did not end within the drain time"),
         }
-        let Self { workers, reloader, admin, .. } = self;
+        let Self { workers, reloader, admin, state, .. } = self;
         drop(reloader);
-        drop(admin);
+        drop((admin, state));
         // Everybody else who held them is gone; if not, dropping the last handle ends them as well.
         if let Some(workers) = Arc::into_inner(workers) {
             workers.stop();
         }
+    }
+}
+
+/// Serves the admin address where it is now.
+fn follow(admin: &mut Option<Admin>, listener: Option<TcpListener>, state: &State) {
+    *admin = match listener.map(|listener| Admin::serve(listener, state.clone())).transpose() {
+        Ok(moved) => moved,
+        Err(error) => {
+            tracing::error!(%error, "the admin address is not served");
+            None
+        }
+    };
+    match admin {
+        Some(admin) => tracing::info!("admin on http://{}", admin.address()),
+        None => tracing::info!("no admin address"),
     }
 }

@@ -5,6 +5,7 @@
 mod diff;
 mod history;
 mod refresh;
+mod seat;
 mod watch;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use crate::telemetry::logging::Level;
 pub use diff::Diff;
 pub use history::{Counts, Entry, History, Trigger};
 pub use refresh::Refresher;
+pub use seat::{Moves, Seat};
 pub use watch::Watcher;
 
 /// Files that never hold still are taken as they are after so many tries.
@@ -98,6 +100,7 @@ pub struct Reloader {
     current: Arc<Current>,
     workers: Arc<Workers>,
     listeners: Vec<(SocketAddr, Listener)>,
+    admin: Seat,
     watcher: Watcher,
     refresher: Refresher,
     level: Level,
@@ -143,6 +146,8 @@ pub struct Parts {
     pub workers: Arc<Workers>,
     /// The bound listeners, by their configured addresses.
     pub listeners: Vec<(SocketAddr, Listener)>,
+    /// The admin address.
+    pub admin: Seat,
     /// Watches the files that the running configuration was read from.
     pub watcher: Watcher,
     /// Asks the upstreams that are descriptor sources whether they have changed.
@@ -156,8 +161,8 @@ pub struct Parts {
 impl Reloader {
     /// Takes charge of these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { source, current, workers, listeners, watcher, refresher, level, history } = parts;
-        Self { source, current, workers, listeners, watcher, refresher, level, history }
+        let Parts { source, current, workers, listeners, admin, watcher, refresher, level, history } = parts;
+        Self { source, current, workers, listeners, admin, watcher, refresher, level, history }
     }
 
     /// A way to ask it for reloads, and what it has to listen to.
@@ -215,7 +220,15 @@ impl Reloader {
         if trigger == Trigger::Reflection && config.reflected == running.config.reflected {
             return Outcome::Held(loaded.diagnostics);
         }
-        match self.apply(config) {
+        let admin = match self.admin.prepare(config.admin.as_ref().map(|admin| admin.address)) {
+            Ok(admin) => admin,
+            Err(error) => return Outcome::Rejected(Rejection::Bind(error)),
+        };
+        let applied = self.apply(config);
+        if applied.is_ok() {
+            self.admin.commit(admin).await;
+        }
+        match applied {
             Ok((version, diff)) => Outcome::Applied { version, diff, diagnostics: loaded.diagnostics },
             Err(rejection) => Outcome::Rejected(rejection),
         }

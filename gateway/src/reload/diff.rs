@@ -108,6 +108,8 @@ fn settings(config: &GatewayConfig) -> Things {
         ("health", format!("{:?}", config.health)),
         ("errors", format!("{:?}", config.errors)),
         ("cors", format!("{:?}", config.cors)),
+        ("compression", format!("{:?}", config.compression)),
+        ("admin", format!("{:?}", config.admin)),
         ("rate_limit_service", format!("{:?}", config.rate_limit_service)),
         ("drain", format!("{:?}", config.drain)),
         ("log", format!("{:?}", config.log)),

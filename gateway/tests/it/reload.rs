@@ -158,6 +158,27 @@ async fn listeners_come_and_go_without_the_others_noticing() {
     assert_eq!(gateway.get("/a/1").await.status, StatusCode::OK);
 }
 
+#[tokio::test]
+async fn the_admin_address_moves() {
+    let backend = library().start().await;
+    let start = yaml(&backend, &["/a"]);
+    let gateway = routes(&start).file("library.binpb", backend.descriptors()).start().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let new = free.local_addr().unwrap();
+    let moved = start.replace("admin: {address: 127.0.0.1:0}", &format!("admin: {{address: {new}}}"));
+    gateway.save("routes.yaml", &moved);
+    let (status, text) = gateway.reload().await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "it is taken: {text}");
+    assert!(text.contains(&new.to_string()), "{text}");
+
+    drop(free);
+    let (status, text) = gateway.reload().await;
+    assert_eq!(status, StatusCode::OK, "the old address still tells what came of it: {text}");
+    let ready = send(new, request(http::Method::GET, "/ready")).await;
+    assert_eq!(ready.status, StatusCode::OK);
+    assert!(tokio::net::TcpStream::connect(gateway.admin()).await.is_err());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_saves_under_load_fail_no_call() {
     let backend = library().start().await;
