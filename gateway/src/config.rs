@@ -37,8 +37,20 @@ pub struct Loaded {
 pub struct Before<'b> {
     /// The running configuration: what servers told it by reflection serves on where they can't be asked.
     pub config: &'b GatewayConfig,
-    /// Whether an operator has asked for the load. Otherwise changes by reflection that break clients are held back.
-    pub ordered: bool,
+    /// Why it is loaded again.
+    pub why: Why,
+}
+
+/// Why a configuration is loaded again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// A file has changed: it is waited for, so servers have little time to describe themselves. Changes of theirs that
+    /// break clients are held back.
+    Saved,
+    /// A server has described itself differently. The same, but the server has its time.
+    Told,
+    /// An operator has ordered it: whatever servers say is taken.
+    Ordered,
 }
 
 /// Loads the configuration that begins with this file. `env` reads the environment.

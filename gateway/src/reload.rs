@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::diagnostic::Diagnostics;
-use crate::config::{self, Before, GatewayConfig};
+use crate::config::{self, Before, GatewayConfig, Why};
 use crate::edge::{BindError, Listener, ListenerSpec, Terms, TlsError, Workers};
 use crate::snapshot::{BuildError, Current, Snapshot};
 use crate::telemetry::logging::Level;
@@ -244,8 +244,12 @@ impl Reloader {
             }
             self.watcher.mark();
             let (source, running) = (self.source.clone(), self.current.pin());
-            let ordered = matches!(trigger, Trigger::Signal | Trigger::Admin);
-            let load = move || source.load_after(&Before { config: &running.config, ordered });
+            let why = match trigger {
+                Trigger::File => Why::Saved,
+                Trigger::Reflection => Why::Told,
+                Trigger::Signal | Trigger::Admin => Why::Ordered,
+            };
+            let load = move || source.load_after(&Before { config: &running.config, why });
             let loaded = tokio::task::spawn_blocking(load).await.ok()?;
             if tries == 0 || self.watcher.is_as_marked() {
                 return Some(loaded);

@@ -2,10 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use gateway::descriptors::{Input, Question, ReflectError, Reflected, load, reflect};
 use http::StatusCode;
+use prost::Message;
+use prost_types::FileDescriptorProto;
 use serde_json::{Value, json};
 use testkit::backend::{Backend, compile, reply};
-use testkit::reflection::{Reflecting, Version};
+use testkit::reflection::{
+    ErrorResponse, FileDescriptorResponse, ListServiceResponse, MessageRequest, MessageResponse, Reflecting,
+    ServiceResponse, Version,
+};
+use upstream::{Address, UpstreamSpec};
 
 use crate::harness::{Gateway, request, routes, send};
 
@@ -155,4 +162,199 @@ async fn a_server_and_a_file_that_disagree_are_both_shown() {
     let error = routes(&yaml).file("other.binpb", other).try_start().await.err().unwrap().to_string();
     assert!(error.contains("error[descriptors-conflict]"), "{error}");
     assert!(error.contains("reflection of library") && error.contains("differs from this one"), "{error}");
+}
+
+/// Asks a server that answers by this script; it has half a second.
+async fn asked(
+    script: impl Fn(MessageRequest) -> Vec<MessageResponse> + Send + Sync + 'static,
+) -> Result<Reflected, ReflectError> {
+    let server = Reflecting::scripted(script).await;
+    let spec = UpstreamSpec::new(vec![Address::parse(&server.address().to_string()).unwrap()]);
+    reflect(&Question { upstream: "library".into(), spec, patience: Duration::from_millis(500) }).await
+}
+
+fn list(names: &[&str]) -> MessageResponse {
+    let service = names.iter().map(|name| ServiceResponse { name: (*name).to_owned() }).collect();
+    MessageResponse::ListServicesResponse(ListServiceResponse { service })
+}
+
+fn none() -> MessageResponse {
+    let error_message = "there is none".to_owned();
+    MessageResponse::ErrorResponse(ErrorResponse { error_code: 5, error_message })
+}
+
+/// A file with a message of its name in capitals, which holds one of each import.
+fn file(name: &str, imports: &[&str]) -> MessageResponse {
+    let field = |(number, import): (i32, &&str)| prost_types::FieldDescriptorProto {
+        name: Some(format!("f{number}")),
+        number: Some(number),
+        label: Some(1),
+        r#type: Some(11),
+        type_name: Some(format!(".{}", import.to_uppercase())),
+        ..Default::default()
+    };
+    let message = prost_types::DescriptorProto {
+        name: Some(name.to_uppercase()),
+        field: (1..).zip(imports).map(field).collect(),
+        ..Default::default()
+    };
+    let method = prost_types::MethodDescriptorProto {
+        name: Some("M".to_owned()),
+        input_type: Some(format!(".{}", name.to_uppercase())),
+        output_type: Some(format!(".{}", name.to_uppercase())),
+        ..Default::default()
+    };
+    let service = prost_types::ServiceDescriptorProto {
+        name: Some(format!("S{name}")),
+        method: vec![method],
+        ..Default::default()
+    };
+    let file = FileDescriptorProto {
+        name: Some(name.to_owned()),
+        dependency: imports.iter().map(ToString::to_string).collect(),
+        message_type: vec![message],
+        service: vec![service],
+        syntax: Some("proto3".to_owned()),
+        ..Default::default()
+    };
+    bytes(file.encode_to_vec())
+}
+
+fn bytes(file: Vec<u8>) -> MessageResponse {
+    MessageResponse::FileDescriptorResponse(FileDescriptorResponse { file_descriptor_proto: vec![file] })
+}
+
+/// The services of what was told, and what is wrong with it.
+fn loaded(reflected: Reflected) -> (Vec<String>, Vec<String>) {
+    let loaded = load(&[Input::reflected("the server", reflected)]);
+    let services = loaded.schema.iter().flat_map(|schema| schema.pool().services().collect::<Vec<_>>());
+    let errors = loaded.errors.iter().map(|error| error.kind.to_string()).collect();
+    (services.map(|service| service.full_name().to_owned()).collect(), errors)
+}
+
+#[tokio::test]
+async fn imports_are_asked_for_one_by_one_and_services_that_cannot_be_described_are_left_out() {
+    let told = asked(|question| {
+        vec![match question {
+            MessageRequest::ListServices(_) => {
+                list(&["Sa", "grpc.reflection.v1.ServerReflection", "no.such.Service"])
+            }
+            MessageRequest::FileContainingSymbol(name) if name == "Sa" => file("a", &["b", "c"]),
+            MessageRequest::FileByFilename(name) if name == "b" => file("b", &["c"]),
+            MessageRequest::FileByFilename(name) if name == "c" => file("c", &[]),
+            MessageRequest::FileContainingSymbol(name) if name.starts_with("grpc.") => {
+                panic!("asked for {name}")
+            }
+            _ => none(),
+        }]
+    });
+    let (services, errors) = loaded(told.await.unwrap());
+    assert_eq!((services.join(" "), errors), ("Sa Sb Sc".to_owned(), Vec::new()));
+}
+
+#[tokio::test]
+async fn an_import_that_the_server_does_not_have_is_named() {
+    let told = asked(|question| {
+        vec![match question {
+            MessageRequest::ListServices(_) => list(&["Sa"]),
+            MessageRequest::FileContainingSymbol(_) => file("a", &["lost"]),
+            _ => none(),
+        }]
+    });
+    let (_, errors) = loaded(told.await.unwrap());
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].contains("imports \"lost\""), "{errors:?}");
+}
+
+#[tokio::test]
+async fn servers_that_break_the_protocol_do_no_harm() {
+    use MessageRequest::{FileContainingSymbol, ListServices};
+    let error = |result: Result<Reflected, ReflectError>| result.err().unwrap().to_string();
+
+    let silent = error(asked(|_| Vec::new()).await);
+    assert_eq!(silent, "no answer within 500ms");
+
+    let garbage = asked(|question| {
+        vec![match question {
+            ListServices(_) => list(&["Sa"]),
+            _ => bytes(vec![0xff; 100]),
+        }]
+    });
+    let garbage = error(garbage.await);
+    assert!(garbage.starts_with("its answer is not one of reflection: "), "{garbage}");
+
+    let other = error(asked(|_| vec![file("a", &[])]).await);
+    assert!(other.contains("no list of services"), "{other}");
+
+    let refused = error(asked(|_| vec![none()]).await);
+    assert!(refused.contains("cannot list its services: there is none"), "{refused}");
+
+    let nothing = error(asked(|_| vec![list(&[])]).await);
+    assert_eq!(nothing, "it tells of no service");
+
+    // Each file imports another one, for ever.
+    let endless = asked(|question| {
+        vec![match question {
+            ListServices(_) => list(&["S0"]),
+            FileContainingSymbol(_) => file("0", &["1"]),
+            MessageRequest::FileByFilename(name) => {
+                let next = (name.parse::<u64>().unwrap() + 1).to_string();
+                file(&name, &[&next])
+            }
+            _ => none(),
+        }]
+    });
+    assert_eq!(error(endless.await), "no answer within 500ms");
+
+    let many: Vec<String> = (0..20_001).map(|number| format!("S{number}")).collect();
+    let many = asked(move |_| vec![list(&many.iter().map(String::as_str).collect::<Vec<_>>())]);
+    assert!(error(many.await).contains("more than 20000 files"));
+
+    let large = asked(|question| match question {
+        ListServices(_) => vec![list(&["Sa"])],
+        _ => vec![bytes(vec![0; 17 << 20])],
+    });
+    let large = error(large.await);
+    assert!(large.contains("larger than 16777216 bytes") || large.contains("no answer"), "{large}");
+}
+
+#[tokio::test]
+async fn what_every_server_brings_is_no_conflict() {
+    // Two versions of gRPC's health service, in files of different names, and of one of Google's files.
+    let server = |file: &str, of: &str, more: &str| {
+        let common = format!(
+            "syntax = \"proto3\"; package grpc.health.v1; message HealthCheckRequest {{ {more} }} \
+             service Health {{ rpc Check(HealthCheckRequest) returns (HealthCheckRequest); }}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(file, &common);
+        write(
+            "google/type/money.proto",
+            &format!("syntax = \"proto3\"; package google.type; message Money {{ int64 units = 1; {more} }}"),
+        );
+        write(
+            &format!("{of}.proto"),
+            &format!(
+                "syntax = \"proto3\"; package {of}; import \"google/type/money.proto\"; service S {{ rpc Pay(google.type.Money) returns (google.type.Money); }}"
+            ),
+        );
+        gateway::descriptors::compile_set(&[Input::path("all", folder.path())]).unwrap()
+    };
+    let one = Reflecting::start(Version::V1, &server("health.proto", "one", "")).await;
+    let two =
+        Reflecting::start(Version::V1, &server("grpc/health/v1/health.proto", "two", "string x = 2;")).await;
+    let yaml = format!(
+        "listeners: [{{address: 127.0.0.1:0}}]\n\
+         descriptors: [{{reflection: one}}, {{reflection: two}}]\n\
+         upstreams:\n  one: {{address: {}}}\n  two: {{address: {}}}\n\
+         routes:\n  - post: /one\n    grpc: one.S/Pay\n    upstream: one\n  - post: /two\n    grpc: two.S/Pay\n    upstream: two\n",
+        one.address(),
+        two.address()
+    );
+    routes(&yaml).start().await;
 }

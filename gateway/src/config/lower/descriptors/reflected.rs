@@ -10,13 +10,13 @@ use transcode::Schema;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::lower::upstreams::Upstreams;
 use crate::config::raw::At;
-use crate::config::{Before, Context};
+use crate::config::{Before, Context, Why};
 use crate::descriptors::changes::{self, Change};
 use crate::descriptors::{Question, ReflectError, Reflected, reflect_all};
 
-/// How long a server has that nothing is known of yet.
+/// How long a server has.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it has when what it said before could serve on.
+/// How long it has when somebody waits for a saved file, and what it said before could serve on.
 const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 /// Changes that a finding lists; more are counted.
 const SHOWN: usize = 10;
@@ -51,14 +51,16 @@ pub(super) fn ask(
             told.is_broken = true;
             continue;
         };
-        let known = before.is_some_and(|before| before.config.reflected.contains_key(&upstream));
-        questions.push(Question { upstream, spec, patience: if known { SHORT_PATIENCE } else { PATIENCE } });
+        let hurry = before.is_some_and(|before| {
+            before.why == Why::Saved && before.config.reflected.contains_key(&upstream)
+        });
+        questions.push(Question { upstream, spec, patience: if hurry { SHORT_PATIENCE } else { PATIENCE } });
         places.push(at.place);
     }
     let answers = reflect_all(&questions);
     for ((question, place), answer) in questions.into_iter().zip(places).zip(answers) {
         let known = before.and_then(|before| before.config.reflected.get(&question.upstream));
-        let ordered = before.is_none_or(|before| before.ordered);
+        let ordered = before.is_none_or(|before| before.why == Why::Ordered);
         match weigh(&question.upstream, answer, known, ordered) {
             Ok((reflected, finding)) => {
                 told.answers.push((question.upstream, reflected, place));
