@@ -58,7 +58,7 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State) -> Respons
         "/metrics" => metrics(views::metrics(state, &snapshot)),
         "/routes" => json(StatusCode::OK, &views::routes(&snapshot)),
         "/upstreams" => json(StatusCode::OK, &views::upstreams(&snapshot)),
-        "/config" => json(StatusCode::OK, &views::config(&snapshot)),
+        "/config" => json(StatusCode::OK, &views::config::config(&snapshot)),
         "/reloads" => json(StatusCode::OK, &views::reloads(&state.history.entries())),
         "/reload" => reload(state).await,
         "/drain" => {

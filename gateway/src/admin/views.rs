@@ -1,6 +1,7 @@
 //! What the admin address shows, as its own serializable types.
 
 mod auth;
+pub(super) mod config;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -105,61 +106,6 @@ const fn health_word(health: upstream::Health) -> &'static str {
     match health {
         upstream::Health::Connected => "connected",
         upstream::Health::Unavailable => "unavailable",
-    }
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Config {
-    version: u64,
-    listeners: Vec<String>,
-    admin: Option<String>,
-    upstreams: BTreeMap<String, UpstreamConfig>,
-    auth: BTreeMap<String, auth::Auth>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rate_limit_service: Option<auth::Asked>,
-    routes: usize,
-    errors: String,
-    limits: String,
-    health: Option<String>,
-    drain_ms: u128,
-    log: String,
-}
-
-#[derive(Debug, Serialize)]
-struct UpstreamConfig {
-    addresses: Vec<String>,
-    tls: bool,
-    timeout_ms: u128,
-    connect_timeout_ms: u128,
-    retry: String,
-}
-
-/// The configuration as it is in force. Keys and certificates are only said to be there.
-pub(super) fn config(snapshot: &Snapshot) -> Config {
-    let config = &snapshot.config;
-    let upstreams = config.upstreams.iter().map(|(name, spec)| {
-        let shown = UpstreamConfig {
-            addresses: spec.addresses.iter().map(ToString::to_string).collect(),
-            tls: spec.tls.is_some(),
-            timeout_ms: spec.timeout.as_millis(),
-            connect_timeout_ms: spec.connect_timeout.as_millis(),
-            retry: format!("{:?}", spec.retry),
-        };
-        (name.to_string(), shown)
-    });
-    Config {
-        version: snapshot.version,
-        listeners: config.listeners.iter().map(|listener| listener.address.to_string()).collect(),
-        admin: config.admin.as_ref().map(|admin| admin.address.to_string()),
-        upstreams: upstreams.collect(),
-        auth: config.auth.iter().map(|(name, spec)| (name.to_string(), auth::Auth::from(spec))).collect(),
-        rate_limit_service: config.rate_limit_service.as_deref().map(auth::Asked::from),
-        routes: config.routes.len(),
-        errors: format!("{:?}", config.errors).to_lowercase(),
-        limits: format!("{:?}", config.limits),
-        health: config.health.clone(),
-        drain_ms: config.drain.as_millis(),
-        log: format!("{:?}", config.log),
     }
 }
 

@@ -111,6 +111,7 @@ fn settings(config: &GatewayConfig) -> Things {
         ("compression", format!("{:?}", config.compression)),
         ("admin", format!("{:?}", config.admin)),
         ("rate_limit_service", format!("{:?}", config.rate_limit_service)),
+        ("explain", format!("{:?}", config.explain)),
         ("drain", format!("{:?}", config.drain)),
         ("log", format!("{:?}", config.log)),
     ];

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::backend::Backend;
 
 use crate::harness::{Gateway, request, routes, send};
@@ -156,6 +156,26 @@ async fn listeners_come_and_go_without_the_others_noticing() {
     assert_eq!(gateway.reload().await.0, StatusCode::OK);
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
     assert_eq!(gateway.get("/a/1").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_admin_address_shows_what_is_in_force_in_the_words_of_the_file() {
+    let backend = library().start().await;
+    let rules = format!("{}, timeout: 1500ms, retry: {{attempts: 2, on: [ABORTED]}}", backend.address());
+    let yaml =
+        yaml(&backend, &["/a"]).replace(&backend.address().to_string(), &rules) + "limits: {body: 1MiB}\n";
+    let gateway = routes(&yaml).file("library.binpb", backend.descriptors()).start().await;
+    let config = page(&gateway, "/config").await;
+    let library = &config["upstreams"]["library"];
+    assert_eq!(
+        (&library["timeout"], &library["balance"]),
+        (&json!("1.5s"), &json!("round_robin")),
+        "{config:#}"
+    );
+    assert_eq!((&library["retry"]["attempts"], &library["retry"]["on"]), (&json!(2), &json!(["ABORTED"])));
+    assert_eq!(library["circuit_breaker"]["max_requests"], 1024, "defaults are filled in");
+    assert_eq!((&config["limits"]["body"], &config["limits"]["headers"]), (&json!("1MiB"), &json!("64KiB")));
+    assert_eq!((&config["log"]["level"], &config["errors"]), (&json!("info"), &json!("simple")));
 }
 
 #[tokio::test]

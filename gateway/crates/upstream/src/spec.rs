@@ -138,11 +138,16 @@ impl Codes {
     pub const fn contains(self, code: u32) -> bool {
         code < 32 && self.0 & (1 << code) != 0
     }
+
+    /// Their names, by number.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        (0..32).filter(move |code| self.contains(*code)).map(code::name)
+    }
 }
 
 impl fmt::Debug for Codes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries((0..32).filter(|c| self.contains(*c)).map(code::name)).finish()
+        f.debug_list().entries(self.names()).finish()
     }
 }
 
