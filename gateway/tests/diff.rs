@@ -299,3 +299,44 @@ fn what_does_not_load_is_told_for_both() {
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(err.contains("broken.yaml:1:1") && err.contains("absent.yaml"), "{err}");
 }
+
+/// The text below the summary for two versions of what stands beside the routes, and files of API keys.
+fn beside(old: (&str, &str), new: (&str, &str)) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, (yaml, keys)) in [("old", old), ("new", new)] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        std::fs::write(folder.path().join(name).join("routes.yaml"), format!("{YAML}{yaml}")).unwrap();
+        std::fs::write(folder.path().join(name).join("shop.proto"), PROTO).unwrap();
+        std::fs::write(folder.path().join(name).join("keys.yaml"), keys).unwrap();
+    }
+    let (code, out, err) = run(folder.path(), &["diff", "old", "new"]);
+    assert_eq!(err, "");
+    (code, below_summary(&out))
+}
+
+#[test]
+fn tokens_and_keys_that_are_no_longer_good_break_clients() {
+    let jwt = "defaults: {auth: {jwt: shop}}\nauth:\n  shop: {jwt: {secret: correct horse battery staple, and so on, \
+               algorithms: [HS256, HS512], audience: shop}}\n";
+    let jwt = jwt.replace(
+        "correct horse battery staple, and so on",
+        "a-secret-that-is-longer-than-sixty-four-bytes-because-of-HS512-xx",
+    );
+    for (from, to, code, text) in [
+        ("audience: shop", "audience: [shop, desk]", 0, "~ auth shop audience: shop → shop, desk\n"),
+        ("audience: shop", "audience: desk", 1, "~ breaks clients: auth shop audience: shop → desk\n"),
+        ("HS256, HS512", "HS512", 1, "~ breaks clients: auth shop algorithms: HS256, HS512 → HS512\n"),
+        ("a-secret", "b-secret", 1, "~ breaks clients: auth shop keys is different\n"),
+    ] {
+        let found = beside((&jwt, ""), (&jwt.replace(from, to), ""));
+        assert_eq!(found, (code, text.to_owned()), "{from} → {to}");
+    }
+    let keys =
+        "defaults: {auth: partners}\nauth:\n  partners: {api_key: {header: x-api-key, file: keys.yaml}}\n";
+    let hash = |digit: &str| digit.repeat(64);
+    let old = format!("acme: {}\nglobex: {}\ninitech: {}\n", hash("1"), hash("2"), hash("3"));
+    assert_eq!(beside((keys, &old), (keys, &old)), (0, "nothing changes\n".to_owned()));
+    let new = format!("globex: {}\ninitech: {}\nhooli: {}\n", hash("2"), hash("4"), hash("5"));
+    let text = "~ breaks clients: auth partners keys of: acme, initech (gone)\n~ auth partners keys of: hooli, initech (new)\n";
+    assert_eq!(beside((keys, &old), (keys, &new)), (1, text.to_owned()));
+}

@@ -148,6 +148,11 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
     for target in &snapshot.targets {
         out.route_durations(&route_labels(&target.plan), &target.metrics);
     }
+    let about = "Requests let through because a service that decides could not be asked (on_failure: allow).";
+    out.family("gateway_undecided_total", "counter", about);
+    for target in snapshot.targets.iter().filter(|target| target.metrics.undecided() > 0) {
+        out.value("gateway_undecided_total", &route_labels(&target.plan), target.metrics.undecided());
+    }
     let about = "Fields and parameters left out because the message has not got them (unknown: warn).";
     out.family("gateway_unknown_fields_total", "counter", about);
     for target in &snapshot.targets {

@@ -3,6 +3,7 @@
 //! Routes are the same when they take the same requests, whatever their variables are called. What is behind them is
 //! compared as well: the messages, by what their JSON looks like.
 
+mod auth;
 mod pairs;
 mod render;
 mod routes;

@@ -12,6 +12,7 @@ mod bound;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
@@ -51,7 +52,6 @@ pub struct ChainSpec {
 }
 
 /// The policies of a route, compiled.
-#[derive(Debug)]
 pub struct ChainPlan {
     route: Arc<str>,
     auth: Option<Arc<Auth>>,
@@ -62,6 +62,21 @@ pub struct ChainPlan {
     shared_limit: Option<SharedLimitSpec>,
     set: Arc<[SetSpec]>,
     headers: Arc<Headers>,
+}
+
+/// What was declared for the route itself, so that equal declarations have equal texts.
+impl fmt::Debug for ChainPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChainPlan")
+            .field("route", &self.route)
+            .field("auth", &self.auth.as_ref().map(|auth| auth.name()))
+            .field("scopes", &self.scopes)
+            .field("rate", &self.rate)
+            .field("shared_limit", &self.shared_limit)
+            .field("set", &self.set)
+            .field("headers", &self.headers)
+            .finish()
+    }
 }
 
 /// Why a chain cannot run.
@@ -149,7 +164,7 @@ impl ChainPlan {
                 lines.extend(plan.forward.iter().map(|(claim, name)| format!("forward {claim} as {name}")));
             }
         }
-        lines.extend(self.rate.as_ref().map(|limit| format!("rate {} by {}", limit.rate, limit.key)));
+        lines.extend(self.rate.as_ref().map(RateLimitSpec::describe));
         if let Some(shared) = &self.shared_limit {
             let keys: Vec<_> = shared.entries.iter().map(|(key, _)| &**key).collect();
             lines.push(format!("shared rate by {}", keys.join(", ")));

@@ -41,6 +41,14 @@ pub struct RateLimitSpec {
     pub key: LimitKey,
 }
 
+impl RateLimitSpec {
+    /// `rate 100/s by jwt:sub, 200 at once`.
+    pub(super) fn describe(&self) -> String {
+        let burst = self.burst.map(|burst| format!(", {burst} at once")).unwrap_or_default();
+        format!("rate {} by {}{burst}", self.rate, self.key)
+    }
+}
+
 /// What requests are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum LimitKey {

@@ -104,6 +104,9 @@ impl Drop for Recorder<'_> {
         let took = self.started.elapsed();
         if let Some(target) = self.target {
             target.metrics.record(self.end.code.number(), took);
+            if self.admitted.as_ref().is_some_and(|admitted| admitted.undecided().is_some()) {
+                target.metrics.record_undecided();
+            }
         }
         let log = &self.snapshot.config.log;
         if !log.access {

@@ -58,6 +58,7 @@ pub struct RouteMetrics {
     codes: [AtomicU64; CODES],
     took: Histogram,
     unknown: AtomicU64,
+    undecided: AtomicU64,
 }
 
 impl RouteMetrics {
@@ -77,6 +78,16 @@ impl RouteMetrics {
     /// Fields and parameters left out so far.
     pub fn unknown(&self) -> u64 {
         self.unknown.load(Relaxed)
+    }
+
+    /// Counts a request that was let through because a service that decides could not be asked.
+    pub fn record_undecided(&self) {
+        self.undecided.fetch_add(1, Relaxed);
+    }
+
+    /// Requests so let through so far.
+    pub fn undecided(&self) -> u64 {
+        self.undecided.load(Relaxed)
     }
 
     /// Requests answered so far.

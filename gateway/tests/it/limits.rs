@@ -5,7 +5,7 @@ use serde_json::json;
 use testkit::backend::{Backend, Seen, reply, status};
 use testkit::peer::{Peer, Reaction};
 
-use crate::harness::{Answer, Gateway, request, routes};
+use crate::harness::{Answer, Gateway, request, routes, send};
 use crate::tokens::{SHOP, bearer};
 use crate::{gateway, head, library};
 
@@ -209,6 +209,9 @@ async fn without_an_answer_the_configuration_decides() {
     let (backend, limiter) = (library().start().await, limiter().await);
     let allowing = before_limiter(&backend, limiter.address(), ", timeout: 10s").await;
     assert_eq!(with_plan(&allowing, "broken").await.status, StatusCode::OK, "this is the default");
+    let metrics = send(allowing.admin(), request(Method::GET, "/metrics")).await.text();
+    let line = "gateway_undecided_total{route=\"GET /books/{name}\",grpc=\"library.v1.Library/GetBook\"} 1";
+    assert!(metrics.lines().any(|found| found == line), "{metrics}");
     let denying = before_limiter(&backend, limiter.address(), ", timeout: 10s, on_failure: deny").await;
     let answer = with_plan(&denying, "broken").await;
     assert_eq!((answer.status.as_u16(), &answer.json()["reason"]), (503, &json!("RATE_LIMIT_UNAVAILABLE")));

@@ -13,6 +13,7 @@ pub(super) fn between(old: &GatewayConfig, new: &GatewayConfig) -> Vec<Alteratio
     let mut found = Vec::new();
     listeners(old, new, &mut found);
     upstreams(old, new, &mut found);
+    found.extend(super::auth::between(old, new));
     json(old, new, &mut found);
     limits(old, new, &mut found);
     let mut differ = |what: &str, was: String, is: String, breaking: bool| {
