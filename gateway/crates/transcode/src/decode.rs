@@ -15,22 +15,26 @@ mod careful;
 mod digits;
 mod fields;
 mod halt;
+mod lists;
 mod map;
-mod room;
+mod number;
+mod predicted;
 mod scalar;
+mod seen;
 mod status;
 mod text;
+mod time;
 mod well_known;
 mod wire;
 
 pub(crate) use alone::{field_alone, http_body};
 use halt::Halt;
-use room::Room;
 pub use status::Status;
 
 use crate::{
     DecodeError, DecodeErrorKind, DecodeOptions, Message, Schema, Unset,
-    plan::{FieldPlan, MessagePlan},
+    plan::MessagePlan,
+    room::Room,
 };
 
 /// Depth beyond which the machine's stack would be at stake, whatever the options say.
@@ -67,10 +71,10 @@ pub(crate) fn run<'a, T>(
         decoder.restart(start);
         print(&mut decoder)
     });
-    outcome.map_err(|halt| {
-        out.truncate(start);
-        halt.into_error(plan)
-    })
+    if outcome.is_err() {
+        decoder.out.truncate(start);
+    }
+    outcome.map_err(|halt| halt.into_error(plan))
 }
 
 /// One decoding in progress.
@@ -79,7 +83,7 @@ pub(crate) struct Decoder<'a, 'o> {
     options: &'a DecodeOptions,
     /// All of the wire, which every piece is a part of.
     wire: &'a [u8],
-    out: &'o mut Vec<u8>,
+    out: Room<'o>,
     /// Whether fields may come in pieces: set for the second try.
     careful: bool,
     /// Whether an `Any` that cannot be printed stays as type and base64, rather than being an error.
@@ -99,7 +103,7 @@ impl<'a, 'o> Decoder<'a, 'o> {
             schema,
             options,
             wire,
-            out,
+            out: Room::new(out),
             careful: false,
             opaque_any: false,
             limit,
@@ -121,16 +125,10 @@ impl<'a, 'o> Decoder<'a, 'o> {
         self.options.unset == Unset::Print
     }
 
-    /// Writes `,"key":`.
-    #[inline]
-    fn key(&mut self, field: &FieldPlan) {
-        scalar::key(self.options, &mut Room::new(self.out, FieldPlan::KEY_START), field);
-    }
-
     /// Turns the comma at `open` into `brace` and ends with `end`; or writes both, when nothing was written since.
     #[inline]
     fn close(&mut self, open: usize, brace: u8, end: u8) {
-        match self.out.get_mut(open) {
+        match self.out.written_mut().get_mut(open) {
             Some(comma) => *comma = brace,
             None => self.out.push(brace),
         }

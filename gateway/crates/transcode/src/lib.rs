@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 pub mod binding;
+mod block;
 mod decode;
 mod encode;
 mod error;
@@ -17,9 +18,11 @@ mod options;
 mod parse;
 pub mod plan;
 mod response;
+mod room;
 mod schema;
 #[cfg(test)]
 mod test_wire;
+mod utf8;
 
 pub use decode::Status;
 pub use encode::TextError;

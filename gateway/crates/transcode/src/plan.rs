@@ -7,9 +7,11 @@
 
 mod compile;
 mod name_table;
+mod print;
 
 pub(crate) use compile::{Indices, Overrides, compile_enum, compile_message};
 pub use name_table::NameTable;
+pub(crate) use print::{Form, KEY, Print, Prints, WINDOW};
 
 /// The place of a message in its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +37,7 @@ pub struct MessagePlan {
     /// The positions of the fields that must be set (proto2 `required`).
     pub required: Box<[u32]>,
     pub(crate) numbers: NumberIndex,
+    pub(crate) prints: Prints,
     pub(crate) names: NameTable,
 }
 
@@ -84,10 +87,6 @@ pub struct FieldPlan {
     pub json_key: Box<[u8]>,
     /// `,"proto_name":`, likewise.
     pub proto_key: Box<[u8]>,
-    /// The beginning of [`json_key`](Self::json_key), padded: copied whole, which is faster than so many bytes.
-    pub(crate) json_key_start: [u8; Self::KEY_START],
-    /// The same of [`proto_key`](Self::proto_key).
-    pub(crate) proto_key_start: [u8; Self::KEY_START],
     /// Whether this is an extension rather than a field of the message itself.
     pub is_extension: bool,
     /// Whether the `debug_redact` option is set: not for logs.
@@ -95,9 +94,6 @@ pub struct FieldPlan {
 }
 
 impl FieldPlan {
-    /// How much of a key is copied at once. Nearly all are shorter.
-    pub(crate) const KEY_START: usize = 32;
-
     /// Whether "unset" and "set to the default" differ for this field.
     pub fn has_presence(&self) -> bool {
         matches!(self.cardinality, Cardinality::Explicit | Cardinality::Required)

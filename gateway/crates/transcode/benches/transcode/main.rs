@@ -3,6 +3,10 @@
 //! `cargo bench -p transcode`, with a part of a shape's name to measure only that. All three are measured in turns, round
 //! after round, and the best round of each counts: what else the machine does then touches all alike. MB/s are of JSON
 //! text, both ways. *ours ÷ generated* and *ours ÷ reflect* are how many times faster ours is.
+//!
+//! `cargo bench -p transcode -- SHAPE --repeat encode 100` (or `decode`) does nothing but call ours so many times: for a
+//! profiler, and for counting instructions, which other work on the machine does not touch:
+//! `valgrind --tool=callgrind --toggle-collect='*over_and_over*'` in front of the program that `cargo bench --no-run` names.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)] // a program for people, run by hand
 
 mod alloc;
@@ -26,12 +30,41 @@ const ROUND: Duration = Duration::from_millis(1);
 const ROUNDS: usize = 300;
 
 fn main() {
-    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let (filter, repeat) = arguments();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/transcode");
     let set = protox::compile(["shapes.proto"], [folder]).unwrap().encode_to_vec();
     let schema = Schema::load(&[&set]).unwrap();
-    let bench = Bench { schema, filter };
+    let bench = Bench { schema, filter, repeat };
+    if bench.repeat.is_none() {
+        headings();
+    }
+    bench.shape("small", "bench.User", &samples::user());
+    bench.shape("medium", "bench.Order", &samples::order(20));
+    bench.shape("large", "bench.Order", &samples::order(2_000));
+    bench.shape("string-heavy", "bench.Texts", &samples::texts());
+    bench.shape("number-heavy", "bench.Numbers", &samples::numbers());
+    bench.shape("deeply nested", "bench.Nested", &samples::nested());
+    bench.shape("map-heavy", "bench.Maps", &samples::maps());
+    bench.shape("base64-heavy", "bench.Blobs", &samples::blobs());
+}
 
+/// The part of a shape's name that is asked for, and what to repeat, if it is not to be measured.
+fn arguments() -> (String, Option<Repeat>) {
+    let mut arguments = std::env::args().skip(1);
+    let (mut filter, mut repeat) = (String::new(), None);
+    while let Some(argument) = arguments.next() {
+        if argument == "--repeat" {
+            let direction = arguments.next().expect("--repeat takes a direction and a count");
+            let count = arguments.next().and_then(|count| count.parse().ok()).expect("--repeat takes a count");
+            repeat = Some(Repeat { encode: direction == "encode", count });
+        } else if !argument.starts_with('-') {
+            filter = argument;
+        }
+    }
+    (filter, repeat)
+}
+
+fn headings() {
     println!(
         "{:<14} {:>8} {:>8}  {:<13} {:>15} {:>15} {:>15} {:>11} {:>9}",
         "", "", "", "", "ours", "generated", "reflect", "ours ÷", "ours ÷"
@@ -51,19 +84,18 @@ fn main() {
         "generated",
         "reflect"
     );
-    bench.shape("small", "bench.User", &samples::user());
-    bench.shape("medium", "bench.Order", &samples::order(20));
-    bench.shape("large", "bench.Order", &samples::order(2_000));
-    bench.shape("string-heavy", "bench.Texts", &samples::texts());
-    bench.shape("number-heavy", "bench.Numbers", &samples::numbers());
-    bench.shape("deeply nested", "bench.Nested", &samples::nested());
-    bench.shape("map-heavy", "bench.Maps", &samples::maps());
-    bench.shape("base64-heavy", "bench.Blobs", &samples::blobs());
 }
 
 struct Bench {
     schema: std::sync::Arc<Schema>,
     filter: String,
+    repeat: Option<Repeat>,
+}
+
+/// Calls of ours alone.
+struct Repeat {
+    encode: bool,
+    count: u32,
 }
 
 impl Bench {
@@ -79,6 +111,14 @@ impl Bench {
         let wire = value.encode_to_vec();
         let json = serde_json::to_vec(value).unwrap();
         agree(&message, value, &wire, &json);
+        if let Some(repeat) = &self.repeat {
+            let mut out = Vec::new();
+            match repeat.encode {
+                true => over_and_over(repeat.count, || encode(&message, &json, &mut out)),
+                false => over_and_over(repeat.count, || decode(&message, &wire, &mut out)),
+            }
+            return;
+        }
 
         let mut out = Vec::new();
         let ours = || encode(&message, &json, &mut out);
@@ -113,6 +153,14 @@ impl Bench {
             black_box(&out);
         };
         line("", &json, &wire, "wire → JSON", measure(ours, generated, reflect));
+    }
+}
+
+/// A function of its own, so that tools can tell these calls from what prepares them.
+#[inline(never)]
+fn over_and_over(count: u32, mut call: impl FnMut()) {
+    for _ in 0..count {
+        call();
     }
 }
 

@@ -59,7 +59,7 @@ impl<'a> Decoder<'a, '_> {
             }
             Ok(true)
         })?;
-        self.out.extend_from_slice(data);
+        self.out.bytes(data);
         match content_type {
             [] => Ok("application/octet-stream".to_owned()),
             text => String::from_utf8(text.to_vec()).map_err(|_| Halt::new(DecodeErrorKind::Utf8)),
@@ -135,7 +135,7 @@ impl<'a> Decoder<'a, '_> {
             (_, Some(last)) => {
                 self.scalar(field, &mut { *last })?;
             }
-            (_, None) if field.has_presence() => self.out.extend_from_slice(b"null"),
+            (_, None) if field.has_presence() => self.out.bytes(b"null"),
             (_, None) => self.default(field),
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Printing `Any`: the fields of the message inside, under its type.
 
-use super::{Decoder, halt::Halt, room::Room, text, wire};
+use super::{Decoder, halt::Halt, text, wire};
 use crate::plan::{MessageIndex, WellKnown, WireType};
 
 impl<'a> Decoder<'a, '_> {
@@ -15,18 +15,19 @@ impl<'a> Decoder<'a, '_> {
             Ok(true)
         })?;
         if url.is_empty() && value.is_empty() {
-            self.out.extend_from_slice(b"{}");
+            self.out.bytes(b"{}");
             return Ok(());
         }
 
         let before = self.out.len();
-        self.out.extend_from_slice(b"{\"@type\":");
-        let written = text::string(&mut Room::new(self.out, url.len() + 2), url);
+        self.out.bytes(b"{\"@type\":");
+        let written = text::string(&mut self.out, url, url.len());
         match written {
             Err(_) if self.opaque_any => {
                 self.out.truncate(before);
-                self.out.extend_from_slice(b"{\"@type\":");
-                text::string(&mut Room::new(self.out, 0), String::from_utf8_lossy(url).as_bytes())?;
+                self.out.bytes(b"{\"@type\":");
+                let url = String::from_utf8_lossy(url);
+                text::string(&mut self.out, url.as_bytes(), url.len())?;
             }
             outcome => outcome?,
         }
@@ -38,8 +39,8 @@ impl<'a> Decoder<'a, '_> {
                 self.out.truncate(body);
                 self.seen.truncate(seen);
                 self.keys.truncate(keys);
-                self.out.extend_from_slice(b",\"value\":");
-                text::base64(&mut Room::new(self.out, 0), value);
+                self.out.bytes(b",\"value\":");
+                text::base64(&mut self.out, value);
             }
             Err(halt) => {
                 self.out.truncate(before);
@@ -58,7 +59,7 @@ impl<'a> Decoder<'a, '_> {
             self.enter(depth + 1)?;
             return self.members(plan, &[value], depth + 1);
         }
-        self.out.extend_from_slice(b",\"value\":");
+        self.out.bytes(b",\"value\":");
         self.message(plan, &[value], depth + 1)
     }
 

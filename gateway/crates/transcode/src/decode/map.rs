@@ -4,7 +4,13 @@ use std::hash::{BuildHasher as _, Hasher as _};
 
 use smallvec::SmallVec;
 
-use super::{Decoder, halt::Halt, room::Room, scalar::Value, text, wire};
+use super::{
+    Decoder,
+    halt::Halt,
+    number::{quoted_integer, quoted_unsigned},
+    scalar::Value,
+    text, wire,
+};
 use crate::plan::{FieldPlan, Kind, MapPlan};
 
 /// The key of an entry as far as telling keys apart goes.
@@ -35,7 +41,7 @@ impl<'a> Decoder<'a, '_> {
         self.out.push(b':');
         let printed = self
             .print_value(&map.value, &entry, depth)
-            .map_err(|halt| halt.at_key(self.out.get(key).unwrap_or_default()))?;
+            .map_err(|halt| halt.at_key(self.out.written().get(key).unwrap_or_default()))?;
         if !printed {
             self.out.truncate(before);
             return Ok(());
@@ -96,18 +102,21 @@ impl<'a> Decoder<'a, '_> {
         Ok(entry)
     }
 
-    fn print_key(&mut self, map: &MapPlan, key: Key<'_>) -> Result<(), Halt> {
+    fn print_key(&mut self, map: &MapPlan, key: Key<'a>) -> Result<(), Halt> {
         let number = match key {
-            Key::Text(key) => return text::string(&mut Room::new(self.out, key.len() + 2), key),
+            Key::Text(key) => {
+                let source = self.from(key);
+                return text::string(&mut self.out, source, key.len());
+            }
             Key::Number(number) => number,
         };
         match map.key.kind {
-            Kind::Bool if number == 0 => self.out.extend_from_slice(b"\"false\""),
-            Kind::Bool => self.out.extend_from_slice(b"\"true\""),
+            Kind::Bool if number == 0 => self.out.bytes(b"\"false\""),
+            Kind::Bool => self.out.bytes(b"\"true\""),
             Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => {
-                text::quoted_unsigned(&mut Room::new(self.out, 24), number);
+                self.out.claim(|claim| quoted_unsigned(claim, number));
             }
-            _ => text::quoted_integer(&mut Room::new(self.out, 24), number.cast_signed()),
+            _ => self.out.claim(|claim| quoted_integer(claim, number.cast_signed())),
         }
         Ok(())
     }

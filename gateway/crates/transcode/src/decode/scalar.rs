@@ -1,13 +1,16 @@
 //! Printing one value that is not a message, and packed lists of them.
 
-use super::{Decoder, halt::Halt, room::Room, text, wire};
-use crate::{
-    DecodeOptions, Enums, Names, Schema,
-    plan::{EnumIndex, FieldPlan, Kind},
+use super::{
+    Decoder,
+    halt::Halt,
+    number::{double, integer, quoted_integer, quoted_unsigned, single, unsigned},
+    text, wire,
 };
-
-/// Room for a key and a number: most of what is printed.
-const SHORT: usize = 96;
+use crate::{
+    Enums, Names,
+    plan::{EnumIndex, FieldPlan, Kind},
+    room::{Claim, Room},
+};
 
 /// What came of reading a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,23 +31,86 @@ impl Value {
 }
 
 impl<'a> Decoder<'a, '_> {
-    /// Reads and prints the value of a field that is no message.
-    pub(super) fn scalar(&mut self, field: &FieldPlan, input: &mut &'a [u8]) -> Result<Value, Halt> {
-        let mut room = Room::new(self.out, SHORT);
-        scalar(self.schema, self.options, &mut room, field, input)
+    /// Writes `,"key":`.
+    #[inline]
+    pub(super) fn key(&mut self, field: &FieldPlan) {
+        self.out.short(match self.options.names {
+            Names::Camel => &field.json_key,
+            Names::Proto => &field.proto_key,
+        });
     }
 
-    /// The same behind `,"key":`.
+    /// Reads and prints the value of a field that is no message.
+    pub(super) fn scalar(&mut self, field: &FieldPlan, input: &mut &'a [u8]) -> Result<Value, Halt> {
+        let room = &mut self.out;
+        let set = match field.kind {
+            Kind::String => return self.string(input),
+            Kind::Bytes => {
+                let value = wire::piece(input)?;
+                text::base64(room, value);
+                !value.is_empty()
+            }
+            Kind::Enum(index) => {
+                let number = wire::varint(input)? as i32;
+                return Ok(self.enumeration(index, number));
+            }
+            Kind::Int32 => number(room, wire::varint(input)? as i32, |claim, value| integer(claim, value.into())),
+            Kind::Int64 => number(room, wire::varint(input)? as i64, quoted_integer),
+            Kind::Uint32 => {
+                number(room, wire::varint(input)? as u32, |claim, value| unsigned(claim, value.into()))
+            }
+            Kind::Uint64 => number(room, wire::varint(input)?, quoted_unsigned),
+            Kind::Sint32 => {
+                number(room, zigzag32(wire::varint(input)?), |claim, value| integer(claim, value.into()))
+            }
+            Kind::Sint64 => number(room, zigzag64(wire::varint(input)?), quoted_integer),
+            Kind::Fixed32 => number(room, wire::fixed32(input)?, |claim, value| unsigned(claim, value.into())),
+            Kind::Fixed64 => number(room, wire::fixed64(input)?, quoted_unsigned),
+            Kind::Sfixed32 => {
+                let value = wire::fixed32(input)?.cast_signed();
+                number(room, value, |claim, value| integer(claim, value.into()))
+            }
+            Kind::Sfixed64 => number(room, wire::fixed64(input)?.cast_signed(), quoted_integer),
+            Kind::Float => number(room, wire::fixed32(input)?, |claim, bits| single(claim, f32::from_bits(bits))),
+            Kind::Double => number(room, wire::fixed64(input)?, |claim, bits| double(claim, f64::from_bits(bits))),
+            Kind::Bool => number(room, wire::varint(input)? != 0, boolean),
+            // Callers send messages elsewhere.
+            Kind::Message(_) | Kind::Group(_) => {
+                return Err(Halt::malformed("a message where a scalar belongs"));
+            }
+        };
+        Ok(Value::new(set))
+    }
+
+    /// Reads and prints a string.
+    #[inline]
+    pub(super) fn string(&mut self, input: &mut &'a [u8]) -> Result<Value, Halt> {
+        let text = wire::piece(input)?;
+        let source = self.from(text);
+        text::string(&mut self.out, source, text.len())?;
+        Ok(Value::new(!text.is_empty()))
+    }
+
+    /// A part of the wire with all that follows it: what can be read in whole blocks is read faster.
     #[inline(always)]
-    pub(super) fn scalar_member(&mut self, field: &FieldPlan, input: &mut &'a [u8]) -> Result<Value, Halt> {
-        let mut room = Room::new(self.out, SHORT);
-        key(self.options, &mut room, field);
-        scalar(self.schema, self.options, &mut room, field, input)
+    pub(super) fn from(&self, part: &'a [u8]) -> &'a [u8] {
+        let start = part.as_ptr().addr().wrapping_sub(self.wire.as_ptr().addr());
+        self.wire.get(start..).filter(|whole| whole.len() >= part.len()).unwrap_or(part)
     }
 
     /// Prints an enum value: by name, else by number.
     pub(super) fn enumeration(&mut self, index: EnumIndex, number: i32) -> Value {
-        enumeration(self.schema, self.options, &mut Room::new(self.out, SHORT), index, number)
+        let plan = self.schema.enum_plan(index);
+        let known = plan.by_number(number);
+        if known.is_none() && plan.closed {
+            return Value::Unknown;
+        }
+        match known {
+            _ if plan.null_value => self.out.bytes(b"null"),
+            Some(value) if self.options.enums == Enums::Name => self.out.short(&value.json),
+            _ => self.out.claim(|claim| integer(claim, number.into())),
+        }
+        Value::new(number != 0)
     }
 
     /// Prints the default of a field that is no message, as for one that is not on the wire.
@@ -60,7 +126,7 @@ impl<'a> Decoder<'a, '_> {
             Kind::Message(_) | Kind::Group(_) => b"null",
             _ => b"0",
         };
-        self.out.extend_from_slice(text);
+        self.out.bytes(text);
     }
 
     /// Prints packed elements, a comma before each.
@@ -69,36 +135,32 @@ impl<'a> Decoder<'a, '_> {
         if matches!(field.kind, Kind::Enum(_)) {
             return self.packed_enums(field, input);
         }
-        let room = &mut Room::new(self.out, SHORT);
+        let room = &mut self.out;
         // A loop of its own for each kind, so that the kind is looked at once.
         match field.kind {
-            Kind::Int32 => each(room, input, wire::varint, |room, value| text::integer(room, value as i32)),
-            Kind::Uint32 => each(room, input, wire::varint, |room, value| text::unsigned(room, value as u32)),
+            Kind::Int32 => each(room, input, wire::varint, |claim, value| integer(claim, (value as i32).into())),
+            Kind::Uint32 => {
+                each(room, input, wire::varint, |claim, value| unsigned(claim, (value as u32).into()))
+            }
             Kind::Sint32 => {
-                each(room, input, wire::varint, |room, value| text::integer(room, zigzag32(value)))
+                each(room, input, wire::varint, |claim, value| integer(claim, zigzag32(value).into()))
             }
-            Kind::Int64 => {
-                each(room, input, wire::varint, |room, value| text::quoted_integer(room, value as i64))
-            }
-            Kind::Uint64 => each(room, input, wire::varint, text::quoted_unsigned),
+            Kind::Int64 => each(room, input, wire::varint, |claim, value| quoted_integer(claim, value as i64)),
+            Kind::Uint64 => each(room, input, wire::varint, quoted_unsigned),
             Kind::Sint64 => {
-                each(room, input, wire::varint, |room, value| text::quoted_integer(room, zigzag64(value)))
+                each(room, input, wire::varint, |claim, value| quoted_integer(claim, zigzag64(value)))
             }
-            Kind::Fixed32 => each(room, input, wire::fixed32, text::unsigned),
+            Kind::Fixed32 => each(room, input, wire::fixed32, |claim, value| unsigned(claim, value.into())),
             Kind::Sfixed32 => {
-                each(room, input, wire::fixed32, |room, value| text::integer(room, value.cast_signed()))
+                each(room, input, wire::fixed32, |claim, value| integer(claim, value.cast_signed().into()))
             }
-            Kind::Fixed64 => each(room, input, wire::fixed64, text::quoted_unsigned),
-            Kind::Sfixed64 => each(room, input, wire::fixed64, |room, value| {
-                text::quoted_integer(room, value.cast_signed())
-            }),
-            Kind::Float => {
-                each(room, input, wire::fixed32, |room, bits| text::single(room, f32::from_bits(bits)))
+            Kind::Fixed64 => each(room, input, wire::fixed64, quoted_unsigned),
+            Kind::Sfixed64 => {
+                each(room, input, wire::fixed64, |claim, value| quoted_integer(claim, value.cast_signed()))
             }
-            Kind::Double => {
-                each(room, input, wire::fixed64, |room, bits| text::double(room, f64::from_bits(bits)))
-            }
-            Kind::Bool => each(room, input, wire::varint, |room, value| boolean(room, value != 0)),
+            Kind::Float => each(room, input, wire::fixed32, |claim, bits| single(claim, f32::from_bits(bits))),
+            Kind::Double => each(room, input, wire::fixed64, |claim, bits| double(claim, f64::from_bits(bits))),
+            Kind::Bool => each(room, input, wire::varint, |claim, value| boolean(claim, value != 0)),
             _ => Err(Halt::malformed("packed elements that cannot be")),
         }
     }
@@ -115,157 +177,49 @@ impl<'a> Decoder<'a, '_> {
     }
 }
 
-/// Writes `,"key":`.
-#[inline(always)]
-pub(super) fn key(options: &DecodeOptions, room: &mut Room<'_>, field: &FieldPlan) {
-    let (key, start) = match options.names {
-        Names::Camel => (&field.json_key, &field.json_key_start),
-        Names::Proto => (&field.proto_key, &field.proto_key_start),
-    };
-    if key.len() <= FieldPlan::KEY_START {
-        room.start_of(start, key.len());
-    } else {
-        room.bytes(key);
-    }
-}
+/// What any number may take, and a comma before it.
+const ELEMENT: usize = super::number::FLOAT + 1;
 
+/// Prints a number; whether it differs from the default of its type.
 #[inline(always)]
-fn scalar(
-    schema: &Schema,
-    options: &DecodeOptions,
+fn number<T: Copy + Default + PartialEq, const N: usize>(
     room: &mut Room<'_>,
-    field: &FieldPlan,
-    input: &mut &[u8],
-) -> Result<Value, Halt> {
-    let set = match field.kind {
-        Kind::String => text::piece(room, input)?,
-        Kind::Int32 => {
-            let value = wire::varint(input)? as i32;
-            text::integer(room, value);
-            value != 0
-        }
-        Kind::Int64 => {
-            let value = wire::varint(input)? as i64;
-            text::quoted_integer(room, value);
-            value != 0
-        }
-        Kind::Uint32 => {
-            let value = wire::varint(input)? as u32;
-            text::unsigned(room, value);
-            value != 0
-        }
-        Kind::Uint64 => {
-            let value = wire::varint(input)?;
-            text::quoted_unsigned(room, value);
-            value != 0
-        }
-        Kind::Sint32 => {
-            let value = zigzag32(wire::varint(input)?);
-            text::integer(room, value);
-            value != 0
-        }
-        Kind::Sint64 => {
-            let value = zigzag64(wire::varint(input)?);
-            text::quoted_integer(room, value);
-            value != 0
-        }
-        Kind::Fixed32 => {
-            let value = wire::fixed32(input)?;
-            text::unsigned(room, value);
-            value != 0
-        }
-        Kind::Fixed64 => {
-            let value = wire::fixed64(input)?;
-            text::quoted_unsigned(room, value);
-            value != 0
-        }
-        Kind::Sfixed32 => {
-            let value = wire::fixed32(input)?.cast_signed();
-            text::integer(room, value);
-            value != 0
-        }
-        Kind::Sfixed64 => {
-            let value = wire::fixed64(input)?.cast_signed();
-            text::quoted_integer(room, value);
-            value != 0
-        }
-        Kind::Float => {
-            let bits = wire::fixed32(input)?;
-            text::single(room, f32::from_bits(bits));
-            bits != 0
-        }
-        Kind::Double => {
-            let bits = wire::fixed64(input)?;
-            text::double(room, f64::from_bits(bits));
-            bits != 0
-        }
-        Kind::Bool => {
-            let value = wire::varint(input)? != 0;
-            boolean(room, value);
-            value
-        }
-        Kind::Bytes => {
-            let value = wire::piece(input)?;
-            text::base64(room, value);
-            !value.is_empty()
-        }
-        Kind::Enum(index) => {
-            let number = wire::varint(input)? as i32;
-            return Ok(enumeration(schema, options, room, index, number));
-        }
-        // Callers send messages elsewhere.
-        Kind::Message(_) | Kind::Group(_) => return Err(Halt::malformed("a message where a scalar belongs")),
-    };
-    Ok(Value::new(set))
-}
-
-fn enumeration(
-    schema: &Schema,
-    options: &DecodeOptions,
-    room: &mut Room<'_>,
-    index: EnumIndex,
-    number: i32,
-) -> Value {
-    let plan = schema.enum_plan(index);
-    let known = plan.by_number(number);
-    if known.is_none() && plan.closed {
-        return Value::Unknown;
-    }
-    match known {
-        _ if plan.null_value => room.bytes(b"null"),
-        Some(value) if options.enums == Enums::Name => room.short(&value.json),
-        _ => text::integer(room, number),
-    }
-    Value::new(number != 0)
+    value: T,
+    print: impl for<'c> FnOnce(Claim<'c, N>, T) -> Claim<'c, 0>,
+) -> bool {
+    room.claim(|claim| print(claim, value));
+    value != T::default()
 }
 
 #[inline]
-fn each<T>(
+fn each<T, const N: usize>(
     room: &mut Room<'_>,
     input: &mut &[u8],
     read: impl Fn(&mut &[u8]) -> Result<T, Halt>,
-    print: impl Fn(&mut Room<'_>, T),
+    print: impl for<'c> Fn(Claim<'c, N>, T) -> Claim<'c, 0>,
 ) -> Result<(), Halt> {
     while !input.is_empty() {
         let value = read(input)?;
-        room.push(b',');
-        print(room, value);
+        room.claim::<ELEMENT>(|claim| {
+            let claim: Claim<'_, { ELEMENT - 1 }> = claim.push(b',');
+            claim.part::<N, 0>(|claim| print(claim, value))
+        });
     }
     Ok(())
 }
 
 #[inline(always)]
-fn boolean(room: &mut Room<'_>, value: bool) {
-    room.start_of(if value { b"true " } else { b"false" }, if value { 4 } else { 5 });
+pub(super) fn boolean(claim: Claim<'_, 5>, value: bool) -> Claim<'_, 0> {
+    claim.start_of(if value { b"true " } else { b"false" }, if value { 4 } else { 5 })
 }
 
 #[inline]
-fn zigzag32(value: u64) -> i32 {
+pub(super) fn zigzag32(value: u64) -> i32 {
     let value = value as u32;
     (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
 #[inline]
-fn zigzag64(value: u64) -> i64 {
+pub(super) fn zigzag64(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }

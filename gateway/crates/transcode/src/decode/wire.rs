@@ -62,19 +62,31 @@ pub(crate) fn varint(input: &mut &[u8]) -> Result<u64, Halt> {
 
 #[inline]
 fn varint_long(input: &mut &[u8]) -> Result<u64, Halt> {
-    // Up to eight bytes at once: find the last one, then close the gaps between groups of seven bits.
-    if let Some(word) = input.first_chunk() {
-        let word = u64::from_le_bytes(*word);
-        let ends = !word & 0x8080_8080_8080_8080;
-        if ends != 0 {
-            *input = input.get((ends.trailing_zeros() / 8 + 1) as usize..).unwrap_or_default();
-            let bits = word & (ends ^ ends.wrapping_sub(1)) & 0x7f7f_7f7f_7f7f_7f7f;
-            let bits = (bits & 0x007f_007f_007f_007f) | ((bits & 0x7f00_7f00_7f00_7f00) >> 1);
-            let bits = (bits & 0x0000_3fff_0000_3fff) | ((bits & 0x3fff_0000_3fff_0000) >> 2);
-            return Ok((bits & 0x0fff_ffff) | ((bits & 0x0fff_ffff_0000_0000) >> 4));
-        }
+    if let Some(word) = input.first_chunk()
+        && let Some((value, len)) = short_varint(u64::from_le_bytes(*word))
+    {
+        *input = input.get(len..).unwrap_or_default();
+        return Ok(value);
     }
     varint_slow(input)
+}
+
+/// A varint that a word begins with, and its length, if it ends there.
+#[inline(always)]
+pub(crate) fn short_varint(word: u64) -> Option<(u64, usize)> {
+    if word & 0x80 == 0 {
+        return Some((word & 0x7f, 1));
+    }
+    let ends = !word & 0x8080_8080_8080_8080;
+    if ends == 0 {
+        return None;
+    }
+    // Up to eight bytes at once: cut off what follows the last one, then close the gaps between groups of seven bits.
+    let bits = word & (ends ^ ends.wrapping_sub(1)) & 0x7f7f_7f7f_7f7f_7f7f;
+    let bits = (bits & 0x007f_007f_007f_007f) | ((bits & 0x7f00_7f00_7f00_7f00) >> 1);
+    let bits = (bits & 0x0000_3fff_0000_3fff) | ((bits & 0x3fff_0000_3fff_0000) >> 2);
+    let value = (bits & 0x0fff_ffff) | ((bits & 0x0fff_ffff_0000_0000) >> 4);
+    Some((value, (ends.trailing_zeros() / 8 + 1) as usize))
 }
 
 #[inline(never)]

@@ -11,7 +11,7 @@ use prost_reflect::{
 
 use super::{
     Cardinality, EnumIndex, EnumPlan, EnumValue, FieldPlan, Kind, MapPlan, MessageIndex, MessagePlan,
-    NameTable, NumberIndex, Tag, WellKnown, WireType,
+    NameTable, NumberIndex, Prints, Tag, WellKnown, WireType,
 };
 
 /// What editions say about single fields and enums, where it differs from the file that prost-reflect sees.
@@ -73,6 +73,7 @@ pub(crate) fn compile_message(
         oneofs: real_oneofs.len() as u32,
         required,
         numbers: NumberIndex::new(&fields),
+        prints: Prints::new(&fields),
         names,
         fields: fields.into(),
     }
@@ -165,22 +166,11 @@ fn build(parts: FieldParts<'_>) -> FieldPlan {
         end_tag: Tag::new(parts.number, WireType::EndGroup),
         name: parts.name.into(),
         json_name: parts.json_name.into(),
-        json_key_start: padded(&json_key),
-        proto_key_start: padded(&proto_key),
         json_key,
         proto_key,
         is_extension: parts.is_extension,
         debug_redact: parts.debug_redact,
     }
-}
-
-/// As much of a key as fits.
-fn padded(key: &[u8]) -> [u8; FieldPlan::KEY_START] {
-    let mut start = [0; FieldPlan::KEY_START];
-    for (slot, byte) in start.iter_mut().zip(key) {
-        *slot = *byte;
-    }
-    start
 }
 
 /// A JSON string between what stands before and after it.
