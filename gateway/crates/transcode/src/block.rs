@@ -5,7 +5,7 @@
 /// How many bytes a block has.
 pub(crate) const BLOCK: usize = 16;
 
-pub(crate) use arch::{escapes, high, same};
+pub(crate) use arch::{any, escapes, high, same};
 
 /// SSE2, which every x86-64 processor has. The portable form costs three times the instructions on strings, which are
 /// half of what is transcoded.
@@ -48,6 +48,24 @@ mod arch {
         unsafe { _mm_movemask_epi8(bytes) }.cast_unsigned()
     }
 
+    /// Whether any byte of several blocks is one of [`escapes`], and whether any is one of [`high`].
+    #[inline(always)]
+    pub(crate) fn any<const N: usize>(blocks: &[[u8; BLOCK]; N]) -> (bool, bool) {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            let (mut odd, mut high) = (_mm_set1_epi8(0), _mm_set1_epi8(0));
+            for block in blocks {
+                let bytes = load(block);
+                let control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+                let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"' as i8));
+                let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\' as i8));
+                odd = _mm_or_si128(_mm_or_si128(odd, control), _mm_or_si128(quote, backslash));
+                high = _mm_or_si128(high, bytes);
+            }
+            (_mm_movemask_epi8(odd) != 0, _mm_movemask_epi8(high) != 0)
+        }
+    }
+
     /// Bytes that both blocks have at the same place.
     #[inline(always)]
     pub(crate) fn same(block: &[u8; BLOCK], other: &[u8; BLOCK]) -> u32 {
@@ -82,6 +100,13 @@ mod portable {
     #[inline(always)]
     pub(crate) fn high(block: &[u8; BLOCK]) -> u32 {
         each_word(block, |word| word & HIGHS)
+    }
+
+    /// Whether any byte of several blocks is one of [`escapes`], and whether any is one of [`high`].
+    #[inline(always)]
+    pub(crate) fn any<const N: usize>(blocks: &[[u8; BLOCK]; N]) -> (bool, bool) {
+        let all = |mask: fn(&[u8; BLOCK]) -> u32| blocks.iter().fold(0, |all, block| all | mask(block));
+        (all(escapes) != 0, all(high) != 0)
     }
 
     /// Bytes that both blocks have at the same place.
@@ -131,6 +156,12 @@ mod tests {
                     let wanted = expected(|byte| byte >= 0x80);
                     assert_eq!((high(&block), portable::high(&block)), (wanted, wanted), "{block:?}");
                     let other = [around; BLOCK];
+                    let both = [other, block];
+                    let wanted = (
+                        both.iter().any(|block| escapes(block) != 0),
+                        both.iter().any(|block| high(block) != 0),
+                    );
+                    assert_eq!((any(&both), portable::any(&both)), (wanted, wanted));
                     let wanted = if byte == around { 0xffff } else { 0xffff & !(1 << at) };
                     assert_eq!((same(&block, &other), portable::same(&block, &other)), (wanted, wanted));
                 }

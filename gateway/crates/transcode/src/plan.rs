@@ -209,6 +209,7 @@ pub struct MapPlan {
     pub key: FieldPlan,
     /// The value: anything but a list or a map.
     pub value: FieldPlan,
+    pub(crate) value_print: Option<Print>,
 }
 
 /// The messages that have their own form in JSON.

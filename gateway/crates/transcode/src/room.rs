@@ -218,6 +218,8 @@ impl<'c, const LEFT: usize> Claim<'c, LEFT> {
             8..=16 => self.overlapping::<8>(text),
             17..=32 => self.overlapping::<16>(text),
             4..=7 => self.overlapping::<4>(text),
+            2..=3 => self.overlapping::<2>(text),
+            1 => self.overlapping::<1>(text),
             length => {
                 // SAFETY: `length <= LEFT`; else as in `start_of`.
                 unsafe {

@@ -11,7 +11,7 @@ use super::{
     scalar::Value,
     text, wire,
 };
-use crate::plan::{FieldPlan, Kind, MapPlan};
+use crate::plan::{FieldPlan, Kind, MapPlan, Print, WireType};
 
 /// The key of an entry as far as telling keys apart goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +33,9 @@ struct Entry<'a> {
 impl<'a> Decoder<'a, '_> {
     /// Prints `,"key":value`, and remembers the key for [`check_keys`](Self::check_keys).
     pub(super) fn entry(&mut self, map: &'a MapPlan, entry: &'a [u8], depth: u32) -> Result<(), Halt> {
+        if self.usual_entry(map, entry, depth)? {
+            return Ok(());
+        }
         let entry = self.read_entry(map, entry)?;
         let before = self.out.len();
         self.out.push(b',');
@@ -50,6 +53,31 @@ impl<'a> Decoder<'a, '_> {
             self.keys.push(hash(entry.key));
         }
         Ok(())
+    }
+
+    /// Prints an entry that is as serializers write it: a key, then a value, and nothing else. False if it is not, and
+    /// nothing was printed.
+    #[inline]
+    fn usual_entry(&mut self, map: &'a MapPlan, entry: &'a [u8], depth: u32) -> Result<bool, Halt> {
+        let whole = self.from(entry);
+        let Some((field, key, start)) = usual_parts(map, whole, entry.len()) else { return Ok(false) };
+        let Some(rest) = whole.get(start..) else { return Ok(false) };
+        let Some(window) = rest.first_chunk() else { return Ok(false) };
+        let before = self.out.len();
+        self.out.push(b',');
+        self.print_key(map, key)?;
+        let end = self.out.len();
+        let taken = self
+            .predicted(field, window, rest, entry.len() - start, depth)
+            .map_err(|halt| halt.at_key(self.out.written().get(before + 1..end).unwrap_or_default()))?;
+        if taken == 0 {
+            self.out.truncate(before);
+            return Ok(false);
+        }
+        if !self.careful {
+            self.keys.push(hash(key));
+        }
+        Ok(true)
     }
 
     /// Stops if a key since `base` may have come twice: equal hashes are enough, the careful way looks closer.
@@ -141,6 +169,37 @@ impl<'a> Decoder<'a, '_> {
             }
         }
     }
+}
+
+/// How the value of an entry is printed, its key, and where the value begins with its tag; if there is nothing else in it.
+#[inline]
+fn usual_parts<'a>(map: &'a MapPlan, whole: &'a [u8], left: usize) -> Option<(&'a Print, Key<'a>, usize)> {
+    let field = map.value_print.as_ref()?;
+    let &[tag] = map.key.tag.as_bytes() else { return None };
+    let mut rest = whole.get(..left)?;
+    let (first, behind) = rest.split_first()?;
+    if *first != tag {
+        return None;
+    }
+    rest = behind;
+    let key = read_key(map.key.kind, &mut rest).ok()?;
+    let start = left - rest.len();
+    let (first, behind) = rest.split_first()?;
+    if *first != field.tag {
+        return None;
+    }
+    rest = behind;
+    let behind = match map.value.kind.wire_type() {
+        WireType::Varint => wire::varint_of(whole.get(start + 1..)?, rest.len()).ok()?.1,
+        WireType::Len => {
+            wire::piece(&mut rest).ok()?;
+            return rest.is_empty().then_some((field, key, start));
+        }
+        WireType::Fixed64 => 8,
+        WireType::Fixed32 => 4,
+        WireType::StartGroup | WireType::EndGroup => return None,
+    };
+    (behind == rest.len()).then_some((field, key, start))
 }
 
 /// A key as a number of its own width, sign-extended: the same key written in two ways is the same.

@@ -135,21 +135,17 @@ impl<'a> Decoder<'a, '_> {
         if matches!(field.kind, Kind::Enum(_)) {
             return self.packed_enums(field, input);
         }
+        let whole = self.from(input);
         let room = &mut self.out;
         // A loop of its own for each kind, so that the kind is looked at once.
         match field.kind {
-            Kind::Int32 => each(room, input, wire::varint, |claim, value| integer(claim, (value as i32).into())),
-            Kind::Uint32 => {
-                each(room, input, wire::varint, |claim, value| unsigned(claim, (value as u32).into()))
-            }
-            Kind::Sint32 => {
-                each(room, input, wire::varint, |claim, value| integer(claim, zigzag32(value).into()))
-            }
-            Kind::Int64 => each(room, input, wire::varint, |claim, value| quoted_integer(claim, value as i64)),
-            Kind::Uint64 => each(room, input, wire::varint, quoted_unsigned),
-            Kind::Sint64 => {
-                each(room, input, wire::varint, |claim, value| quoted_integer(claim, zigzag64(value)))
-            }
+            Kind::Int32 => varints(room, input, whole, |claim, value| integer(claim, (value as i32).into())),
+            Kind::Uint32 => varints(room, input, whole, |claim, value| unsigned(claim, (value as u32).into())),
+            Kind::Sint32 => varints(room, input, whole, |claim, value| integer(claim, zigzag32(value).into())),
+            Kind::Int64 => varints(room, input, whole, |claim, value| quoted_integer(claim, value as i64)),
+            Kind::Uint64 => varints(room, input, whole, quoted_unsigned),
+            Kind::Sint64 => varints(room, input, whole, |claim, value| quoted_integer(claim, zigzag64(value))),
+            Kind::Bool => varints(room, input, whole, |claim, value| boolean(claim, value != 0)),
             Kind::Fixed32 => each(room, input, wire::fixed32, |claim, value| unsigned(claim, value.into())),
             Kind::Sfixed32 => {
                 each(room, input, wire::fixed32, |claim, value| integer(claim, value.cast_signed().into()))
@@ -160,7 +156,6 @@ impl<'a> Decoder<'a, '_> {
             }
             Kind::Float => each(room, input, wire::fixed32, |claim, bits| single(claim, f32::from_bits(bits))),
             Kind::Double => each(room, input, wire::fixed64, |claim, bits| double(claim, f64::from_bits(bits))),
-            Kind::Bool => each(room, input, wire::varint, |claim, value| boolean(claim, value != 0)),
             _ => Err(Halt::malformed("packed elements that cannot be")),
         }
     }
@@ -191,6 +186,33 @@ fn number<T: Copy + Default + PartialEq, const N: usize>(
     value != T::default()
 }
 
+/// Prints packed varints. `whole` is `input` with all that follows it, so that they can be read in words.
+#[inline]
+fn varints<const N: usize>(
+    room: &mut Room<'_>,
+    input: &[u8],
+    mut whole: &[u8],
+    print: impl for<'c> Fn(Claim<'c, N>, u64) -> Claim<'c, 0>,
+) -> Result<(), Halt> {
+    let mut left = input.len();
+    while left > 0 {
+        let (value, len) = wire::varint_of(whole, left)?;
+        element(room, |claim| print(claim, value));
+        whole = whole.get(len..).unwrap_or_default();
+        left -= len;
+    }
+    Ok(())
+}
+
+/// Prints a comma and a number.
+#[inline(always)]
+fn element<const N: usize>(room: &mut Room<'_>, print: impl for<'c> FnOnce(Claim<'c, N>) -> Claim<'c, 0>) {
+    room.claim::<ELEMENT>(|claim| {
+        let claim: Claim<'_, { ELEMENT - 1 }> = claim.push(b',');
+        claim.part::<N, 0>(print)
+    });
+}
+
 #[inline]
 fn each<T, const N: usize>(
     room: &mut Room<'_>,
@@ -200,10 +222,7 @@ fn each<T, const N: usize>(
 ) -> Result<(), Halt> {
     while !input.is_empty() {
         let value = read(input)?;
-        room.claim::<ELEMENT>(|claim| {
-            let claim: Claim<'_, { ELEMENT - 1 }> = claim.push(b',');
-            claim.part::<N, 0>(|claim| print(claim, value))
-        });
+        element(room, |claim| print(claim, value));
     }
     Ok(())
 }

@@ -8,6 +8,9 @@ use crate::{
     utf8,
 };
 
+/// How many blocks of a long text are looked at together.
+const MANY: usize = 4;
+
 /// Writes the first `length` bytes of `source` as a JSON string. Only what JSON demands is escaped: quotes, backslashes,
 /// control characters. What else follows in `source` does not show, but lets the text be read in whole blocks.
 #[inline(never)]
@@ -15,36 +18,51 @@ pub(super) fn string(room: &mut Room<'_>, source: &[u8], length: usize) -> Resul
     let Some(text) = source.get(..length) else { return Err(Halt::truncated()) };
     room.reserve(length + 2 + BLOCK);
     room.push(b'"');
-    let mut high = 0;
-    let mut at = 0;
-    while at < length {
-        let mut padded = [b' '; BLOCK];
-        let bytes = match source.get(at..).and_then(|rest| rest.first_chunk()) {
-            Some(bytes) => bytes,
-            None => {
-                for (slot, byte) in padded.iter_mut().zip(text.get(at..).unwrap_or_default()) {
-                    *slot = *byte;
-                }
-                &padded
-            }
-        };
-        let left = length - at;
-        let end = BLOCK.min(left);
-        let odd = block::escapes(bytes);
-        let plain = (odd.trailing_zeros() as usize).min(end);
-        high |= block::high(bytes) & ((1 << end) - 1);
-        room.start_of(bytes, plain);
-        at += plain;
-        if plain < end {
-            escape(room, bytes[plain]);
-            at += 1;
+    let (mut at, mut high) = (0, false);
+    loop {
+        // Many blocks at once, while there is nothing to be escaped.
+        while let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk::<{ MANY * BLOCK }>())
+            && let ([blocks], _) = bytes.as_chunks::<BLOCK>().0.as_chunks::<MANY>()
+            && let (false, is_high) = block::any(blocks)
+        {
+            high |= is_high;
+            room.start_of(bytes, bytes.len());
+            at += bytes.len();
         }
+        if at >= length {
+            break;
+        }
+        high |= one_block(room, source, text, &mut at);
     }
     room.push(b'"');
-    if high != 0 && !utf8::is_valid(text) {
+    if high && !utf8::is_valid(text) {
         return Err(Halt::new(DecodeErrorKind::Utf8));
     }
     Ok(())
+}
+
+/// Writes a block, or what there is before the first byte that needs an escape and that. Whether some of it was not ASCII.
+#[inline(always)]
+fn one_block(room: &mut Room<'_>, source: &[u8], text: &[u8], at: &mut usize) -> bool {
+    let mut padded = [b' '; BLOCK];
+    let bytes = match source.get(*at..).and_then(|rest| rest.first_chunk()) {
+        Some(bytes) => bytes,
+        None => {
+            for (slot, byte) in padded.iter_mut().zip(text.get(*at..).unwrap_or_default()) {
+                *slot = *byte;
+            }
+            &padded
+        }
+    };
+    let end = BLOCK.min(text.len() - *at);
+    let plain = (block::escapes(bytes).trailing_zeros() as usize).min(end);
+    room.start_of(bytes, plain);
+    *at += plain;
+    if let (true, Some(byte)) = (plain < end, bytes.get(plain)) {
+        escape(room, *byte);
+        *at += 1;
+    }
+    block::high(bytes) & ((1 << plain) - 1) != 0
 }
 
 #[inline(never)]

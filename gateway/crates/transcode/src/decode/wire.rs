@@ -71,6 +71,20 @@ fn varint_long(input: &mut &[u8]) -> Result<u64, Halt> {
     varint_slow(input)
 }
 
+/// A varint that `whole` begins with, and its length, which is at most `left`.
+#[inline(always)]
+pub(crate) fn varint_of(whole: &[u8], left: usize) -> Result<(u64, usize), Halt> {
+    if let Some(word) = whole.first_chunk()
+        && let Some((value, len)) = short_varint(u64::from_le_bytes(*word))
+        && len <= left
+    {
+        return Ok((value, len));
+    }
+    let mut rest = whole.get(..left).unwrap_or_default();
+    let value = varint(&mut rest)?;
+    Ok((value, left - rest.len()))
+}
+
 /// A varint that a word begins with, and its length, if it ends there.
 #[inline(always)]
 pub(crate) fn short_varint(word: u64) -> Option<(u64, usize)> {

@@ -11,7 +11,7 @@ use prost_reflect::{
 
 use super::{
     Cardinality, EnumIndex, EnumPlan, EnumValue, FieldPlan, Kind, MapPlan, MessageIndex, MessagePlan,
-    NameTable, NumberIndex, Prints, Tag, WellKnown, WireType,
+    NameTable, NumberIndex, Print, Prints, Tag, WellKnown, WireType,
 };
 
 /// What editions say about single fields and enums, where it differs from the file that prost-reflect sees.
@@ -132,7 +132,8 @@ fn compile_extension(extension: &ExtensionDescriptor, indices: &dyn Indices) -> 
 fn compile_map(entry: &MessageDescriptor, indices: &dyn Indices) -> Option<MapPlan> {
     // Loading has proven that entries have both; an entry that has not is treated as a message.
     let (key, value) = (entry.get_field(1)?, entry.get_field(2)?);
-    Some(MapPlan { key: compile_field(&key, &[], indices), value: compile_field(&value, &[], indices) })
+    let value = compile_field(&value, &[], indices);
+    Some(MapPlan { key: compile_field(&key, &[], indices), value_print: Print::map_value(&value), value })
 }
 
 struct FieldParts<'a> {

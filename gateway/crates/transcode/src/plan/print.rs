@@ -33,6 +33,8 @@ pub(crate) struct Print {
     pub(crate) key: [u8; KEY],
     /// How much of that is the key.
     pub(crate) key_len: u8,
+    /// What it begins with on the wire.
+    pub(crate) tag: u8,
     /// Whether the default is the same as being unset.
     pub(crate) implicit: bool,
     pub(crate) form: Form,
@@ -65,35 +67,46 @@ pub(crate) enum Form {
     Messages(MessageIndex),
 }
 
+impl Print {
+    /// Of a field whose key is short and whose tag is one byte, if it is of a usual kind.
+    fn new(field: &FieldPlan, key: &[u8], bits: u64) -> Option<Self> {
+        let mut start = [0; KEY];
+        start.get_mut(..key.len())?.copy_from_slice(key);
+        let &[tag] = field.element_tag.as_bytes() else { return None };
+        Some(Self {
+            key: start,
+            key_len: key.len() as u8,
+            tag,
+            implicit: matches!(field.cardinality, Cardinality::Implicit),
+            form: form(field)?,
+            position: field.position,
+            bits,
+        })
+    }
+
+    /// Of the value in a map's entry: behind a colon, and printed whatever it is.
+    pub(super) fn map_value(field: &FieldPlan) -> Option<Self> {
+        Some(Self { implicit: false, ..Self::new(field, b":", 0)? })
+    }
+}
+
 impl Prints {
     /// Of fields sorted by number.
     pub(super) fn new(fields: &[FieldPlan]) -> Self {
         let mut prints = Self { tags: Box::new([NONE; 256]), camel: Box::default(), proto: Box::default() };
         let (mut camel, mut proto) = (Vec::new(), Vec::new());
         for field in fields {
-            let (&[tag], Some(form)) = (field.element_tag.as_bytes(), form(field)) else { continue };
             let oneof = field.oneof.map(|oneof| fields.len() as u32 + oneof);
             let (Some(bit), Some(oneof)) = (bit(field.position), oneof.map_or(Some(0), bit)) else { continue };
-            let print = |key: &[u8]| {
-                let mut start = [0; KEY];
-                start.get_mut(..key.len())?.copy_from_slice(key);
-                Some(Print {
-                    key: start,
-                    key_len: key.len() as u8,
-                    implicit: matches!(field.cardinality, Cardinality::Implicit),
-                    form,
-                    position: field.position,
-                    bits: bit | oneof,
-                })
+            let print = |key: &[u8]| Print::new(field, key, bit | oneof);
+            let (Some(by_json_name), Some(by_proto_name)) = (print(&field.json_key), print(&field.proto_key))
+            else {
+                continue;
             };
             // At most fifteen numbers have tags of one byte, so the place fits.
-            if let (Some(by_json_name), Some(by_proto_name), Some(place)) =
-                (print(&field.json_key), print(&field.proto_key), prints.tags.get_mut(usize::from(tag)))
-            {
-                *place = camel.len() as u8;
-                camel.push(by_json_name);
-                proto.push(by_proto_name);
-            }
+            prints.tags[usize::from(by_json_name.tag)] = camel.len() as u8;
+            camel.push(by_json_name);
+            proto.push(by_proto_name);
         }
         (prints.camel, prints.proto) = (camel.into(), proto.into());
         prints
