@@ -32,9 +32,7 @@ use halt::Halt;
 pub use status::Status;
 
 use crate::{
-    DecodeError, DecodeErrorKind, DecodeOptions, Message, Schema, Unset,
-    plan::MessagePlan,
-    room::Room,
+    DecodeError, DecodeErrorKind, DecodeOptions, Message, Schema, Unset, plan::MessagePlan, room::Room,
 };
 
 /// Depth beyond which the machine's stack would be at stake, whatever the options say.

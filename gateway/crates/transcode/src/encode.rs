@@ -17,6 +17,7 @@ mod scalar;
 mod scan;
 mod text;
 mod text_scan;
+mod usual;
 mod value;
 mod well_known;
 mod wire;
@@ -113,14 +114,13 @@ fn encode(
     options: &EncodeOptions,
     out: &mut Vec<u8>,
 ) -> Result<Encoded, EncodeError> {
-    let text = str::from_utf8(json).map_err(|error| report::not_utf8(json, error.valid_up_to()))?;
     // Wire is rarely longer than JSON; growing in the middle would copy.
     out.reserve(json.len().min(options.max_size));
     let mut encoder = Encoder {
         schema: message.schema(),
         options,
         complete,
-        scan: Scanner::new(text, options.max_depth.min(DEPTH_CAP)),
+        scan: Scanner::new(json, options.max_depth.min(DEPTH_CAP)),
         out: Writer::new(out),
         notes: Vec::new(),
         unknown: Vec::new(),
@@ -178,6 +178,9 @@ impl<'a> Encoder<'a, '_> {
         }
         if !notes.is_empty() {
             out.abandon();
+            // What is not text has no mistakes but that.
+            str::from_utf8(scan.input())
+                .map_err(|error| report::not_utf8(scan.input(), error.valid_up_to()))?;
             return Err(EncodeError { violations: locate::violations(schema, target, scan.input(), notes) });
         }
         out.finish();

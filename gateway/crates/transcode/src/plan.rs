@@ -8,10 +8,12 @@
 mod compile;
 mod name_table;
 mod print;
+mod write;
 
 pub(crate) use compile::{Indices, Overrides, compile_enum, compile_message};
 pub use name_table::NameTable;
 pub(crate) use print::{Form, KEY, Print, Prints, WINDOW};
+pub(crate) use write::Write;
 
 /// The place of a message in its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,10 +40,14 @@ pub struct MessagePlan {
     pub required: Box<[u32]>,
     pub(crate) numbers: NumberIndex,
     pub(crate) prints: Prints,
+    pub(crate) writes: Box<[Write]>,
     pub(crate) names: NameTable,
 }
 
 impl MessagePlan {
+    /// Up to so many fields and oneofs, one word holds a bit of each.
+    pub(crate) const FEW: u32 = 64;
+
     /// The field (or known extension) of this number.
     #[inline]
     pub fn field_by_number(&self, number: u32) -> Option<&FieldPlan> {

@@ -94,10 +94,7 @@ impl<'v> Room<'v> {
 
     /// Makes room for `N` bytes and lets `write` have them, without a check for each piece.
     #[inline(always)]
-    pub(crate) fn claim<const N: usize>(
-        &mut self,
-        write: impl for<'c> FnOnce(Claim<'c, N>) -> Claim<'c, 0>,
-    ) {
+    pub(crate) fn claim<const N: usize>(&mut self, write: impl for<'c> FnOnce(Claim<'c, N>) -> Claim<'c, 0>) {
         self.reserve(N);
         // `left() >= N`, which is what a claim stands for. What comes back is, by its lifetime, this same claim with
         // bytes written from its start on.

@@ -58,7 +58,9 @@ mod tests {
                 for third in [0, 0x20, 0x7f, 0x80, 0x9f, 0xa0, 0xbf, 0xc0, 0xff] {
                     for fourth in [0, 0x7f, 0x80, 0xbf, 0xc0, 0xff] {
                         let bytes = [lead as u8, second as u8, third, fourth];
-                        for (before, after) in [("", ""), ("ascii", " and more ascii"), ("grün", "日本語 ascii")] {
+                        for (before, after) in
+                            [("", ""), ("ascii", " and more ascii"), ("grün", "日本語 ascii")]
+                        {
                             let text = [before.as_bytes(), &bytes, after.as_bytes()].concat();
                             let expected = std::str::from_utf8(&text).is_ok();
                             assert_eq!(is_valid(&text), expected, "{text:x?}");

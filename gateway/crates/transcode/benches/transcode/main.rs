@@ -55,7 +55,8 @@ fn arguments() -> (String, Option<Repeat>) {
     while let Some(argument) = arguments.next() {
         if argument == "--repeat" {
             let direction = arguments.next().expect("--repeat takes a direction and a count");
-            let count = arguments.next().and_then(|count| count.parse().ok()).expect("--repeat takes a count");
+            let count =
+                arguments.next().and_then(|count| count.parse().ok()).expect("--repeat takes a count");
             repeat = Some(Repeat { encode: direction == "encode", count });
         } else if !argument.starts_with('-') {
             filter = argument;

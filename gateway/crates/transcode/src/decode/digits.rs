@@ -96,7 +96,6 @@ pub(super) fn exactly<const LEFT: usize, const REST: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::room::Room;
 
     fn written(number: u64) -> String {

@@ -40,20 +40,30 @@ impl<'a> Decoder<'a, '_> {
             Form::Messages(index) => return self.messages(field, index, rest, left, depth),
             Form::Message(index) => return self.one_message(field, index, rest, left, depth),
             Form::Enum(index) => self.short_enum(field, index, word, left),
-            Form::Int32 => self.varint(field, word, left, |word| word as i32, |claim, value| {
-                integer(claim, value.into())
-            }),
+            Form::Int32 => self.varint(
+                field,
+                word,
+                left,
+                |word| word as i32,
+                |claim, value| integer(claim, value.into()),
+            ),
             Form::Int64 => self.varint(field, word, left, |word| word as i64, quoted_integer),
-            Form::Uint32 => self.varint(field, word, left, |word| word as u32, |claim, value| {
-                unsigned(claim, value.into())
-            }),
+            Form::Uint32 => self.varint(
+                field,
+                word,
+                left,
+                |word| word as u32,
+                |claim, value| unsigned(claim, value.into()),
+            ),
             Form::Uint64 => self.varint(field, word, left, |word| word, quoted_unsigned),
             Form::Sint32 => {
                 self.varint(field, word, left, zigzag32, |claim, value| integer(claim, value.into()))
             }
             Form::Sint64 => self.varint(field, word, left, zigzag64, quoted_integer),
             Form::Bool => self.varint(field, word, left, |word| word != 0, boolean),
-            Form::Double => self.fixed(field, left, 8, word, |claim, word| double(claim, f64::from_bits(word))),
+            Form::Double => {
+                self.fixed(field, left, 8, word, |claim, word| double(claim, f64::from_bits(word)))
+            }
             Form::Fixed64 => self.fixed(field, left, 8, word, quoted_unsigned),
             Form::Sfixed64 => {
                 self.fixed(field, left, 8, word, |claim, word| quoted_integer(claim, word.cast_signed()))
@@ -64,9 +74,8 @@ impl<'a> Decoder<'a, '_> {
             Form::Fixed32 => {
                 self.fixed(field, left, 4, word as u32, |claim, word| unsigned(claim, word.into()))
             }
-            Form::Sfixed32 => self.fixed(field, left, 4, word as u32, |claim, word| {
-                integer(claim, word.cast_signed().into())
-            }),
+            Form::Sfixed32 => self
+                .fixed(field, left, 4, word as u32, |claim, word| integer(claim, word.cast_signed().into())),
         })
     }
 
@@ -107,13 +116,7 @@ impl<'a> Decoder<'a, '_> {
 
     /// Prints the string whose length `word` begins with.
     #[inline(always)]
-    fn short_string(
-        &mut self,
-        field: &Print,
-        word: u64,
-        rest: &'a [u8],
-        left: usize,
-    ) -> Result<usize, Halt> {
+    fn short_string(&mut self, field: &Print, word: u64, rest: &'a [u8], left: usize) -> Result<usize, Halt> {
         let (length, start) = match word {
             _ if word & 0x80 == 0 => ((word & 0x7f) as usize, 2),
             _ if word & 0x8000 == 0 => ((word & 0x7f | (word & 0x7f00) >> 1) as usize, 3),

@@ -54,7 +54,9 @@ impl<'a> Decoder<'a, '_> {
                 let number = wire::varint(input)? as i32;
                 return Ok(self.enumeration(index, number));
             }
-            Kind::Int32 => number(room, wire::varint(input)? as i32, |claim, value| integer(claim, value.into())),
+            Kind::Int32 => {
+                number(room, wire::varint(input)? as i32, |claim, value| integer(claim, value.into()))
+            }
             Kind::Int64 => number(room, wire::varint(input)? as i64, quoted_integer),
             Kind::Uint32 => {
                 number(room, wire::varint(input)? as u32, |claim, value| unsigned(claim, value.into()))
@@ -64,15 +66,21 @@ impl<'a> Decoder<'a, '_> {
                 number(room, zigzag32(wire::varint(input)?), |claim, value| integer(claim, value.into()))
             }
             Kind::Sint64 => number(room, zigzag64(wire::varint(input)?), quoted_integer),
-            Kind::Fixed32 => number(room, wire::fixed32(input)?, |claim, value| unsigned(claim, value.into())),
+            Kind::Fixed32 => {
+                number(room, wire::fixed32(input)?, |claim, value| unsigned(claim, value.into()))
+            }
             Kind::Fixed64 => number(room, wire::fixed64(input)?, quoted_unsigned),
             Kind::Sfixed32 => {
                 let value = wire::fixed32(input)?.cast_signed();
                 number(room, value, |claim, value| integer(claim, value.into()))
             }
             Kind::Sfixed64 => number(room, wire::fixed64(input)?.cast_signed(), quoted_integer),
-            Kind::Float => number(room, wire::fixed32(input)?, |claim, bits| single(claim, f32::from_bits(bits))),
-            Kind::Double => number(room, wire::fixed64(input)?, |claim, bits| double(claim, f64::from_bits(bits))),
+            Kind::Float => {
+                number(room, wire::fixed32(input)?, |claim, bits| single(claim, f32::from_bits(bits)))
+            }
+            Kind::Double => {
+                number(room, wire::fixed64(input)?, |claim, bits| double(claim, f64::from_bits(bits)))
+            }
             Kind::Bool => number(room, wire::varint(input)? != 0, boolean),
             // Callers send messages elsewhere.
             Kind::Message(_) | Kind::Group(_) => {
@@ -140,11 +148,17 @@ impl<'a> Decoder<'a, '_> {
         // A loop of its own for each kind, so that the kind is looked at once.
         match field.kind {
             Kind::Int32 => varints(room, input, whole, |claim, value| integer(claim, (value as i32).into())),
-            Kind::Uint32 => varints(room, input, whole, |claim, value| unsigned(claim, (value as u32).into())),
-            Kind::Sint32 => varints(room, input, whole, |claim, value| integer(claim, zigzag32(value).into())),
+            Kind::Uint32 => {
+                varints(room, input, whole, |claim, value| unsigned(claim, (value as u32).into()))
+            }
+            Kind::Sint32 => {
+                varints(room, input, whole, |claim, value| integer(claim, zigzag32(value).into()))
+            }
             Kind::Int64 => varints(room, input, whole, |claim, value| quoted_integer(claim, value as i64)),
             Kind::Uint64 => varints(room, input, whole, quoted_unsigned),
-            Kind::Sint64 => varints(room, input, whole, |claim, value| quoted_integer(claim, zigzag64(value))),
+            Kind::Sint64 => {
+                varints(room, input, whole, |claim, value| quoted_integer(claim, zigzag64(value)))
+            }
             Kind::Bool => varints(room, input, whole, |claim, value| boolean(claim, value != 0)),
             Kind::Fixed32 => each(room, input, wire::fixed32, |claim, value| unsigned(claim, value.into())),
             Kind::Sfixed32 => {
@@ -154,8 +168,12 @@ impl<'a> Decoder<'a, '_> {
             Kind::Sfixed64 => {
                 each(room, input, wire::fixed64, |claim, value| quoted_integer(claim, value.cast_signed()))
             }
-            Kind::Float => each(room, input, wire::fixed32, |claim, bits| single(claim, f32::from_bits(bits))),
-            Kind::Double => each(room, input, wire::fixed64, |claim, bits| double(claim, f64::from_bits(bits))),
+            Kind::Float => {
+                each(room, input, wire::fixed32, |claim, bits| single(claim, f32::from_bits(bits)))
+            }
+            Kind::Double => {
+                each(room, input, wire::fixed64, |claim, bits| double(claim, f64::from_bits(bits)))
+            }
             _ => Err(Halt::malformed("packed elements that cannot be")),
         }
     }

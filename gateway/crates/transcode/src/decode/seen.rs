@@ -32,12 +32,7 @@ impl<'a> Decoder<'a, '_> {
 
     /// Notes that a field has come; stops if it, or another member of its oneof, has come before.
     #[inline]
-    pub(super) fn see(
-        &mut self,
-        plan: &MessagePlan,
-        field: &FieldPlan,
-        seen: &mut Seen,
-    ) -> Result<(), Halt> {
+    pub(super) fn see(&mut self, plan: &MessagePlan, field: &FieldPlan, seen: &mut Seen) -> Result<(), Halt> {
         if self.set_bit(seen, field.position) {
             return Err(Halt::split());
         }

@@ -45,9 +45,8 @@ impl<'a> Decoder<'a, '_> {
         let time = seconds.rem_euclid(86_400).cast_unsigned();
         let ([h1, h2], [n1, n2], [s1, s2]) = (pair(time / 3600), pair(time / 60 % 60), pair(time % 60));
         self.out.claim::<{ 22 + FRACTION }>(|claim| {
-            let start = [
-                b'"', y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2,
-            ];
+            let start =
+                [b'"', y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2];
             let claim: Claim<'_, { 2 + FRACTION }> = claim.start_of(&start, start.len());
             let claim: Claim<'_, 2> = claim.part(|claim| fraction(claim, nanos.cast_unsigned()));
             claim.start_of(b"Z\"", 2)

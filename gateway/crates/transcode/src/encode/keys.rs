@@ -20,13 +20,12 @@ pub(super) struct Seen {
 
 /// The bits of one object.
 pub(super) struct Fields {
-    /// Fields, if there are at most 64 of them.
-    small: u64,
-    /// Oneofs, if there are at most 64 of them.
-    oneofs: u64,
+    /// Fields and then oneofs, if there are at most 64 of them.
+    pub(super) few: u64,
     /// Where the bits in [`Seen::large`] begin.
     base: usize,
-    large_oneofs: usize,
+    /// How many fields there are: where the bits of the oneofs begin.
+    fields: u32,
     is_large: bool,
 }
 
@@ -34,15 +33,14 @@ impl Seen {
     /// Opens an object.
     #[inline]
     pub(super) fn enter(&mut self, plan: &MessagePlan) -> Fields {
-        let is_large = plan.fields.len() > 64 || plan.oneofs > 64;
-        let mut fields =
-            Fields { small: 0, oneofs: 0, base: self.large.len(), large_oneofs: plan.fields.len(), is_large };
+        let fields = plan.fields.len() as u32;
+        let bits = fields + plan.oneofs;
+        let base = self.large.len();
+        let is_large = bits > MessagePlan::FEW;
         if is_large {
-            fields.large_oneofs = plan.fields.len();
-            let bits = plan.fields.len() + plan.oneofs as usize;
-            self.large.resize(fields.base + bits.div_ceil(64), 0);
+            self.large.resize(base + bits.div_ceil(64) as usize, 0);
         }
-        fields
+        Fields { few: 0, base, fields, is_large }
     }
 
     /// Closes it.
@@ -59,22 +57,19 @@ impl Seen {
         if fields.is_large {
             return self.mark_large(fields, position as usize);
         }
-        mark(&mut fields.small, position as usize)
+        mark(&mut fields.few, position as usize)
     }
 
     /// Marks a oneof; whether it was marked before.
     #[inline]
     pub(super) fn mark_oneof(&mut self, fields: &mut Fields, oneof: u32) -> bool {
-        if fields.is_large {
-            return self.mark_large(fields, fields.large_oneofs + oneof as usize);
-        }
-        mark(&mut fields.oneofs, oneof as usize)
+        self.mark_field(fields, fields.fields + oneof)
     }
 
     /// Whether a field is marked.
     pub(super) fn has_field(&self, fields: &Fields, position: u32) -> bool {
         let (word, bit) = (position as usize / 64, position % 64);
-        let word = if fields.is_large { self.large.get(fields.base + word) } else { Some(&fields.small) };
+        let word = if fields.is_large { self.large.get(fields.base + word) } else { Some(&fields.few) };
         word.is_some_and(|word| word & (1 << bit) != 0)
     }
 

@@ -45,10 +45,9 @@ struct Place {
 }
 
 fn locate(schema: &Schema, target: Target<'_>, input: &[u8], offsets: &[usize]) -> Vec<Place> {
-    let text = str::from_utf8(input).unwrap_or_default();
     let mut walk = Walk {
         schema,
-        scan: Scanner::new(text, super::DEPTH_CAP),
+        scan: Scanner::new(input, super::DEPTH_CAP),
         offsets,
         places: Vec::new(),
         here: Place::default(),

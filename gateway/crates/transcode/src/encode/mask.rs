@@ -8,9 +8,8 @@ use crate::{
 
 /// The paths of the keys, in the order of the body.
 pub(super) fn paths(schema: &Schema, plan: &MessagePlan, json: &[u8]) -> Vec<String> {
-    let text = str::from_utf8(json).unwrap_or_default();
     let mut walk =
-        Walk { schema, scan: Scanner::new(text, super::DEPTH_CAP), prefix: String::new(), paths: Vec::new() };
+        Walk { schema, scan: Scanner::new(json, super::DEPTH_CAP), prefix: String::new(), paths: Vec::new() };
     if walk.scan.token() == b'{' {
         // The body has been encoded before, so it is JSON; if it is not, the paths end where it ends.
         let _ = walk.object(plan);

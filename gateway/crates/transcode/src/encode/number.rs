@@ -66,8 +66,7 @@ fn digits(input: &[u8], start: usize) -> Option<(u64, usize)> {
         if count == 0 {
             return Some((value, at));
         }
-        // The first digit is the lowest byte; the others move up, and zeros come in before them.
-        let part = eight_digits(word << (64 - 8 * count));
+        let part = first_digits(word, count);
         value = append(value, part, count, at - start)?;
         at += count;
         if count < 8 {
@@ -84,7 +83,6 @@ fn digits(input: &[u8], start: usize) -> Option<(u64, usize)> {
 /// `value` with the `count` digits of `part` behind its `before` digits.
 #[inline]
 fn append(value: u64, part: u64, count: usize, before: usize) -> Option<u64> {
-    const SCALES: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
     let scale = SCALES.get(count)?;
     // Nineteen digits fit whatever they are.
     if before + count <= 19 {
@@ -93,6 +91,90 @@ fn append(value: u64, part: u64, count: usize, before: usize) -> Option<u64> {
         value.checked_mul(*scale)?.checked_add(part)
     }
 }
+
+/// How much [`short_integer`] and [`shortest_double`] look at: a sign, and three words that overlap by what they may leave.
+pub(crate) const WINDOW: usize = 26;
+
+/// The integer of at most nineteen digits that `window` begins with, and its length. What follows has not been looked at,
+/// but it is no digit.
+#[inline(always)]
+pub(crate) fn short_integer(window: &[u8; WINDOW]) -> Option<(Integer, usize)> {
+    let negative = window[0] == b'-';
+    let start = usize::from(negative);
+    let word = |at: usize| {
+        window.get(start + at..).and_then(|rest| rest.first_chunk()).map(|word| u64::from_le_bytes(*word))
+    };
+    let first = word(0)?;
+    let count = digit_count(first);
+    if count == 0 || (first as u8 == b'0' && count > 1) {
+        return None;
+    }
+    let mut magnitude = first_digits(first, count);
+    let mut length = count;
+    if count == 8 {
+        let second = word(8)?;
+        let count = digit_count(second);
+        if count > 0 {
+            magnitude = magnitude * SCALES[count] + first_digits(second, count);
+        }
+        length += count;
+        if count == 8 {
+            let third = word(16)?;
+            let count = digit_count(third);
+            if count > 3 {
+                return None;
+            }
+            if count > 0 {
+                magnitude = magnitude * SCALES[count] + first_digits(third, count);
+            }
+            length += count;
+        }
+    }
+    Some((Integer { negative, magnitude }, start + length))
+}
+
+/// The double that `window` begins with, and its length, if there are at most seven digits before the point and seven
+/// after it.
+#[inline(always)]
+pub(crate) fn shortest_double(window: &[u8; WINDOW]) -> Option<(f64, usize)> {
+    let negative = window[0] == b'-';
+    let start = usize::from(negative);
+    let word = |at: usize| {
+        window.get(at..).and_then(|rest| rest.first_chunk()).map(|word| u64::from_le_bytes(*word))
+    };
+    let first = word(start)?;
+    let count = digit_count(first);
+    if count == 0 || count == 8 || (first as u8 == b'0' && count > 1) {
+        return None;
+    }
+    let mut digits = first_digits(first, count);
+    let mut end = start + count;
+    let mut fraction = 0;
+    if window.get(end) == Some(&b'.') {
+        let second = word(end + 1)?;
+        fraction = digit_count(second);
+        if fraction == 0 || fraction == 8 {
+            return None;
+        }
+        digits = digits * SCALES[fraction] + first_digits(second, fraction);
+        end += 1 + fraction;
+    }
+    if matches!(window.get(end), Some(b'e' | b'E')) {
+        return None;
+    }
+    // Both are exact, so the quotient is rounded but once.
+    let value = digits as i64 as f64 / POWERS[fraction];
+    Some((if negative { -value } else { value }, end))
+}
+
+/// What the first `count` digits of a word mean, 1 to 8.
+#[inline(always)]
+fn first_digits(word: u64, count: usize) -> u64 {
+    // The first digit is the lowest byte; the others move up, and zeros come in before them.
+    eight_digits(word << (64 - 8 * count))
+}
+
+const SCALES: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
 /// How many of the bytes are digits before the first that is none.
 #[inline]

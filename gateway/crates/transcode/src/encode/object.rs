@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Reason, Unknown,
-    plan::{Cardinality, FieldPlan, Kind, MessagePlan, WellKnown},
+    plan::{Cardinality, FieldPlan, Kind, MessagePlan, WellKnown, Write},
 };
 
 impl<'a> Encoder<'a, '_> {
@@ -23,28 +23,24 @@ impl<'a> Encoder<'a, '_> {
         let mut more = self.scan.begin(b'}')?;
         // Most senders write the fields in order: the key that is expected next is compared whole, from its comma to its
         // colon, before anything is looked up.
-        let mut expected =
-            plan.fields.first().filter(|field| more && self.scan.take_first_key(&field.json_key));
+        let mut expected = 0;
+        let mut next = plan.writes.first().filter(|first| more && self.scan.take_key_alone(first));
         while more {
-            let (key_at, field) = match expected {
-                Some(field) => (self.scan.pos() + 1 - field.json_key.len(), Some(field)),
-                None => {
-                    self.scan.token();
-                    let key_at = self.scan.pos();
-                    (key_at, self.member_key(plan, key_at, &mut in_any)?)
-                }
+            let (key_at, field) = match next {
+                Some(field) => (self.scan.pos() + 1 - usize::from(field.key_len), Some(field)),
+                None => self.any_key(plan, expected, &mut in_any)?,
             };
-            expected = None;
+            next = None;
             if let Some(field) = field {
-                if self.seen.mark_field(&mut seen, field.position) {
-                    self.duplicate(key_at)?;
+                if seen.few & field.bits == 0 && self.usual_value(field)? {
+                    seen.few |= field.bits;
                 } else {
-                    self.member(field, plan, &mut seen, key_at)?;
+                    self.any_member(plan, field, &mut seen, key_at)?;
                 }
-                let next = plan.fields.get(field.position as usize + 1);
-                expected = next.filter(|next| self.scan.take_key(&next.json_key));
+                expected = field.position as usize + 1;
+                next = plan.writes.get(expected).filter(|next| self.scan.take_key(next));
             }
-            more = expected.is_some() || self.scan.more(b'}')?;
+            more = next.is_some() || self.scan.more(b'}')?;
         }
         if !plan.required.is_empty() && self.complete {
             self.check_required(plan, &seen, start)?;
@@ -53,23 +49,32 @@ impl<'a> Encoder<'a, '_> {
         Ok(true)
     }
 
-    /// Reads a key and looks its field up. A key without a field is dealt with, its value included.
-    fn member_key(
+    /// Reads a key and looks its field up; where it stands is told too. A key without a field is dealt with, its value
+    /// included.
+    fn any_key(
         &mut self,
         plan: &'a MessagePlan,
-        key_at: usize,
+        expected: usize,
         in_any: &mut InAny,
-    ) -> Step<Option<&'a FieldPlan>> {
+    ) -> Step<(usize, Option<&'a Write>)> {
+        self.scan.token();
+        let key_at = self.scan.pos();
+        // There is space between the members, perhaps, but they are in order.
+        if let Some(next) = plan.writes.get(expected)
+            && self.scan.take_key_alone(next)
+        {
+            return Ok((key_at, Some(next)));
+        }
         let key = self.scan.key()?.resolve(&mut self.scratch);
         if let Some(field) = plan.field_by_key(key) {
-            return Ok(Some(field));
+            return Ok((key_at, plan.writes.get(field.position as usize)));
         }
         if *in_any != InAny::No && key == b"@type" {
             self.pass_type(in_any, key_at)?;
-            return Ok(None);
+        } else {
+            self.unknown_key(key_at)?;
         }
-        self.unknown_key(key_at)?;
-        Ok(None)
+        Ok((key_at, None))
     }
 
     /// Skips the value of a key that the schema does not know.
@@ -103,15 +108,13 @@ impl<'a> Encoder<'a, '_> {
         self.note(Note::plainly(key_at, Reason::Duplicate, "given twice"))
     }
 
-    /// Encodes the value of a field that has not been given before.
-    #[inline]
-    fn member(
-        &mut self,
-        field: &'a FieldPlan,
-        plan: &'a MessagePlan,
-        seen: &mut Fields,
-        key_at: usize,
-    ) -> Step {
+    /// Encodes the value of a field, whatever it is, or notes that the field was given before.
+    #[inline(never)]
+    fn any_member(&mut self, plan: &'a MessagePlan, write: &Write, seen: &mut Fields, key_at: usize) -> Step {
+        let Some(field) = plan.fields.get(write.position as usize) else { return Ok(()) };
+        if self.seen.mark_field(seen, field.position) {
+            return self.duplicate(key_at);
+        }
         if self.scan.token() == b'n' && self.is_absent(field)? {
             return Ok(());
         }

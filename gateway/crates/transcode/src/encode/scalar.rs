@@ -21,10 +21,11 @@ impl<'a> Encoder<'a, '_> {
         if text.escaped {
             self.out.tag(tag);
             let mark = self.out.open();
-            text.append_to(self.out.raw());
+            self.out.append(|out| text.append_to(out));
             self.out.close(mark);
         } else if keep_default || !text.raw.is_empty() {
-            self.out.tagged_text(tag, text.raw, self.scan.since_text(text));
+            self.out.tag(tag);
+            self.out.delimited(text.raw);
         }
         Ok(true)
     }
@@ -39,11 +40,10 @@ impl<'a> Encoder<'a, '_> {
             return Ok(true);
         }
         self.out.tag(tag);
-        let mark = self.out.open();
-        if !parse::base64::decode(text, self.out.raw()) {
+        self.out.varint(parse::base64::decoded_len(text) as u64);
+        if !self.out.append(|out| parse::base64::decode(text, out)) {
             return self.refuse(at, Reason::Format, "bytes in base64");
         }
-        self.out.close(mark);
         Ok(true)
     }
 

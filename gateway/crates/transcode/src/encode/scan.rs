@@ -1,11 +1,15 @@
 //! Reads JSON tokens: whitespace, strings, numbers, literals; and skips whole values.
 //!
-//! Strict RFC 8259. The input has been proven to be UTF-8, so strings need no check but for
-//! escapes and control characters.
+//! Strict RFC 8259. Strings, which alone may hold anything but ASCII, are checked to be UTF-8 as they are read.
 
 use super::{
     escape::{Text, hex4},
     text_scan::string_end,
+};
+use crate::{
+    block::{self, BLOCK},
+    plan::{KEY, Write},
+    utf8,
 };
 
 /// Reading cannot go on: the input is not JSON (or is nested too deep). Carries nothing, because it
@@ -35,8 +39,8 @@ pub(crate) struct Scanner<'j> {
 }
 
 impl<'j> Scanner<'j> {
-    pub(crate) fn new(input: &'j str, max_depth: u32) -> Self {
-        Self { input: input.as_bytes(), pos: 0, room: max_depth, failure: None }
+    pub(crate) fn new(input: &'j [u8], max_depth: u32) -> Self {
+        Self { input, pos: 0, room: max_depth, failure: None }
     }
 
     /// The offset of the next byte.
@@ -61,6 +65,12 @@ impl<'j> Scanner<'j> {
     #[inline]
     pub(crate) fn rest(&self) -> &'j [u8] {
         self.input.get(self.pos..).unwrap_or_default()
+    }
+
+    /// The next so many bytes, if there are as many.
+    #[inline(always)]
+    pub(crate) fn window<const N: usize>(&self) -> Option<&'j [u8; N]> {
+        self.rest().first_chunk()
     }
 
     /// The next byte; 0 at the end (which no token begins with).
@@ -155,31 +165,50 @@ impl<'j> Scanner<'j> {
         Ok(text)
     }
 
-    /// Takes `key`, which is `,"name":`, if it comes next.
-    #[inline]
-    pub(crate) fn take_key(&mut self, key: &[u8]) -> bool {
-        let taken = begins_with(self.rest(), key);
-        self.pos += if taken { key.len() } else { 0 };
-        taken
+    /// Takes the key of a field, from the comma to the colon, if it comes next.
+    #[inline(always)]
+    pub(crate) fn take_key(&mut self, field: &Write) -> bool {
+        self.takes(self.pos, field, field.mask)
     }
 
-    /// Takes `key`, which is `,"name":`, without its comma if it comes next.
-    #[inline]
-    pub(crate) fn take_first_key(&mut self, key: &[u8]) -> bool {
-        let key = key.get(1..).unwrap_or_default();
-        self.take_key(key)
+    /// Takes the key of a field if it comes next, behind its comma or what else came before.
+    #[inline(always)]
+    pub(crate) fn take_key_alone(&mut self, field: &Write) -> bool {
+        self.pos > 0 && self.takes(self.pos - 1, field, field.mask & !1)
+    }
+
+    #[inline(always)]
+    fn takes(&mut self, at: usize, field: &Write, mask: u32) -> bool {
+        let Some(window) = self.input.get(at..).and_then(|rest| rest.first_chunk::<KEY>()) else {
+            return false;
+        };
+        let (([a, b], _), ([c, d], _)) = (window.as_chunks(), field.key.as_chunks()) else { return false };
+        let same = block::same(a, c) | block::same(b, d) << BLOCK;
+        let taken = same & mask == mask && mask > 1;
+        self.pos = if taken { at + usize::from(field.key_len) } else { self.pos };
+        taken
     }
 
     /// Takes a string; the next byte is its opening quote.
     #[inline]
     pub(crate) fn string(&mut self) -> Step<Text<'j>> {
         let start = self.pos + 1;
-        let end = string_end(self.input, start);
+        let (end, is_ascii) = string_end(self.input, start);
         if self.input.get(end) == Some(&b'"') {
             self.pos = end + 1;
-            return Ok(Text { raw: self.input.get(start..end).unwrap_or_default(), escaped: false });
+            let text = Text { raw: self.input.get(start..end).unwrap_or_default(), escaped: false };
+            return if is_ascii { Ok(text) } else { self.valid(text) };
         }
-        self.escaped_string(start, end)
+        let text = self.escaped_string(start, end)?;
+        self.valid(text)
+    }
+
+    /// A text that has just been taken, if it is UTF-8.
+    fn valid(&mut self, text: Text<'j>) -> Step<Text<'j>> {
+        if utf8::is_valid(text.raw) {
+            return Ok(text);
+        }
+        self.fail(self.pos, "a string that is not UTF-8")
     }
 
     fn escaped_string(&mut self, start: usize, mut at: usize) -> Step<Text<'j>> {
@@ -190,7 +219,7 @@ impl<'j> Scanner<'j> {
                 Some(_) => return self.fail(at, "control character in a string; it must be escaped"),
                 None => return self.fail(at, "the string has no end"),
             }
-            at = string_end(self.input, at);
+            at = string_end(self.input, at).0;
         }
         self.pos = at + 1;
         Ok(Text { raw: self.input.get(start..at).unwrap_or_default(), escaped: true })
@@ -215,13 +244,6 @@ impl<'j> Scanner<'j> {
             },
             Some(_) => Ok(at + 6),
         }
-    }
-
-    /// What the input holds from a text on that was taken from it: the text, its closing quote, and the rest.
-    #[inline]
-    pub(crate) fn since_text(&self, text: Text<'j>) -> &'j [u8] {
-        // The text has been taken just now, so it ends one byte before the position.
-        self.input.get(self.pos.saturating_sub(text.raw.len() + 1)..).unwrap_or_default()
     }
 
     /// Takes a number; the next byte is a digit or a minus sign. Returns its text.
@@ -331,24 +353,6 @@ pub(crate) fn number_end(input: &[u8], start: usize) -> Result<usize, usize> {
         at = digits(at + 1 + usize::from(matches!(input.get(at + 1), Some(b'+' | b'-'))))?;
     }
     Ok(at)
-}
-
-/// `text.starts_with(start)`, without a call for lengths of 4 to 16.
-#[inline]
-fn begins_with(text: &[u8], start: &[u8]) -> bool {
-    let Some(text) = text.get(..start.len()) else { return false };
-    // Two words that overlap cover every byte.
-    if let (Some(a), Some(b), Some(c), Some(d)) =
-        (text.first_chunk::<8>(), text.last_chunk::<8>(), start.first_chunk::<8>(), start.last_chunk::<8>())
-    {
-        return a == c && b == d && (start.len() <= 16 || text == start);
-    }
-    if let (Some(a), Some(b), Some(c), Some(d)) =
-        (text.first_chunk::<4>(), text.last_chunk::<4>(), start.first_chunk::<4>(), start.last_chunk::<4>())
-    {
-        return a == c && b == d;
-    }
-    text == start
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ fn real<T>(parsed: Result<T, Option<NumberError>>, kind: Kind) -> Result<T, (Rea
 fn base64(text: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut writer = Writer::new(out);
     let mark = writer.open();
-    if !parse::base64::decode(text, writer.raw()) {
+    if !writer.append(|out| parse::base64::decode(text, out)) {
         return Err((Reason::Format, "bytes in base64".to_owned()));
     }
     writer.close(mark);
@@ -136,7 +136,7 @@ fn message(schema: &Schema, plan: &MessagePlan, text: &str, out: &mut Vec<u8>) -
                 TimestampError::Format => (Reason::Format, "a timestamp as 2006-01-02T15:04:05Z".to_owned()),
                 TimestampError::Range => (Reason::Range, "a timestamp from the year 1 to 9999".to_owned()),
             })?;
-            seconds_and_nanos(seconds, nanos as i32, writer.raw());
+            writer.append(|out| seconds_and_nanos(seconds, nanos as i32, out));
         }
         WellKnown::Duration => {
             let (seconds, nanos) = parse::duration::parse(bytes).map_err(|error| match error {
@@ -145,7 +145,7 @@ fn message(schema: &Schema, plan: &MessagePlan, text: &str, out: &mut Vec<u8>) -
                     (Reason::Range, "a duration of at most 315576000000.999999999s".to_owned())
                 }
             })?;
-            seconds_and_nanos(seconds, nanos, writer.raw());
+            writer.append(|out| seconds_and_nanos(seconds, nanos, out));
         }
         WellKnown::FieldMask => {
             let tag = plan.fields.first().map_or(Tag::NONE, |field| field.tag);
@@ -159,7 +159,7 @@ fn message(schema: &Schema, plan: &MessagePlan, text: &str, out: &mut Vec<u8>) -
         }
         WellKnown::Wrapper => {
             if let Some(field) = plan.fields.first() {
-                value(schema, field.kind, &field.tag, text, writer.raw())?;
+                writer.append(|out| value(schema, field.kind, &field.tag, text, out))?;
             }
         }
         _ => return Err(no_text_form(&plan.full_name)),

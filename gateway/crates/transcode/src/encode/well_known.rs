@@ -82,7 +82,7 @@ impl<'a> Encoder<'a, '_> {
     }
 
     fn seconds_and_nanos(&mut self, seconds: i64, nanos: i32) {
-        seconds_and_nanos(seconds, nanos, self.out.raw());
+        self.out.append(|out| seconds_and_nanos(seconds, nanos, out));
     }
 
     fn field_mask(&mut self) -> Step<bool> {

@@ -18,6 +18,12 @@ pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
     decode_by_table(text, out)
 }
 
+/// How many bytes it decodes to, if it is base64.
+pub(crate) fn decoded_len(text: &[u8]) -> usize {
+    let digits = unpadded(text).len();
+    digits / 4 * 3 + (digits % 4).saturating_sub(1)
+}
+
 /// Without up to two `=` that complete a group of four.
 fn unpadded(text: &[u8]) -> &[u8] {
     if text.is_empty() || !text.len().is_multiple_of(4) {
@@ -109,6 +115,8 @@ mod tests {
             let mut out = Vec::new();
             assert!(decode_by_table(text.as_bytes(), &mut out));
             assert_eq!(out, bytes[..len]);
+            assert_eq!(decoded_len(text.as_bytes()), len);
+            assert_eq!(decoded_len(base64_simd::STANDARD.encode_to_string(&out).as_bytes()), len);
         }
     }
 }

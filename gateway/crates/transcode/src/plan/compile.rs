@@ -11,7 +11,7 @@ use prost_reflect::{
 
 use super::{
     Cardinality, EnumIndex, EnumPlan, EnumValue, FieldPlan, Kind, MapPlan, MessageIndex, MessagePlan,
-    NameTable, NumberIndex, Print, Prints, Tag, WellKnown, WireType,
+    NameTable, NumberIndex, Print, Prints, Tag, WellKnown, WireType, Write,
 };
 
 /// What editions say about single fields and enums, where it differs from the file that prost-reflect sees.
@@ -74,6 +74,7 @@ pub(crate) fn compile_message(
         required,
         numbers: NumberIndex::new(&fields),
         prints: Prints::new(&fields),
+        writes: Write::all(&fields, real_oneofs.len() as u32),
         names,
         fields: fields.into(),
     }

@@ -67,6 +67,40 @@ pub(crate) enum Form {
     Messages(MessageIndex),
 }
 
+impl Form {
+    /// The form of a field, if it is a usual one.
+    pub(super) fn of(field: &FieldPlan) -> Option<Self> {
+        if let Cardinality::Repeated { .. } = field.cardinality {
+            return match field.kind {
+                Kind::Message(index) => Some(Self::Messages(index)),
+                _ => None,
+            };
+        }
+        if field.map().is_some() {
+            return None;
+        }
+        Some(match field.kind {
+            Kind::Double => Self::Double,
+            Kind::Float => Self::Float,
+            Kind::Int32 => Self::Int32,
+            Kind::Int64 => Self::Int64,
+            Kind::Uint32 => Self::Uint32,
+            Kind::Uint64 => Self::Uint64,
+            Kind::Sint32 => Self::Sint32,
+            Kind::Sint64 => Self::Sint64,
+            Kind::Fixed32 => Self::Fixed32,
+            Kind::Fixed64 => Self::Fixed64,
+            Kind::Sfixed32 => Self::Sfixed32,
+            Kind::Sfixed64 => Self::Sfixed64,
+            Kind::Bool => Self::Bool,
+            Kind::String => Self::String,
+            Kind::Enum(index) => Self::Enum(index),
+            Kind::Message(index) => Self::Message(index),
+            Kind::Bytes | Kind::Group(_) => return None,
+        })
+    }
+}
+
 impl Print {
     /// Of a field whose key is short and whose tag is one byte, if it is of a usual kind.
     fn new(field: &FieldPlan, key: &[u8], bits: u64) -> Option<Self> {
@@ -78,7 +112,7 @@ impl Print {
             key_len: key.len() as u8,
             tag,
             implicit: matches!(field.cardinality, Cardinality::Implicit),
-            form: form(field)?,
+            form: Form::of(field)?,
             position: field.position,
             bits,
         })
@@ -97,7 +131,9 @@ impl Prints {
         let (mut camel, mut proto) = (Vec::new(), Vec::new());
         for field in fields {
             let oneof = field.oneof.map(|oneof| fields.len() as u32 + oneof);
-            let (Some(bit), Some(oneof)) = (bit(field.position), oneof.map_or(Some(0), bit)) else { continue };
+            let (Some(bit), Some(oneof)) = (bit(field.position), oneof.map_or(Some(0), bit)) else {
+                continue;
+            };
             let print = |key: &[u8]| Print::new(field, key, bit | oneof);
             let (Some(by_json_name), Some(by_proto_name)) = (print(&field.json_key), print(&field.proto_key))
             else {
@@ -126,37 +162,6 @@ impl Prints {
 /// The bit of a field or oneof among the first 64.
 fn bit(index: u32) -> Option<u64> {
     1u64.checked_shl(index)
-}
-
-fn form(field: &FieldPlan) -> Option<Form> {
-    if let Cardinality::Repeated { .. } = field.cardinality {
-        return match field.kind {
-            Kind::Message(index) => Some(Form::Messages(index)),
-            _ => None,
-        };
-    }
-    if field.map().is_some() {
-        return None;
-    }
-    Some(match field.kind {
-        Kind::Double => Form::Double,
-        Kind::Float => Form::Float,
-        Kind::Int32 => Form::Int32,
-        Kind::Int64 => Form::Int64,
-        Kind::Uint32 => Form::Uint32,
-        Kind::Uint64 => Form::Uint64,
-        Kind::Sint32 => Form::Sint32,
-        Kind::Sint64 => Form::Sint64,
-        Kind::Fixed32 => Form::Fixed32,
-        Kind::Fixed64 => Form::Fixed64,
-        Kind::Sfixed32 => Form::Sfixed32,
-        Kind::Sfixed64 => Form::Sfixed64,
-        Kind::Bool => Form::Bool,
-        Kind::String => Form::String,
-        Kind::Enum(index) => Form::Enum(index),
-        Kind::Message(index) => Form::Message(index),
-        Kind::Bytes | Kind::Group(_) => return None,
-    })
 }
 
 const _: () = assert!(size_of::<Print>() == 64);

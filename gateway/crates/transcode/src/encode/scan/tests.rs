@@ -4,7 +4,7 @@ use super::*;
 
 /// Skips one value and the end of the input.
 fn skip(text: &str) -> Result<(), Failure> {
-    let mut scanner = Scanner::new(text, 10);
+    let mut scanner = Scanner::new(text.as_bytes(), 10);
     match scanner.skip().and_then(|()| scanner.end()) {
         Ok(()) => Ok(()),
         Err(Stop) => Err(scanner.failure.expect("a stop has a failure")),
@@ -91,7 +91,7 @@ fn escapes_are_resolved() {
         (r#""\u0041\u00e9\u20ac\uD83D\uDE00!""#, "Aé€😀!"),
         (r#""\u0000""#, "\0"),
     ] {
-        let mut scanner = Scanner::new(text, 1);
+        let mut scanner = Scanner::new(text.as_bytes(), 1);
         let found = scanner.string().expect(text);
         assert_eq!(found.resolve(&mut Vec::new()), expected.as_bytes(), "{text}");
     }
