@@ -65,12 +65,13 @@ const ROUNDER: f64 = (1u64 << 52) as f64;
 #[inline(always)]
 fn parts(value: f64, scale: f64) -> Option<u64> {
     let scaled = value * scale;
-    if !(scaled < 1e15) {
+    if scaled >= 1e15 {
         return None;
     }
     let raised = scaled + ROUNDER;
     let rounded = raised - ROUNDER;
-    // The product is off by its last bit at most. Most numbers of more digits are told by that, without dividing.
+    // The product is off by its last bit at most. Most numbers of more digits are told by that, without dividing; NaN is
+    // told by being unequal to itself.
     if (rounded - scaled).abs() > scaled * f64::EPSILON || rounded / scale != value {
         return None;
     }
@@ -157,7 +158,7 @@ mod tests {
             return if value.is_sign_negative() { "-0" } else { "0" }.to_owned();
         }
         let text = zmij::Buffer::new().format_finite(value).to_owned();
-        text.strip_suffix(".0").map_or(text.clone(), ToOwned::to_owned)
+        text.strip_suffix(".0").unwrap_or(&text).to_owned()
     }
 
     #[test]
