@@ -133,8 +133,8 @@ pub(crate) fn short_integer(window: &[u8; WINDOW]) -> Option<(Integer, usize)> {
     Some((Integer { negative, magnitude }, start + length))
 }
 
-/// The double that `window` begins with, and its length, if there are at most seven digits before the point and seven
-/// after it.
+/// The double that `window` begins with, and its length, if there are at most seven digits before the point and not many
+/// more after it.
 #[inline(always)]
 pub(crate) fn shortest_double(window: &[u8; WINDOW]) -> Option<(f64, usize)> {
     let negative = window[0] == b'-';
@@ -153,10 +153,26 @@ pub(crate) fn shortest_double(window: &[u8; WINDOW]) -> Option<(f64, usize)> {
     if window.get(end) == Some(&b'.') {
         let second = word(end + 1)?;
         fraction = digit_count(second);
-        if fraction == 0 || fraction == 8 {
+        if fraction == 0 {
             return None;
         }
-        digits = digits * SCALES[fraction] + first_digits(second, fraction);
+        let mut below = first_digits(second, fraction);
+        if fraction == 8 {
+            let third = word(end + 9)?;
+            let more = digit_count(third);
+            if more > 0 {
+                below = below * SCALES[more] + first_digits(third, more);
+            }
+            fraction += more;
+        }
+        // Ten to the sixteenth is far from overflow.
+        if count + fraction > 16 || fraction == 16 {
+            return None;
+        }
+        digits = digits * (POWERS[fraction] as u64) + below;
+        if digits >= 1 << 53 {
+            return None;
+        }
         end += 1 + fraction;
     }
     if matches!(window.get(end), Some(b'e' | b'E')) {
@@ -312,7 +328,7 @@ pub(crate) fn short_double(input: &[u8]) -> Option<(f64, usize)> {
 /// The float at the beginning of `input` and its length, if it is written shortly.
 #[inline]
 pub(crate) fn short_float(input: &[u8]) -> Option<(f32, usize)> {
-    let (double, len) = short_double(input)?;
+    let (double, len) = input.first_chunk().and_then(shortest_double).or_else(|| short_double(input))?;
     // Rounding twice is as good as once unless the first rounding ends halfway between two floats. Small
     // values, whose floats are spaced otherwise, take the long way.
     let is_halfway = double.to_bits() & 0x1fff_ffff == 0x1000_0000;
@@ -419,6 +435,58 @@ mod tests {
             assert_eq!(len, text.len());
             assert_eq!(found.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
         }
+    }
+
+    /// A window that begins with `text` and goes on with `after`.
+    fn window(text: &str, after: &str) -> [u8; WINDOW] {
+        let text = format!("{text}{after:<WINDOW$}");
+        *text.as_bytes().first_chunk().unwrap()
+    }
+
+    #[test]
+    fn a_window_is_read_as_the_whole_text_would_be() {
+        let numbers = ["1234567890123456", "9007199254740993", "0000000000000000", "9999999999999999"];
+        for digits in numbers {
+            for whole in 0..=12 {
+                for fraction in 0..=(16 - whole).min(15) {
+                    for sign in ["", "-"] {
+                        let (before, behind) = digits[..whole + fraction].split_at(whole);
+                        let point = if fraction > 0 { "." } else { "" };
+                        let text = format!("{sign}{before}{point}{behind}");
+                        let valid = super::super::scan::number_end(text.as_bytes(), 0) == Ok(text.len());
+                        if text.len() >= WINDOW {
+                            continue;
+                        }
+                        for after in [",", "}", " ", "]", ",\"9\":0"] {
+                            let window = window(&text, after);
+                            let integer = short_integer(&window);
+                            let double = shortest_double(&window);
+                            if !valid {
+                                assert_eq!(double, None, "{text}");
+                                assert!(integer.is_none_or(|(_, len)| len < text.len()), "{text}");
+                                continue;
+                            }
+                            if let Some((found, len)) = double {
+                                assert_eq!(
+                                    (found.to_bits(), len),
+                                    (text.parse::<f64>().unwrap().to_bits(), text.len())
+                                );
+                            }
+                            if fraction == 0 {
+                                assert_eq!(integer, plain_integer(text.as_bytes()), "{text}");
+                            }
+                        }
+                        for after in ["e1", "E1"] {
+                            assert_eq!(shortest_double(&window(&text, after)), None, "{text}{after}");
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(shortest_double(&window("49.95", ",")), Some((49.95, 5)));
+        assert_eq!(shortest_double(&window("4503599.627370495", ",")), Some((4503599.627370495, 17)));
+        assert_eq!(short_integer(&window("9223372036854775807", "\"")).unwrap().0.magnitude, i64::MAX as u64);
+        assert_eq!(short_integer(&window("18446744073709551615", "\"")), None);
     }
 
     #[test]

@@ -69,6 +69,14 @@ impl<'a> Encoder<'a, '_> {
     #[inline]
     pub(super) fn integer(&mut self, kind: Kind, tag: &Tag, keep_default: bool) -> Step<bool> {
         self.scan.token();
+        if let Some((bits, length)) = self.short_integer(kind) {
+            self.scan.advance(length);
+            if bits != 0 || keep_default {
+                self.out.tag(tag);
+                self.write_integer(kind, bits);
+            }
+            return Ok(true);
+        }
         let at = self.scan.pos();
         let value = match self.plain_integer() {
             Some(value) => value,
@@ -143,7 +151,8 @@ impl<'a> Encoder<'a, '_> {
     #[inline]
     pub(super) fn double(&mut self, tag: &Tag, keep_default: bool) -> Step<bool> {
         self.scan.token();
-        let value = match number::short_double(self.scan.rest()) {
+        let short = self.scan.window().and_then(number::shortest_double);
+        let value = match short.or_else(|| number::short_double(self.scan.rest())) {
             Some((value, len)) => {
                 self.scan.advance(len);
                 value

@@ -52,7 +52,7 @@ impl<'a> Encoder<'a, '_> {
 
     /// The string that comes next and its length, if it is short and has no escapes.
     #[inline(always)]
-    fn short_text(&self) -> Option<(&'a [u8; SHORT], usize)> {
+    pub(super) fn short_text(&self) -> Option<(&'a [u8; SHORT], usize)> {
         let [b'"', text @ ..] = self.scan.window::<{ 1 + SHORT }>()? else { return None };
         let text: &[u8; SHORT] = text.first_chunk()?;
         let ([first, second], _) = text.as_chunks() else { return None };
@@ -122,7 +122,7 @@ impl<'a> Encoder<'a, '_> {
 
     /// The integer that comes next, in quotes or not, as the bits that are written, and how long it is.
     #[inline(always)]
-    fn short_integer(&self, kind: Kind) -> Option<(u64, usize)> {
+    pub(super) fn short_integer(&self, kind: Kind) -> Option<(u64, usize)> {
         let window = self.scan.window::<WINDOW>()?;
         let (value, length) = if let [b'"', quoted @ ..] = window {
             let (value, length) = number::short_integer(quoted.first_chunk()?)?;
