@@ -29,6 +29,7 @@ mod wire;
 
 pub(crate) use alone::{field_alone, http_body};
 use halt::Halt;
+use smallvec::SmallVec;
 pub use status::Status;
 
 use crate::{
@@ -37,6 +38,9 @@ use crate::{
 
 /// Depth beyond which the machine's stack would be at stake, whatever the options say.
 const DEPTH_CAP: u32 = 500;
+
+/// How many keys of maps are remembered without allocating.
+const FEW_KEYS: usize = 16;
 
 impl Message {
     /// Prints `wire`, the wire form of this message, as JSON: appended to `out`, compact.
@@ -69,6 +73,7 @@ pub(crate) fn run<'a, T>(
         decoder.restart(start);
         print(&mut decoder)
     });
+    decoder.leave_keys();
     if outcome.is_err() {
         decoder.out.truncate(start);
     }
@@ -89,9 +94,9 @@ pub(crate) struct Decoder<'a, 'o> {
     /// The longest output, counted in `out`.
     limit: usize,
     /// Which fields have come, for those beyond the 64th of a message: a stack, one frame a message.
-    seen: Vec<u64>,
+    seen: SmallVec<[u64; 4]>,
     /// Hashes of the keys of the maps being printed: a stack, one frame a map.
-    keys: Vec<u64>,
+    keys: SmallVec<[u64; FEW_KEYS]>,
 }
 
 impl<'a, 'o> Decoder<'a, 'o> {
@@ -105,8 +110,8 @@ impl<'a, 'o> Decoder<'a, 'o> {
             careful: false,
             opaque_any: false,
             limit,
-            seen: Vec::new(),
-            keys: Vec::new(),
+            seen: SmallVec::new(),
+            keys: SmallVec::new(),
         }
     }
 

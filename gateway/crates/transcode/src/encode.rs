@@ -27,6 +27,7 @@ use crate::{
     plan::{FieldPlan, MessagePlan},
 };
 
+pub(crate) use keys::HashedKeys;
 pub use text::TextError;
 
 use self::{
@@ -130,6 +131,7 @@ fn encode(
         searched: 0,
     };
     let outcome = encoder.body(target);
+    encoder.keys.end(&message.schema().hash_sets);
     encoder.finish(target, outcome)
 }
 

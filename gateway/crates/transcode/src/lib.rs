@@ -17,6 +17,7 @@ mod load;
 mod options;
 mod parse;
 pub mod plan;
+mod pool;
 mod response;
 mod room;
 mod schema;

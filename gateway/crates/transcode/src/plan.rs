@@ -216,6 +216,8 @@ pub struct MapPlan {
     /// The value: anything but a list or a map.
     pub value: FieldPlan,
     pub(crate) value_print: Option<Print>,
+    pub(crate) key_write: Write,
+    pub(crate) value_write: Write,
 }
 
 /// The messages that have their own form in JSON.

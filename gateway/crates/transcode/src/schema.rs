@@ -10,10 +10,12 @@ use prost_reflect::{DescriptorPool, EnumDescriptor, MessageDescriptor};
 
 use crate::{
     LoadError,
+    encode::HashedKeys,
     load::Loader,
     plan::{
         EnumIndex, EnumPlan, Indices, MessageIndex, MessagePlan, Overrides, compile_enum, compile_message,
     },
+    pool::Pool,
 };
 
 type Names = HashMap<Box<str>, u32, foldhash::fast::FixedState>;
@@ -28,6 +30,9 @@ pub struct Schema {
     enums: Box<[EnumDescriptor]>,
     enum_names: Names,
     enum_plans: Box<[OnceLock<Box<EnumPlan>>]>,
+    /// For the hashes of the keys of a map: as a list, and as a set.
+    pub(crate) hash_lists: Pool<Vec<u64>>,
+    pub(crate) hash_sets: Pool<HashedKeys>,
 }
 
 impl Schema {
@@ -64,6 +69,8 @@ impl Schema {
             message_names,
             enums,
             enum_names,
+            hash_lists: Pool::new(),
+            hash_sets: Pool::new(),
         })
     }
 

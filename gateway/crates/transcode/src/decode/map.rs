@@ -1,17 +1,23 @@
 //! Printing map entries, each key once.
 
-use std::hash::{BuildHasher as _, Hasher as _};
+use std::{
+    hash::{BuildHasher as _, Hasher as _},
+    mem,
+};
 
 use smallvec::SmallVec;
 
 use super::{
-    Decoder,
+    Decoder, FEW_KEYS,
     halt::Halt,
     number::{quoted_integer, quoted_unsigned},
     scalar::Value,
     text, wire,
 };
 use crate::plan::{FieldPlan, Kind, MapPlan, Print, WireType};
+
+/// A list of more hashes than this is not kept for the next call.
+const KEPT: usize = 1 << 14;
 
 /// The key of an entry as far as telling keys apart goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +56,7 @@ impl<'a> Decoder<'a, '_> {
             return Ok(());
         }
         if !self.careful {
-            self.keys.push(hash(entry.key));
+            self.remember(hash(entry.key));
         }
         Ok(())
     }
@@ -75,9 +81,30 @@ impl<'a> Decoder<'a, '_> {
             return Ok(false);
         }
         if !self.careful {
-            self.keys.push(hash(key));
+            self.remember(hash(key));
         }
         Ok(true)
+    }
+
+    /// Adds the hash of a key. When there are many, memory that another call has left is used.
+    #[inline]
+    fn remember(&mut self, hash: u64) {
+        if self.keys.len() == FEW_KEYS && !self.keys.spilled() {
+            let mut list = self.schema.hash_lists.take().unwrap_or_default();
+            list.reserve(4 * FEW_KEYS);
+            list.extend_from_slice(&self.keys);
+            self.keys = SmallVec::from_vec(list);
+        }
+        self.keys.push(hash);
+    }
+
+    /// Leaves the memory for the next call, unless it is very much.
+    pub(super) fn leave_keys(&mut self) {
+        if self.keys.spilled() && self.keys.capacity() <= KEPT {
+            let mut list = mem::take(&mut self.keys).into_vec();
+            list.clear();
+            self.schema.hash_lists.give(list);
+        }
     }
 
     /// Stops if a key since `base` may have come twice: equal hashes are enough, the careful way looks closer.

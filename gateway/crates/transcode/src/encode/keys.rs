@@ -9,7 +9,7 @@ use std::{
 
 use smallvec::SmallVec;
 
-use crate::plan::MessagePlan;
+use crate::{plan::MessagePlan, pool::Pool};
 
 /// Bit sets of the fields and oneofs of the objects that are open.
 #[derive(Default)]
@@ -97,10 +97,16 @@ const FEW: usize = 16;
 pub(super) struct Keys {
     few: SmallVec<[u64; FEW]>,
     /// The keys of maps that have outgrown the list, each hashed with the number of its map.
-    many: HashSet<u64, Hashed>,
+    many: Option<HashedKeys>,
     maps: u32,
     random: Option<foldhash::quality::RandomState>,
 }
+
+/// Hashes of keys.
+pub(crate) type HashedKeys = HashSet<u64, Hashed>;
+
+/// A set for more keys than this is not kept for the next call.
+const KEPT: usize = 1 << 14;
 
 /// The keys of one map.
 pub(super) struct Map {
@@ -122,11 +128,11 @@ impl Keys {
     }
 
     /// Adds a key; whether it was there before.
-    pub(super) fn insert(&mut self, map: &mut Map, key: impl Hash) -> bool {
+    pub(super) fn insert(&mut self, map: &mut Map, key: impl Hash, pool: &Pool<HashedKeys>) -> bool {
         let random = self.random.get_or_insert_default();
         let hash = random.hash_one((map.id, key));
         if map.is_large {
-            return !self.many.insert(hash);
+            return !self.many.get_or_insert_default().insert(hash);
         }
         let keys = self.few.get(map.base..).unwrap_or_default();
         if keys.contains(&hash) {
@@ -137,15 +143,26 @@ impl Keys {
             return false;
         }
         map.is_large = true;
-        self.many.extend(self.few.drain(map.base..));
-        self.many.insert(hash);
+        let many = self.many.get_or_insert_with(|| pool.take().unwrap_or_default());
+        many.extend(self.few.drain(map.base..));
+        many.insert(hash);
         false
+    }
+
+    /// Leaves the set for the next call.
+    pub(super) fn end(&mut self, pool: &Pool<HashedKeys>) {
+        if let Some(mut many) = self.many.take()
+            && many.capacity() <= KEPT
+        {
+            many.clear();
+            pool.give(many);
+        }
     }
 }
 
 /// Takes a hash for what it is.
 #[derive(Default, Clone, Copy)]
-struct Hashed;
+pub(crate) struct Hashed;
 
 impl BuildHasher for Hashed {
     type Hasher = Same;
@@ -155,7 +172,7 @@ impl BuildHasher for Hashed {
     }
 }
 
-struct Same(u64);
+pub(crate) struct Same(u64);
 
 impl std::hash::Hasher for Same {
     fn finish(&self) -> u64 {
@@ -177,19 +194,22 @@ mod tests {
 
     #[test]
     fn keys_are_told_apart_by_map() {
+        let pool = &Pool::new();
         let mut keys = Keys::default();
         let mut outer = keys.enter();
         for i in 0..100u64 {
-            assert!(!keys.insert(&mut outer, i));
+            assert!(!keys.insert(&mut outer, i, pool));
             let mut inner = keys.enter();
             for j in 0..i {
-                assert!(!keys.insert(&mut inner, j));
+                assert!(!keys.insert(&mut inner, j, pool));
             }
             for j in 0..i {
-                assert!(keys.insert(&mut inner, j));
+                assert!(keys.insert(&mut inner, j, pool));
             }
             keys.leave(&inner);
-            assert!(keys.insert(&mut outer, i));
+            assert!(keys.insert(&mut outer, i, pool));
         }
+        keys.end(pool);
+        assert!(pool.take().is_some_and(|set: HashedKeys| set.is_empty() && set.capacity() > 0));
     }
 }

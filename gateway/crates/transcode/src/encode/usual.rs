@@ -3,10 +3,10 @@
 //! What is unusual in any way (`null`, an escape, a number out of range, a mistake) is left alone: nothing is taken and nothing
 //! written then, and [`object`](super::object) has a look at it.
 
-use super::{Encoder, number, scalar::fit, scan::Step, wire::SHORT};
+use super::{Encoder, keys::Map, number, scalar::fit, scan::Step, wire::SHORT};
 use crate::{
     block::{self, BLOCK},
-    plan::{EnumIndex, Form, Kind, MessageIndex, Write},
+    plan::{EnumIndex, Form, Kind, MapPlan, MessageIndex, Write},
     utf8,
 };
 
@@ -67,6 +67,22 @@ impl<'a> Encoder<'a, '_> {
             return None;
         }
         Some((text, length))
+    }
+
+    /// Writes the key that comes next, up to its colon, if it is a short string and shall be one; whether it was there before.
+    #[inline(always)]
+    pub(super) fn usual_map_key(&mut self, map: &MapPlan, keys: &mut Map) -> Option<bool> {
+        if map.key_write.form != Some(Form::String) {
+            return None;
+        }
+        let (text, length) = self.short_text()?;
+        if self.scan.window::<{ SHORT + 3 }>()?.get(length + 2) != Some(&b':') {
+            return None;
+        }
+        self.out.tagged_block(&map.key_write, text, length);
+        self.scan.advance(length + 3);
+        let text = text.get(..length).unwrap_or_default();
+        Some(self.keys.insert(keys, text, &self.schema.hash_sets))
     }
 
     #[inline(always)]

@@ -81,14 +81,22 @@ impl<'a> Encoder<'a, '_> {
         while more {
             self.scan.token();
             let key_at = self.scan.pos();
-            let key = self.scan.key()?;
             let start = self.out.position();
             self.out.tag(&field.tag);
             let mark = self.out.open();
-            let (seen, key_fits) = self.map_key(&map.key, key, &mut keys, key_at)?;
+            let (seen, key_fits) = match self.usual_map_key(map, &mut keys) {
+                Some(seen) => (seen, true),
+                None => {
+                    let key = self.scan.key()?;
+                    self.map_key(&map.key, key, &mut keys, key_at)?
+                }
+            };
             if seen {
                 self.duplicate(key_at)?;
-            } else if !self.value(&map.value, &map.value.tag, true)? || !key_fits {
+            } else if !(self.usual_value(&map.value_write)?
+                || self.value(&map.value, &map.value.tag, true)?)
+                || !key_fits
+            {
                 self.out.rewind(start);
                 more = self.scan.more(b'}')?;
                 continue;
@@ -112,7 +120,7 @@ impl<'a> Encoder<'a, '_> {
         self.out.tag(&plan.tag);
         if plan.kind == Kind::String {
             self.out.delimited(text);
-            return Ok((self.keys.insert(keys, text), true));
+            return Ok((self.keys.insert(keys, text, &self.schema.hash_sets), true));
         }
         let parsed = match (plan.kind, text) {
             (Kind::Bool, b"true") => Ok(1),
@@ -123,7 +131,7 @@ impl<'a> Encoder<'a, '_> {
         match parsed {
             Ok(bits) => {
                 self.write_integer(plan.kind, bits);
-                Ok((self.keys.insert(keys, bits), true))
+                Ok((self.keys.insert(keys, bits, &self.schema.hash_sets), true))
             }
             Err(_) => {
                 let description = format!("expected a key that is {}", article(plan.kind.name()));

@@ -114,7 +114,7 @@ impl<'a> Encoder<'a, '_> {
             let entry = self.out.open();
             self.out.byte(tag::FIRST);
             self.out.delimited(key);
-            if self.keys.insert(&mut keys, key) {
+            if self.keys.insert(&mut keys, key, &self.schema.hash_sets) {
                 self.duplicate(key_at)?;
             } else {
                 self.out.byte(tag::ENTRY_VALUE);

@@ -133,8 +133,14 @@ fn compile_extension(extension: &ExtensionDescriptor, indices: &dyn Indices) -> 
 fn compile_map(entry: &MessageDescriptor, indices: &dyn Indices) -> Option<MapPlan> {
     // Loading has proven that entries have both; an entry that has not is treated as a message.
     let (key, value) = (entry.get_field(1)?, entry.get_field(2)?);
-    let value = compile_field(&value, &[], indices);
-    Some(MapPlan { key: compile_field(&key, &[], indices), value_print: Print::map_value(&value), value })
+    let (key, value) = (compile_field(&key, &[], indices), compile_field(&value, &[], indices));
+    Some(MapPlan {
+        value_print: Print::map_value(&value),
+        key_write: Write::in_map(&key),
+        value_write: Write::in_map(&value),
+        key,
+        value,
+    })
 }
 
 struct FieldParts<'a> {

@@ -34,6 +34,11 @@ impl Write {
         fields.iter().map(|field| Self::new(field, fields.len() as u32, bits <= MessagePlan::FEW)).collect()
     }
 
+    /// Of the key or the value in a map's entry, which are written whatever they are.
+    pub(super) fn in_map(field: &FieldPlan) -> Self {
+        Self { implicit: false, ..Self::new(field, 0, true) }
+    }
+
     fn new(field: &FieldPlan, fields: u32, few: bool) -> Self {
         let mut key = [0; KEY];
         let start = key.get_mut(..field.json_key.len());
