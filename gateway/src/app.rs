@@ -79,6 +79,9 @@ pub struct App {
 /// How long the drain looks away between two counts of the open connections.
 const DRAIN_STEP: Duration = Duration::from_millis(20);
 
+/// How long the end waits for the collector to take the last spans.
+const FLUSH: Duration = Duration::from_secs(2);
+
 impl App {
     /// Starts a gateway: when this returns, its listeners accept. Must run inside a runtime, the control runtime.
     ///
@@ -219,6 +222,9 @@ impl App {
         match self.workers.connections() {
             0 => tracing::info!("drained"),
             open => tracing::warn!(open, "connections cut off: they did not end within the drain time"),
+        }
+        if let Some(spans) = &self.current.pin().spans {
+            spans.flush(FLUSH).await;
         }
         let Self { workers, reloader, admin, state, .. } = self;
         drop(reloader);

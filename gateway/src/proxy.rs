@@ -8,10 +8,10 @@ pub mod failure;
 mod metadata;
 mod request_body;
 mod target;
+mod tries;
 mod unary;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use target::{Share, Split, Target};
 pub use unary::{Exchange, unary};
@@ -21,10 +21,17 @@ pub use unary::{Exchange, unary};
 pub struct Trail {
     /// Bytes of the request's body.
     pub received: usize,
-    /// From the first try to the end of the last.
-    pub upstream: Duration,
-    /// Tries made.
-    pub attempts: u32,
-    /// The endpoint that answered.
-    pub endpoint: Option<Arc<str>>,
+    /// When the upstream was first asked.
+    pub called: Option<Instant>,
+    /// From then to the end of the last try.
+    pub answered: Option<Duration>,
+    /// Its tries.
+    pub call: upstream::Report,
+}
+
+impl Trail {
+    /// How long the upstream took; so far, while it has not answered.
+    pub fn upstream(&self) -> Duration {
+        self.answered.or_else(|| Some(self.called?.elapsed())).unwrap_or_default()
+    }
 }

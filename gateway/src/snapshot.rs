@@ -19,6 +19,7 @@ use crate::policy;
 use crate::proxy::{Share, Split, Target};
 use crate::route::RoutePlan;
 use crate::telemetry::metrics::RouteMetrics;
+use crate::telemetry::spans::Spans;
 
 pub use dispatch::Dispatch;
 pub use health::Health;
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub upstreams: Upstreams,
     /// What each route needs at run time, by the route's index.
     pub targets: Vec<Target>,
+    /// Who takes recorded spans, while tracing is on.
+    pub spans: Option<Arc<Spans>>,
     /// What policies remember from one snapshot to the next.
     pub policies: Arc<policy::State>,
 }
@@ -52,6 +55,9 @@ pub enum BuildError {
         /// Why.
         source: StartError,
     },
+    /// The collector of spans can't be called.
+    #[error("tracing: {0}")]
+    Tracing(StartError),
     /// A route's policies can't run.
     #[error("the policies of `{route}`: {source}")]
     Policies {
@@ -102,8 +108,9 @@ impl Snapshot {
             Some(Ok(Target { plan: Arc::clone(plan), metrics, split, mirror, chain }))
         };
         let targets = config.routes.iter().filter_map(target).collect::<Result<_, _>>()?;
+        let spans = spans(&config, previous)?;
         let version = previous.map_or(1, |previous| previous.version + 1);
-        Ok(Self { version, config, upstreams, targets, policies })
+        Ok(Self { version, config, upstreams, targets, spans, policies })
     }
 }
 
@@ -133,6 +140,15 @@ fn start_upstreams(
         }
     };
     config.upstreams.iter().map(start).collect()
+}
+
+fn spans(config: &GatewayConfig, previous: Option<&Snapshot>) -> Result<Option<Arc<Spans>>, BuildError> {
+    let Some(spec) = &config.tracing else { return Ok(None) };
+    let running = previous.and_then(|previous| previous.spans.as_ref());
+    match running.filter(|running| running.spec() == spec) {
+        Some(running) => Ok(Some(Arc::clone(running))),
+        None => Spans::start(spec.clone()).map(Arc::new).map(Some).map_err(BuildError::Tracing),
+    }
 }
 
 /// What makes a route the same one across reloads: how it is called, and what it calls.

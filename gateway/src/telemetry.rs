@@ -5,4 +5,8 @@
 pub mod access;
 pub mod logging;
 pub mod metrics;
+mod otlp;
+mod random;
 pub mod request_id;
+pub mod spans;
+pub mod trace;

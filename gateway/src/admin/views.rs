@@ -174,6 +174,16 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
     out.value("gateway_buffered_bytes", "", state.workers.load().buffered());
     out.family("gateway_requests_in_flight", "gauge", "Requests in flight now.");
     out.value("gateway_requests_in_flight", "", state.workers.load().requests());
+    if let Some(spans) = &snapshot.spans {
+        out.family("gateway_spans_exported_total", "counter", "Spans that the collector took.");
+        out.value("gateway_spans_exported_total", "", spans.exported());
+        out.family(
+            "gateway_spans_dropped_total",
+            "counter",
+            "Spans that the queue or the collector did not take.",
+        );
+        out.value("gateway_spans_dropped_total", "", spans.dropped());
+    }
     out.family("gateway_draining", "gauge", "1 while the gateway finishes.");
     out.value("gateway_draining", "", u8::from(state.draining.load(Relaxed)));
     out.finish()

@@ -90,5 +90,6 @@ pub(super) fn lower(
         drain: settings.drain,
         log: settings.log,
         explain: settings.explain,
+        tracing: settings.tracing,
     })
 }

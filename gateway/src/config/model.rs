@@ -13,6 +13,7 @@ use crate::edge::{LimitsSpec, ListenerSpec, TrustedProxies};
 use crate::policy::{AuthSpec, Cors, RateLimitServiceSpec};
 use crate::proxy::coding::Offer;
 use crate::route::{ErrorFormat, RoutePlan, Table};
+use crate::telemetry::spans::TracingSpec;
 
 /// All that `routes.yaml` and what it names say, validated and compiled. It never changes; a reload makes a new one.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub struct GatewayConfig {
     pub drain: Duration,
     /// What is logged, and how.
     pub log: LogSpec,
+    /// Where spans go, if anywhere.
+    pub tracing: Option<TracingSpec>,
     /// Whether 404, 405 and 400 answers carry the near misses.
     pub explain: bool,
 }

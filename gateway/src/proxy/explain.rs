@@ -11,6 +11,7 @@ use super::{deadline, metadata};
 use crate::edge::Peer;
 use crate::policy::{SetSpec, Source};
 use crate::route::{CandidateOutcome, Lookup, RoutePlan, Table};
+use crate::telemetry::trace::Trace;
 
 /// Near misses that are told.
 const TOLD: usize = 8;
@@ -131,6 +132,7 @@ fn metadata_of(plan: &RoutePlan, request: &Request<'_>, host: Option<&str>) -> H
     let id = HeaderValue::from_static(ID);
     let host = host.and_then(|host| HeaderValue::from_str(host).ok());
     let mut metadata = metadata::for_call(request.headers, plan.policies.forward(), &peer, host, &id);
+    Trace::of(request.headers, None).apply(&mut metadata);
     plan.policies.edit_metadata(&mut metadata);
     metadata
 }

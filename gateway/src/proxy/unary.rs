@@ -1,5 +1,6 @@
 //! The unary call: one message there, one back.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,15 +11,18 @@ use http_rule::Captures;
 use hyper::body::Incoming;
 use transcode::binding::RequestParts;
 use transcode::{EncodeError, Reason, Violation};
-use upstream::{Answer, Call, hash_key};
+use upstream::{Answer, Call, Observer, hash_key};
 
 use super::failure::Failure;
 use super::metadata::{self, X_HTTP_CODE};
 use super::request_body::{self, Limits, Whole};
+use super::tries::Tries;
 use super::{Share, Target, Trail, deadline};
 use crate::edge::{Body, LimitsSpec, Peer};
 use crate::policy::Admitted;
 use crate::route::RoutePlan;
+use crate::telemetry::spans::Spans;
+use crate::telemetry::trace::Trace;
 
 /// The length prefix of a gRPC message: a flag and 32 bits of length.
 const PREFIX: usize = 5;
@@ -38,6 +42,10 @@ pub struct Exchange<'a> {
     pub admitted: &'a Admitted,
     /// The gateway's limits.
     pub limits: &'a LimitsSpec,
+    /// Its trace.
+    pub trace: &'a Trace,
+    /// Who takes its spans, while tracing is on.
+    pub spans: Option<&'a Arc<Spans>>,
     /// When it came.
     pub started: Instant,
 }
@@ -66,11 +74,10 @@ pub async fn unary(
     call.hash = hash.as_ref().and_then(|name| head.headers.get(name)).map(|value| hash_key(value.as_bytes()));
     mirror(exchange.target, &call);
     let called = Instant::now();
-    let outcome = upstream.unary(call).await;
-    trail.upstream = called.elapsed();
+    trail.called = Some(called);
+    let outcome = upstream.unary_reported(call, &mut trail.call).await;
+    trail.answered = Some(called.elapsed());
     let answer = outcome?;
-    trail.attempts = answer.attempts;
-    trail.endpoint = Some(std::sync::Arc::clone(&answer.endpoint));
 
     if !answer.status.is_ok() {
         return Err(service_failure(plan, &answer));
@@ -83,7 +90,7 @@ pub async fn unary(
 /// Sends a copy of the call to the mirror, whose answer nobody waits for. The call's deadline bounds the task.
 fn mirror(target: &Target, call: &Call) {
     let Some(mirror) = &target.mirror else { return };
-    let (mirror, call) = (std::sync::Arc::clone(mirror), call.clone());
+    let (mirror, call) = (Arc::clone(mirror), Call { observer: None, ..call.clone() });
     tokio::spawn(async move { drop(mirror.unary(call).await) });
 }
 
@@ -148,14 +155,22 @@ fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
     let chain = &exchange.target.chain;
     let mut metadata =
         metadata::for_call(&head.headers, chain.forward(), exchange.peer, host(head), exchange.request_id);
+    exchange.trace.apply(&mut metadata);
     chain.write_metadata(exchange.admitted, &mut metadata);
     Call {
         metadata,
         idempotent: plan.idempotent || is_safe(&head.method),
         worker: exchange.peer.worker,
         max_response: exchange.limits.response,
+        observer: observer(exchange),
         ..Call::new(plan.grpc.path.clone(), frame, (exchange.started + timeout).into())
     }
+}
+
+/// Who records the call's tries, when the trace is recorded.
+fn observer(exchange: &Exchange<'_>) -> Option<Arc<dyn Observer>> {
+    let (spans, request) = exchange.spans.zip(exchange.trace.recorded())?;
+    Some(Arc::new(Tries::new(spans, request, &exchange.target.plan)))
 }
 
 /// What the client calls this host.

@@ -114,6 +114,7 @@ fn settings(config: &GatewayConfig) -> Things {
         ("explain", format!("{:?}", config.explain)),
         ("drain", format!("{:?}", config.drain)),
         ("log", format!("{:?}", config.log)),
+        ("tracing", format!("{:?}", config.tracing)),
     ];
     named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -128,6 +128,8 @@ async fn answer<'s>(
         request_id: &recorder.id,
         admitted,
         limits: &snapshot.config.limits,
+        trace: &recorder.trace,
+        spans: snapshot.spans.as_ref(),
         started: recorder.started,
     };
     unary(&exchange, head, body, &mut recorder.trail).await

@@ -1,10 +1,10 @@
 //! The record of one request: kept while it runs, written when it ends, however it ends.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
 use super::Snapshot;
 use crate::edge::{Body, Peer};
@@ -14,6 +14,8 @@ use crate::proxy::failure::Failure;
 use crate::proxy::{Target, Trail};
 use crate::telemetry::access::{AccessLog, Record};
 use crate::telemetry::request_id;
+use crate::telemetry::spans::{self, Kind, Span, Value};
+use crate::telemetry::trace::{Context, Trace};
 
 /// The flag of a request whose client left before the answer.
 const CLIENT_GONE: &str = "CLIENT_GONE";
@@ -26,6 +28,7 @@ pub(super) struct Recorder<'a> {
     pub(super) id: HeaderValue,
     pub(super) started: Instant,
     pub(super) trail: Trail,
+    pub(super) trace: Trace,
     pub(super) target: Option<&'a Target>,
     /// What the route's policies want, once they have let the request through.
     pub(super) admitted: Option<Admitted>,
@@ -56,6 +59,7 @@ impl<'a> Recorder<'a> {
             id: request_id::of(&head.headers),
             started: Instant::now(),
             trail: Trail::default(),
+            trace: Trace::of(&head.headers, snapshot.spans.as_ref().map(|spans| spans.spec().sample)),
             target: None,
             admitted: None,
             refused: None,
@@ -91,6 +95,48 @@ impl<'a> Recorder<'a> {
         admitted.or(self.refused.as_ref()).map_or("", |caller| caller)
     }
 
+    /// The request as a span, by the semantic conventions of HTTP servers.
+    fn span(&self, context: Context, took: Duration) -> Span {
+        let text = |text: &str| Value::Text(text.into());
+        let (status, flag) = (self.end.status, self.end.flag);
+        let mut attributes = vec![
+            ("http.request.method", text(self.head.method.as_str())),
+            ("url.scheme", text(if self.peer.tls { "https" } else { "http" })),
+            // Without the query, which may hold secrets.
+            ("url.path", text(self.head.uri.path())),
+            ("http.response.status_code", Value::Number(status.as_u16().into())),
+            (
+                "network.protocol.version",
+                text(if self.head.version == Version::HTTP_2 { "2" } else { "1.1" }),
+            ),
+            ("client.address", text(&self.peer.address.ip().to_canonical().to_string())),
+            ("gateway.request_id", text(self.id.to_str().unwrap_or_default())),
+        ];
+        if let Some(target) = self.target {
+            attributes.push(("http.route", text(target.plan.template.source())));
+        }
+        if !flag.is_empty() {
+            attributes.push(("gateway.flag", text(flag)));
+        }
+        // What the client did wrong is no fault of the server.
+        let fails = status.is_server_error() || status == CLIENT_CLOSED;
+        let reason = if flag.is_empty() { self.end.code.name() } else { flag };
+        if fails {
+            attributes.push(("error.type", text(reason)));
+        }
+        let ended = spans::now();
+        Span {
+            context,
+            parent: self.trace.client.map(|client| client.span),
+            name: self.target.map_or_else(|| self.head.method.as_str(), |target| &target.plan.name).into(),
+            kind: Kind::Server,
+            begun: ended.saturating_sub(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
+            ended,
+            attributes,
+            error: fails.then(|| reason.into()),
+        }
+    }
+
     /// What the route's policies say about the headers of any answer.
     fn write_headers(&self, headers: &mut HeaderMap) {
         if let Some(target) = self.target {
@@ -108,6 +154,9 @@ impl Drop for Recorder<'_> {
                 target.metrics.record_undecided();
             }
         }
+        if let (Some(spans), Some(context)) = (&self.snapshot.spans, self.trace.recorded()) {
+            spans.record(self.span(context, took));
+        }
         let log = &self.snapshot.config.log;
         if !log.access {
             return;
@@ -121,13 +170,14 @@ impl Drop for Recorder<'_> {
             status: self.end.status.as_u16(),
             code: self.end.code.name(),
             took,
-            upstream: self.trail.upstream,
+            upstream: self.trail.upstream(),
             received: self.trail.received,
             sent: self.end.sent,
-            attempts: self.trail.attempts,
-            endpoint: self.trail.endpoint.as_deref().unwrap_or_default(),
+            attempts: self.trail.call.attempts,
+            endpoint: self.trail.call.endpoint.as_deref().unwrap_or_default(),
             request_id: self.id.to_str().unwrap_or_default(),
             caller: self.caller(),
+            trace: self.trace.id(),
             flag: self.end.flag,
         };
         self.access.log(&record, log.format.into());

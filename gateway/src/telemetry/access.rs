@@ -43,12 +43,21 @@ pub struct Record<'a> {
     pub request_id: &'a str,
     /// Who called, as the route's policies know it, or empty.
     pub caller: &'a str,
+    /// The trace that it belongs to.
+    pub trace: Option<u128>,
     /// The reason of a failure that the gateway made, or empty.
     pub flag: &'a str,
 }
 
 /// The longest name of a caller that is written, in characters: tokens come from elsewhere.
 const MAX_CALLER: usize = 128;
+
+impl Record<'_> {
+    /// The share of the time that the gateway took: all that the upstream did not.
+    fn own(&self) -> Duration {
+        self.took.saturating_sub(self.upstream)
+    }
+}
 
 /// A client's address; the port only if it is known.
 struct Address(std::net::SocketAddr);
@@ -121,14 +130,21 @@ fn text(line: &mut Vec<u8>, now: SystemTime, record: &Record<'_>) -> std::io::Re
     write!(line, " {method} ")?;
     // A path can hold any visible character, but not a blank or a line end: hyper has refused those.
     write!(line, "{path} {status} {code} {:.1}ms", millis(record.took))?;
+    if !record.route.is_empty() {
+        write!(line, " route={:?}", record.route)?;
+    }
     if !record.grpc.is_empty() {
-        write!(line, " grpc={} upstream={:.1}ms", record.grpc, millis(record.upstream))?;
+        let (upstream, own) = (millis(record.upstream), millis(record.own()));
+        write!(line, " grpc={} upstream={upstream:.1}ms own={own:.1}ms", record.grpc)?;
     }
     if !record.endpoint.is_empty() {
         write!(line, " endpoint={} attempts={}", record.endpoint, record.attempts)?;
     }
     if !record.flag.is_empty() {
         write!(line, " flag={}", record.flag)?;
+    }
+    if let Some(trace) = record.trace {
+        write!(line, " trace={trace:032x}")?;
     }
     if !record.caller.is_empty() {
         write!(line, " caller=")?;
@@ -171,12 +187,16 @@ fn json(line: &mut Vec<u8>, now: SystemTime, record: &Record<'_>) -> std::io::Re
             serde_json::to_writer(&mut *line, value)?;
         }
     }
+    if let Some(trace) = record.trace {
+        write!(line, ",\"trace_id\":\"{trace:032x}\"")?;
+    }
     writeln!(
         line,
-        ",\"status\":{},\"took_ms\":{:.3},\"upstream_ms\":{:.3},\"received\":{},\"sent\":{},\"attempts\":{}}}",
+        ",\"status\":{},\"took_ms\":{:.3},\"upstream_ms\":{:.3},\"own_ms\":{:.3},\"received\":{},\"sent\":{},\"attempts\":{}}}",
         record.status,
         millis(record.took),
         millis(record.upstream),
+        millis(record.own()),
         record.received,
         record.sent,
         record.attempts
@@ -218,7 +238,7 @@ mod tests {
             peer: "127.0.0.1:4711".parse().unwrap(),
             method: "GET",
             path: "/users/\"1\"",
-            route: "/users/{user_id}",
+            route: "GET /users/{user_id}",
             grpc: "shop.user.v1.UserService/GetUser",
             status: 200,
             code: "OK",
@@ -230,6 +250,7 @@ mod tests {
             endpoint: "127.0.0.1:50051",
             request_id: "abc",
             caller: "",
+            trace: Some(0xa1),
             flag: "",
         }
     }
@@ -244,8 +265,9 @@ mod tests {
         text(&mut line, at(1_767_088_800), &record()).unwrap();
         assert_eq!(
             String::from_utf8(line).unwrap(),
-            "2025-12-30T10:00:00.007Z GET /users/\"1\" 200 OK 1.5ms grpc=shop.user.v1.UserService/GetUser \
-             upstream=1.2ms endpoint=127.0.0.1:50051 attempts=1 in=0 out=17 peer=127.0.0.1:4711 id=abc\n"
+            "2025-12-30T10:00:00.007Z GET /users/\"1\" 200 OK 1.5ms route=\"GET /users/{user_id}\" \
+             grpc=shop.user.v1.UserService/GetUser upstream=1.2ms own=0.3ms endpoint=127.0.0.1:50051 attempts=1 \
+             trace=000000000000000000000000000000a1 in=0 out=17 peer=127.0.0.1:4711 id=abc\n"
         );
     }
 
@@ -271,7 +293,11 @@ mod tests {
         let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(value["time"], "2000-02-29T00:00:00.007Z");
         assert_eq!(value["path"], "/users/\"1\"");
-        assert_eq!(value["took_ms"], 1.5);
+        assert_eq!(
+            (&value["took_ms"], &value["upstream_ms"], &value["own_ms"]),
+            (&1.5.into(), &1.2.into(), &0.3.into())
+        );
+        assert_eq!(value["trace_id"], "000000000000000000000000000000a1");
         assert_eq!(value.get("flag"), None);
     }
 

@@ -1,9 +1,8 @@
 //! Request ids: taken from the client if sane, made otherwise.
 
-use std::cell::Cell;
-use std::hash::{BuildHasher, Hasher};
-
 use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::random;
 
 /// Where a request's id travels, to and fro.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,26 +33,12 @@ fn is_sane(id: &[u8]) -> bool {
 fn new() -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0_u8; 32];
-    let mut bits = (u128::from(random()) << 64) | u128::from(random());
+    let mut bits = (u128::from(random::next()) << 64) | u128::from(random::next());
     for digit in &mut text {
         *digit = DIGITS.get((bits & 15) as usize).copied().unwrap_or(b'0');
         bits >>= 4;
     }
     HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("0"))
-}
-
-/// A random number; ids must differ, not be secret. (SplitMix64, seeded for each thread by the system's random state.)
-fn random() -> u64 {
-    thread_local! {
-        static STATE: Cell<u64> = Cell::new(std::hash::RandomState::new().build_hasher().finish());
-    }
-    STATE.with(|state| {
-        let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        state.set(next);
-        let mixed = (next ^ (next >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// A running gateway, with a folder of its own that its files lie in.
@@ -25,6 +25,23 @@ pub(crate) struct Gateway {
     admin: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
+    log: mpsc::UnboundedReceiver<String>,
+}
+
+/// Hands the access log on, line by line.
+struct Lines(mpsc::UnboundedSender<String>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        for line in std::str::from_utf8(text).unwrap().lines() {
+            drop(self.0.send(line.to_owned()));
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Files for a gateway's folder.
@@ -52,13 +69,23 @@ impl Files {
 
     /// Starts a gateway in it, if it will.
     pub(crate) async fn try_start(self) -> Result<Gateway, StartError> {
-        self.try_start_logging(std::io::sink()).await
+        let (lines, log) = mpsc::unbounded_channel();
+        self.launch(Lines(lines), log).await
     }
 
     /// Starts a gateway in it that writes its access records there, if it will.
     pub(crate) async fn try_start_logging(
         self,
         records: impl std::io::Write + Send + 'static,
+    ) -> Result<Gateway, StartError> {
+        let (_, log) = mpsc::unbounded_channel();
+        self.launch(records, log).await
+    }
+
+    async fn launch(
+        self,
+        records: impl std::io::Write + Send + 'static,
+        log: mpsc::UnboundedReceiver<String>,
     ) -> Result<Gateway, StartError> {
         let (access, _) = AccessLog::start(records).unwrap();
         let source = Source { path: self.0.path().join("routes.yaml"), environment: Arc::new(|_| None) };
@@ -67,7 +94,7 @@ impl Files {
         let (stop, stopped) = oneshot::channel();
         let (address, admin) = (app.addresses()[0], app.admin());
         let running = tokio::spawn(app.run(async move { drop(stopped.await) }));
-        Ok(Gateway { folder: self.0, address, admin, stop: Some(stop), running: Some(running) })
+        Ok(Gateway { folder: self.0, address, admin, stop: Some(stop), running: Some(running), log })
     }
 }
 
@@ -119,6 +146,11 @@ impl Gateway {
     /// Any request.
     pub(crate) async fn request(&self, request: Request<Full<Bytes>>) -> Answer {
         send(self.address, request).await
+    }
+
+    /// The next line of its access log.
+    pub(crate) async fn log_line(&mut self) -> String {
+        self.log.recv().await.unwrap()
     }
 
     /// Lets it finish what runs, and waits for its end.

@@ -12,6 +12,7 @@
 //! | `policies` | header rules, and pages of other origins |
 //! | `proxies` | who the client is behind trusted proxies and the PROXY protocol |
 //! | `reflection` | servers as the source of their own descriptors |
+//! | `tracing` | one request followed by its trace: log, metadata, exported spans |
 //! | `reload` | the file edited while requests run |
 //! | `set` | fields that the gateway fills |
 //! | `tls` | certificates, names, client certificates, renewal |
@@ -32,6 +33,7 @@ mod reload;
 mod set;
 mod tls;
 mod tokens;
+mod tracing;
 
 use bytes::Bytes;
 use testkit::backend::{Backend, BackendBuilder, reply};

@@ -1,4 +1,4 @@
-//! A log line for every call: method, code, how long it took, request id.
+//! A log line for every call: method, code, how long it took, request id, trace id.
 //!
 //! The layer also makes sure that every request has an id: a call that comes without `x-request-id` gets one, and
 //! handlers hand it on.
@@ -60,7 +60,7 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let request_id = self.ids.of(request.headers_mut());
-        let record = Record::begin(request.uri().path(), request_id);
+        let record = Record::begin(request.uri().path(), request_id, trace_of(request.headers()));
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await?;
@@ -99,18 +99,26 @@ impl Ids {
     }
 }
 
+/// The id of the trace that the caller is in, as its `traceparent` says.
+fn trace_of(headers: &HeaderMap) -> Option<String> {
+    let mut fields = headers.get(TRACEPARENT)?.to_str().ok()?.split('-');
+    let (_version, id) = (fields.next()?, fields.next()?);
+    (id.len() == 32 && id.bytes().all(|digit| digit.is_ascii_hexdigit())).then(|| id.to_owned())
+}
+
 /// One call, logged when it is dropped: after its last byte, or when the caller goes away.
 struct Record {
     method: String,
     request_id: HeaderValue,
+    trace: Option<String>,
     begun: Instant,
     code: Code,
 }
 
 impl Record {
-    fn begin(path: &str, request_id: HeaderValue) -> Self {
+    fn begin(path: &str, request_id: HeaderValue, trace: Option<String>) -> Self {
         let method = path.trim_start_matches('/').to_owned();
-        Self { method, request_id, begun: Instant::now(), code: Code::Cancelled }
+        Self { method, request_id, trace, begun: Instant::now(), code: Code::Cancelled }
     }
 
     fn end(mut self, code: Code) {
@@ -123,15 +131,16 @@ impl Drop for Record {
         let (method, code) = (&self.method, name_of(self.code));
         let took = self.begun.elapsed();
         let request_id = self.request_id.to_str().unwrap_or("-");
+        let trace_id = self.trace.as_deref();
         match self.code {
             Code::Unknown | Code::Internal | Code::DataLoss => {
-                tracing::error!(%method, %code, ?took, %request_id, "call");
+                tracing::error!(%method, %code, ?took, %request_id, trace_id, "call");
             }
             // Probes come every few seconds and say nothing new.
             _ if method.starts_with("grpc.health.") => {
-                tracing::debug!(%method, %code, ?took, %request_id, "call");
+                tracing::debug!(%method, %code, ?took, %request_id, trace_id, "call");
             }
-            _ => tracing::info!(%method, %code, ?took, %request_id, "call"),
+            _ => tracing::info!(%method, %code, ?took, %request_id, trace_id, "call"),
         }
     }
 }

@@ -79,16 +79,19 @@ fn a_bad_setting_is_one_line_and_exit_code_1() {
 }
 
 #[tokio::test]
-async fn each_call_is_a_line_with_its_request_id() {
+async fn each_call_is_a_line_with_its_request_and_trace_id() {
     let mut service = Service::start();
     let mut client = UserServiceClient::connect(format!("http://{}", service.address)).await.unwrap();
     let mut request = Request::new(GetUserRequest { user_id: 9 });
     request.metadata_mut().insert("x-request-id", "abc".parse().unwrap());
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    request.metadata_mut().insert("traceparent", trace.parse().unwrap());
     client.get_user(request).await.unwrap_err();
     let line = read_until(&mut service.log, "call");
     assert_eq!(field(&line, "method"), "shop.user.v1.UserService/GetUser");
     assert_eq!(field(&line, "code"), "NOT_FOUND");
     assert_eq!(field(&line, "request_id"), "abc");
+    assert_eq!(field(&line, "trace_id"), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert!(!field(&line, "took").is_empty(), "{line}");
 }
 

@@ -7,6 +7,8 @@ use http::HeaderMap;
 use http::uri::PathAndQuery;
 use tokio::time::Instant;
 
+use crate::observe::Observer;
+
 /// One call to be made. Cloning it copies no message bytes.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -27,6 +29,17 @@ pub struct Call {
     pub max_response: usize,
     /// The key of consistent hashing, hashed by [`crate::hash_key`].
     pub hash: Option<u64>,
+    /// Who is told of every try.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+/// What became of a call so far, also when nobody answered it.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Tries made.
+    pub attempts: u32,
+    /// The endpoint of the last one.
+    pub endpoint: Option<Arc<str>>,
 }
 
 /// The largest answer unless the call says otherwise: 64 MiB.
@@ -44,6 +57,7 @@ impl Call {
             worker: 0,
             max_response: DEFAULT_MAX_RESPONSE,
             hash: None,
+            observer: None,
         }
     }
 }

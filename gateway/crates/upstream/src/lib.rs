@@ -45,6 +45,7 @@ mod health;
 mod lookout;
 mod metadata;
 mod metrics;
+mod observe;
 mod outlier;
 mod pool;
 mod random;
@@ -61,10 +62,11 @@ mod upstream;
 mod view;
 
 pub use address::{Address, AddressError, Scheme, Target};
-pub use call::{Answer, Call, DEFAULT_MAX_RESPONSE, Status};
+pub use call::{Answer, Call, DEFAULT_MAX_RESPONSE, Report, Status};
 pub use condition::Condition;
 pub use error::{CallError, Limit, NoEndpoint, StartError, TlsError, Verdict};
 pub use exchange::{End, Event, Exchange, Receiver, Request, Sender};
+pub use observe::Observer;
 pub use random::hash_key;
 pub use reach::Reach;
 pub use spec::{

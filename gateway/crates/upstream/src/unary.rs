@@ -10,11 +10,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::attempt::{self, HeadParts};
 use crate::breaker::Permit;
-use crate::call::{Answer, Call};
+use crate::call::{Answer, Call, Report};
 use crate::code;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::metadata::Metadata;
+use crate::observe::Watched;
 use crate::pool::Pool;
 use crate::retry::{Next, Tries};
 use crate::upstream::{Upstream, Worker};
@@ -33,9 +34,14 @@ type Outcome = Option<Result<Answer, CallError>>;
 impl Upstream {
     /// Makes a unary call. What the service answers, good or bad, is an [`Answer`]; dropping the future cancels the call.
     pub async fn unary(&self, call: Call) -> Result<Answer, CallError> {
+        self.unary_reported(call, &mut Report::default()).await
+    }
+
+    /// The same; `report` says what was done, whatever came of it.
+    pub async fn unary_reported(&self, call: Call, report: &mut Report) -> Result<Answer, CallError> {
         self.metrics().requests.fetch_add(1, Relaxed);
         let result = match self.breaker().enter() {
-            Ok(_permit) => self.admitted(call).await,
+            Ok(_permit) => self.admitted(call, report).await,
             Err(error) => Err(error),
         };
         if let Err(error) = &result {
@@ -44,7 +50,7 @@ impl Upstream {
         result
     }
 
-    async fn admitted(&self, mut call: Call) -> Result<Answer, CallError> {
+    async fn admitted(&self, mut call: Call, report: &mut Report) -> Result<Answer, CallError> {
         let worker = self.worker(call.worker);
         let mut metadata = Metadata::new(std::mem::take(&mut call.metadata));
         let mut tries = Tries::new(call.idempotent);
@@ -56,12 +62,12 @@ impl Upstream {
             if begun >= call.deadline {
                 return Err(CallError::Deadline);
             }
+            report.attempts += 1;
+            report.endpoint = Some(Arc::clone(&endpoint.name));
+            let mut metadata = metadata.next();
+            let watched = Watched::begin(&call, &endpoint, &mut metadata);
             let request = attempt::head(
-                HeadParts {
-                    path: call.path.clone(),
-                    metadata: metadata.next(),
-                    deadline: Some(call.deadline),
-                },
+                HeadParts { path: call.path.clone(), metadata, deadline: Some(call.deadline) },
                 &endpoint,
                 worker.timeout(),
                 begun,
@@ -69,11 +75,15 @@ impl Upstream {
             let outcome = self.one_try(&call, request, &endpoint, begun, &tries, &tried, &mut budget).await;
             let Some(outcome) = outcome else {
                 self.record(&endpoint, &Err(CallError::Deadline), begun);
+                drop(watched);
                 tries.made += 1;
                 self.again(&mut tried, endpoint);
                 continue;
             };
             self.record(&endpoint, &outcome, begun);
+            if let Some(watched) = watched {
+                watched.end(&outcome);
+            }
             if matches!(&outcome, Ok(answer) if answer.status.is_ok()) {
                 return with_attempts(outcome, &tried);
             }

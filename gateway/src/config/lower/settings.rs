@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use transcode::{DecodeOptions, EncodeOptions};
+use upstream::{Address, UpstreamSpec};
 
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::files::File;
@@ -11,6 +12,8 @@ use crate::config::{Context, LogSpec};
 use crate::edge::LimitsSpec;
 use crate::proxy::coding::Offer;
 use crate::route::ErrorFormat;
+use crate::telemetry::spans::TracingSpec;
+use crate::telemetry::trace::Sample;
 
 /// The keys of the top level that only one file may have.
 const SINGLE: &[&str] = &[
@@ -26,6 +29,7 @@ const SINGLE: &[&str] = &[
     "cors",
     "rate_limit_service",
     "compression",
+    "tracing",
 ];
 
 /// What the files say about the gateway as a whole.
@@ -38,6 +42,7 @@ pub(super) struct Settings {
     pub(super) drain: Duration,
     pub(super) log: LogSpec,
     pub(super) explain: bool,
+    pub(super) tracing: Option<TracingSpec>,
     pub(super) encode: EncodeOptions,
     pub(super) decode: DecodeOptions,
 }
@@ -71,6 +76,7 @@ pub(super) fn settings(files: &[File], context: &mut Context) -> Settings {
         drain: drain.map_or(Duration::from_secs(10), |at| at.value),
         log: log(files),
         explain: explain.is_some_and(|at| at.value),
+        tracing: tracing(files, context),
         encode: encode(files),
         decode: decode(files),
     }
@@ -167,6 +173,27 @@ fn health(files: &[File], context: &mut Context) -> Option<String> {
         return None;
     }
     Some(raw.value.clone())
+}
+
+/// A collector is an upstream like any other, but for what would be asked of it besides.
+fn tracing(files: &[File], context: &mut Context) -> Option<TracingSpec> {
+    let raw = files.iter().find_map(|file| file.raw.tracing.as_ref())?;
+    let address = match Address::parse(&raw.otlp.value) {
+        Ok(address) => address,
+        Err(error) => {
+            context.push(
+                Diagnostic::error(Code::BadAddress, error.to_string())
+                    .at(raw.otlp.place, "")
+                    .with_help("write where the collector takes OTLP over gRPC, as http://localhost:4317"),
+            );
+            return None;
+        }
+    };
+    let mut collector = UpstreamSpec::new(vec![address]);
+    collector.health_check = None;
+    collector.outlier_detection = None;
+    let percent = raw.sample.as_ref().map_or(100, |at| at.value);
+    Some(TracingSpec { collector, sample: Sample::new(percent) })
 }
 
 fn log(files: &[File]) -> LogSpec {

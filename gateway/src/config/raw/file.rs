@@ -39,10 +39,11 @@ const KEYS: &[&str] = &[
     "explain",
     "health",
     "log",
+    "tracing",
     "drain",
 ];
 /// What the language has and this version does not act on.
-const NOT_YET: &[&str] = &["docs", "tracing"];
+const NOT_YET: &[&str] = &["docs"];
 
 /// One file. Settings of the whole gateway may stand in any file, but only in one.
 #[derive(Debug, Default)]
@@ -69,6 +70,7 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) explain: Option<At<bool>>,
     pub(in crate::config) health: Option<At<String>>,
     pub(in crate::config) log: RawLog,
+    pub(in crate::config) tracing: Option<RawTracing>,
     pub(in crate::config) drain: Option<At<Duration>>,
 }
 
@@ -102,6 +104,13 @@ pub(in crate::config) struct RawLimits {
     pub(in crate::config) header_timeout: Option<At<Duration>>,
     pub(in crate::config) idle_timeout: Option<At<Duration>>,
     pub(in crate::config) stream_idle: Option<At<Duration>>,
+}
+
+/// `tracing:`.
+#[derive(Debug)]
+pub(in crate::config) struct RawTracing {
+    pub(in crate::config) otlp: At<String>,
+    pub(in crate::config) sample: Option<At<u8>>,
 }
 
 /// `log:`.
@@ -181,6 +190,7 @@ impl RawFile {
             "explain" => self.explain = reader.boolean(value),
             "health" => self.health = health(value, reader),
             "log" => self.log = log(value, reader),
+            "tracing" => self.tracing = tracing(key, value, reader),
             "drain" => self.drain = reader.duration_or_zero(value),
             name if NOT_YET.contains(&name) => reader.not_supported(key),
             _ => reader.unknown_key_besides(key, "the top level", KEYS, NOT_YET),
@@ -301,6 +311,23 @@ fn log(node: &Node, reader: &mut Reader<'_>) -> RawLog {
         }
     }
     log
+}
+
+fn tracing(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawTracing> {
+    const KEYS: &[&str] = &["otlp", "sample"];
+    let (mut otlp, mut sample) = (None, None);
+    let entries = reader.entries(node, "a mapping, as `otlp: http://localhost:4317`")?;
+    if !Reader::has(&entries, "otlp", KEYS) {
+        reader.missing(at.place, "`tracing`", "otlp", "http://localhost:4317");
+    }
+    for (key, value) in entries {
+        match key.name.as_str() {
+            "otlp" => otlp = reader.name(value, "the address of a collector, as http://localhost:4317"),
+            "sample" => sample = reader.percent(value),
+            _ => reader.unknown_key(key, "`tracing`", KEYS),
+        }
+    }
+    otlp.map(|otlp| RawTracing { otlp, sample })
 }
 
 impl RawFile {
