@@ -29,6 +29,14 @@ pub(in crate::admin) struct Config {
     health: Option<String>,
     drain: String,
     log: Log,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracing: Option<Tracing>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tracing {
+    otlp: Option<String>,
+    sample: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -139,6 +147,10 @@ pub(in crate::admin) fn config(snapshot: &Snapshot) -> Config {
             format: word(config.log.format),
             access: config.log.access,
         },
+        tracing: config.tracing.as_ref().map(|spec| Tracing {
+            otlp: spec.collector.addresses.first().map(ToString::to_string),
+            sample: spec.sample.to_string(),
+        }),
     }
 }
 
