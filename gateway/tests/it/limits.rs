@@ -113,6 +113,22 @@ async fn a_reload_keeps_the_buckets_of_limits_that_it_leaves_alone() {
 }
 
 #[tokio::test]
+async fn behind_trusted_proxies_clients_are_told_apart() {
+    let backend = library().start().await;
+    let rest = "trusted_proxies: [127.0.0.0/8]\n";
+    let gateway = gateway(&backend, &limited("{rate: 2/day, key: ip}", rest)).await;
+    let (one, other) = ([("x-forwarded-for", "203.0.113.7")], [("x-forwarded-for", "203.0.113.8")]);
+    assert_eq!(passing(&gateway, "/books/b1", &one).await, 2);
+    assert_eq!(passing(&gateway, "/books/b1", &other).await, 2);
+    let claimed = [("x-forwarded-for", "198.51.100.9, 203.0.113.7")];
+    assert_eq!(
+        passing(&gateway, "/books/b1", &claimed).await,
+        0,
+        "what the client says of itself counts for nothing"
+    );
+}
+
+#[tokio::test]
 async fn a_route_can_opt_out_of_a_default_limit() {
     let backend = library().start().await;
     let rest = "defaults: {rate_limit: {rate: 1/day}}\n";

@@ -106,7 +106,12 @@ fn entry(name: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawAuth> {
         }
     }
     let (kind, value) = found?;
-    let entries = reader.entries(value, "a mapping")?;
+    let expected = match kind.name.as_str() {
+        "jwt" => "a mapping, as `{secret: …, algorithms: [HS256]}`",
+        "api_key" => "a mapping, as `{header: x-api-key, file: keys.yaml}`",
+        _ => "a mapping, as `{upstream: NAME}`",
+    };
+    let entries = reader.entries(value, expected)?;
     let keys = entries.iter().map(|(key, _)| (*key).clone()).collect();
     let spec = match kind.name.as_str() {
         "jwt" => RawAuthSpec::Jwt(Box::new(jwt(kind, &entries, reader)?)),

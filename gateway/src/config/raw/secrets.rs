@@ -25,6 +25,7 @@ fn walk(node: &Node, places: &mut Vec<Place>) {
             for (key, value) in entries {
                 match &value.kind {
                     Kind::Scalar(text) if is_secret(key, text) => places.push(value.place),
+                    Kind::List(_) | Kind::Map(_) if is_named(key) => all(value, places),
                     _ => walk(value, places),
                 }
             }
@@ -36,9 +37,12 @@ fn walk(node: &Node, places: &mut Vec<Place>) {
 /// A value that is named `secret`, or was meant to be, and URLs with a password in them. That a secret comes from the
 /// environment may be seen.
 fn is_secret(key: &Key, text: &str) -> bool {
-    let named = suggest::nearest(&key.name, ["secret"]).is_some() && !is_reference(text);
-    named
+    is_named(key) && !is_reference(text)
         || text.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().unwrap_or("").contains('@'))
+}
+
+fn is_named(key: &Key) -> bool {
+    suggest::nearest(&key.name, ["secret"]).is_some()
 }
 
 /// `${NAME}`, without a default.
