@@ -273,6 +273,48 @@ fn clients_do_not_name_what_the_path_and_the_body_name() {
 }
 
 #[test]
+fn who_may_call_is_part_of_it() {
+    let jwt = |more: &str| {
+        format!(
+            "auth:\n  shop: {{jwt: {{secret: 0123456789abcdef0123456789abcdef, algorithms: [HS256]{more}}}}}\n{}",
+            YAML.replace("    unknown: warn\n", "    auth: {jwt: shop, scopes: [users:read]}\n")
+        )
+    };
+    let (code, out, err) = diff(&jwt(""), PROTO, "text");
+    assert_eq!((code, err.as_str()), (1, ""));
+    assert!(out.contains("    breaks clients: auth: none → jwt shop\n"), "{out}");
+    assert!(out.contains("    breaks clients: scopes: users:read (new)\n"), "{out}");
+
+    let between = |old: &str, new: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("shop.proto"), PROTO).unwrap();
+        std::fs::write(folder.path().join("old.yaml"), old).unwrap();
+        std::fs::write(folder.path().join("new.yaml"), new).unwrap();
+        let (code, out, err) = run(folder.path(), &["diff", "old.yaml", "new.yaml"]);
+        assert_eq!(err, "");
+        (code, below_summary(&out))
+    };
+    let (strict, free) = (jwt(", issuer: \"https://id.example\""), jwt(""));
+    assert_eq!(
+        between(&free, &strict),
+        (1, "~ breaks clients: auth shop issuer: https://id.example (new)\n".to_owned())
+    );
+    assert_eq!(between(&strict, &free), (0, "~ auth shop issuer: https://id.example (gone)\n".to_owned()));
+    assert_eq!(between(&free, &free), (0, "nothing changes\n".to_owned()));
+    let scoped = free.replace("[users:read]", "[users:read, users:all]");
+    let expected = "~ GET /users/{user_id}\n    breaks clients: scopes: users:read → users:read users:all\n";
+    assert_eq!(between(&free, &scoped), (1, expected.to_owned()));
+    let limited = free.replace(
+        "    timeout: 1s",
+        "    rate_limit: {rate: 10/s, key: ip}\n    headers: {request: {set: {x-a: b}}}",
+    );
+    let limited = limited.replace("timeout: 1s", "");
+    let (code, out) = between(&free.replace("    timeout: 1s\n", ""), &limited);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("    policies: rate 10/s by ip (new)\n    headers: different\n"), "{out}");
+}
+
+#[test]
 fn machines_get_the_same() {
     let new = YAML.replace("status: 201", "status: 200").replace("  - get: /users\n", "  - get: /people\n");
     let (code, out, _) = diff(&new, &PROTO.replace("string phone = 3;", ""), "json");
@@ -326,7 +368,7 @@ fn tokens_and_keys_that_are_no_longer_good_break_clients() {
         ("audience: shop", "audience: [shop, desk]", 0, "~ auth shop audience: shop → shop, desk\n"),
         ("audience: shop", "audience: desk", 1, "~ breaks clients: auth shop audience: shop → desk\n"),
         ("HS256, HS512", "HS512", 1, "~ breaks clients: auth shop algorithms: HS256, HS512 → HS512\n"),
-        ("a-secret", "b-secret", 1, "~ breaks clients: auth shop keys is different\n"),
+        ("a-secret", "b-secret", 1, "~ breaks clients: auth shop keys: different\n"),
     ] {
         let found = beside((&jwt, ""), (&jwt.replace(from, to), ""));
         assert_eq!(found, (code, text.to_owned()), "{from} → {to}");

@@ -153,6 +153,12 @@ impl ChainPlan {
         &self.set
     }
 
+    /// Whether the rules for headers are those of another chain.
+    pub fn has_headers_of(&self, other: &Self) -> bool {
+        let (one, other) = (&self.headers, &other.headers);
+        one.forward == other.forward && one.request == other.request && one.response == other.response
+    }
+
     /// A line for each policy, for people: `jwt shop (orders:read)`, `rate 100/s by jwt:sub`.
     pub fn describe(&self) -> Vec<String> {
         let mut lines = Vec::new();

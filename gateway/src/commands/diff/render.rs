@@ -64,7 +64,7 @@ fn sentence(alteration: &Alteration) -> String {
     let Alteration { what, was, is, breaking } = alteration;
     let breaks = if *breaking { "breaks clients: " } else { "" };
     let change = match (was.as_str(), is.as_str()) {
-        ("", "") => " is different".to_owned(),
+        ("", "") => ": different".to_owned(),
         ("", is) => format!(": {is} (new)"),
         (was, "") => format!(": {was} (gone)"),
         (was, is) => format!(": {was} → {is}"),

@@ -45,7 +45,7 @@ pub(super) fn between(was: &RoutePlan, is: &RoutePlan) -> Vec<Alteration> {
     let stricter = is.encode.unknown == Unknown::Reject;
     differ("unknown", unknown(was), unknown(is), stricter);
     differ("idempotent", was.idempotent.to_string(), is.idempotent.to_string(), false);
-    if found.is_empty() && format!("{:?}", was.policies) != format!("{:?}", is.policies) {
+    if !is.policies.has_headers_of(&was.policies) {
         found.push(Alteration::new("headers", "", "", false));
     }
     found

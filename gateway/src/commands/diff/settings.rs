@@ -43,6 +43,8 @@ pub(super) fn between(old: &GatewayConfig, new: &GatewayConfig) -> Vec<Alteratio
             format!("{:?}", old.trusted_proxies) != format!("{:?}", new.trusted_proxies),
             false,
         ),
+        ("compression", format!("{:?}", old.compression) != format!("{:?}", new.compression), false),
+        ("explain", old.explain != new.explain, false),
         ("log", old.log != new.log, false),
     ];
     for (what, _, breaking) in unlike.into_iter().filter(|(_, differs, _)| *differs) {
