@@ -230,3 +230,58 @@ proptest! {
         }
     }
 }
+
+/// Members of one oneof, by their JSON paths.
+const RIVALS: &[(&str, &str)] = &[("filter.a", "filter.b"), ("byField", "byColor")];
+
+fn rival(path: &str) -> Option<&'static str> {
+    let found = RIVALS.iter().find_map(|&(a, b)| [(a, b), (b, a)].into_iter().find(|(one, _)| *one == path));
+    found.map(|(_, other)| other)
+}
+
+fn remove(tree: &mut Map<String, Value>, path: &str) {
+    match path.split_once('.') {
+        None => drop(tree.remove(path)),
+        Some((head, rest)) => {
+            if let Some(inner) = tree.get_mut(head).and_then(Value::as_object_mut) {
+                remove(inner, rest);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_the_gateway_sets_is_as_if_the_client_had_said_nothing_of_it(
+        body in prop::collection::btree_map(0..FIELDS.len(), 0usize..3, 0..8),
+        set in prop::collection::vec((choice(), any::<bool>()), 0..4),
+    ) {
+        let mut tree = Map::new();
+        for choice in body {
+            let path = FIELDS[choice.0].1;
+            if rival(path).is_none_or(|rival| json!(tree).pointer(&format!("/{}", rival.replace('.', "/"))).is_none()) {
+                put(&mut tree, path, json_value(choice));
+            }
+        }
+        let text_of_body = Value::Object(tree.clone()).to_string();
+        let mut rule = rule("POST", "Search", &[], "*");
+        let mut texts = Vec::new();
+        for (choice, given) in set.into_iter().filter(|((field, _), _)| FIELDS[*field].0 != "ids") {
+            let (name, path, _) = FIELDS[choice.0];
+            rule.plan.with_set(name).unwrap();
+            texts.push(given.then(|| text(choice)));
+            remove(&mut tree, path);
+            if given {
+                if let Some(rival) = rival(path) {
+                    remove(&mut tree, rival);
+                }
+                put(&mut tree, path, json_value(choice));
+            }
+        }
+        let parts = RequestParts { captures: [], query: None, body: text_of_body.as_bytes(), content_type: None };
+        let mut out = Vec::new();
+        rule.plan.encode_with(parts, texts, &EncodeOptions::default(), &mut out).unwrap();
+        let sent = DynamicMessage::decode(message("Search").descriptor().clone(), &*out).unwrap();
+        prop_assert_eq!(serde_json::to_value(&sent).unwrap(), canonical(&Value::Object(tree)), "{}", text_of_body);
+    }
+}
