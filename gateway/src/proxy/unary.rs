@@ -18,7 +18,7 @@ use super::metadata::{self, X_HTTP_CODE};
 use super::request_body::{self, Limits, Whole};
 use super::tries::Tries;
 use super::{Share, Target, Trail, deadline};
-use crate::edge::{Body, LimitsSpec, Peer};
+use crate::edge::{Body, Charge, LimitsSpec, Peer};
 use crate::policy::Admitted;
 use crate::route::RoutePlan;
 use crate::telemetry::spans::Spans;
@@ -69,6 +69,7 @@ pub async fn unary(
         exchange.target.metrics.record_unknown(unknown.len());
     }
     drop(body);
+    let room = make_room(exchange)?;
     let mut call = call(exchange, head, frame);
     let Share { upstream, hash } = exchange.target.split.pick().ok_or_else(Failure::no_upstream)?;
     call.hash = hash.as_ref().and_then(|name| head.headers.get(name)).map(|value| hash_key(value.as_bytes()));
@@ -83,8 +84,31 @@ pub async fn unary(
         return Err(service_failure(plan, &answer));
     }
     let mut response = decode(plan, &answer)?;
+    drop(room);
+    fit(exchange, response.body().len())?;
     warn_of_unknown(&unknown, response.headers_mut());
     Ok(response)
+}
+
+/// Makes room for the answer, as large as the route's answers are of late, before anything is asked of anybody.
+fn make_room(exchange: &Exchange<'_>) -> Result<Option<Charge>, Failure> {
+    let expected = exchange.target.metrics.expected_answer();
+    if expected < Charge::FREE {
+        return Ok(None);
+    }
+    let load = &exchange.peer.load;
+    if load.buffered() + expected > exchange.limits.buffers {
+        return Err(Failure::overloaded());
+    }
+    Ok(Some(Charge::new(load, expected)))
+}
+
+/// Whether an answer that is larger than expected may be held until its client has taken it.
+fn fit(exchange: &Exchange<'_>, answer: usize) -> Result<(), Failure> {
+    exchange.target.metrics.record_answer(answer);
+    let is_large = answer >= Charge::FREE;
+    let is_over = is_large && exchange.peer.load.buffered() + answer > exchange.limits.buffers;
+    if is_over { Err(Failure::overloaded()) } else { Ok(()) }
 }
 
 /// Sends a copy of the call to the mirror, whose answer nobody waits for. The call's deadline bounds the task.

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use super::record::Recorder;
 use super::sharing;
 use super::{Current, Health, Snapshot};
-use crate::edge::{Body, Fault, Handler, LimitsSpec, Load, Peer, Refuse};
+use crate::edge::{Body, Fault, Handler, Peer, Refuse};
 use crate::policy::{self, Admitted, Refusal};
 use crate::proxy::coding;
 use crate::proxy::explain::near_misses;
@@ -32,11 +32,6 @@ impl Dispatch {
     pub fn new(current: Arc<Current>, access: AccessLog) -> Self {
         Self { current, access }
     }
-}
-
-/// Whether there is more to do than may be: of requests, or of their bodies.
-fn is_over(load: &Load, limits: &LimitsSpec) -> bool {
-    load.requests() > limits.requests || load.buffered() > limits.buffers
 }
 
 impl Refuse for Dispatch {
@@ -61,7 +56,7 @@ impl Handler for Dispatch {
         let mut response = match sharing::preflight(&snapshot, &head, host(&head)) {
             Some(response) => recorder.succeeded(response),
             None => {
-                let result = if is_over(&peer.load, &snapshot.config.limits) {
+                let result = if peer.load.requests() > snapshot.config.limits.requests {
                     Err(Failure::overloaded())
                 } else {
                     answer(&snapshot, body, &mut recorder).await

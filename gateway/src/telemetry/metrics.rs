@@ -3,7 +3,7 @@
 //! Each component holds its instruments itself; a record is one relaxed addition, and never looks up a label.
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 /// The upper bounds of the duration buckets, in microseconds.
@@ -59,6 +59,8 @@ pub struct RouteMetrics {
     took: Histogram,
     unknown: AtomicU64,
     undecided: AtomicU64,
+    /// How large answers tend to be: the largest of late, slowly forgotten.
+    answer: AtomicUsize,
 }
 
 impl RouteMetrics {
@@ -88,6 +90,21 @@ impl RouteMetrics {
     /// Requests so let through so far.
     pub fn undecided(&self) -> u64 {
         self.undecided.load(Relaxed)
+    }
+
+    /// Remembers how large an answer was.
+    pub fn record_answer(&self, bytes: usize) {
+        let expected = self.answer.load(Relaxed);
+        let new = bytes.max(expected - expected / 16);
+        // Two at once may lose one of the two: it is a guess, and the next answer corrects it.
+        if new != expected {
+            self.answer.store(new, Relaxed);
+        }
+    }
+
+    /// How large the next answer may well be.
+    pub fn expected_answer(&self) -> usize {
+        self.answer.load(Relaxed)
     }
 
     /// Requests answered so far.
@@ -177,6 +194,21 @@ mod tests {
         assert!(lines.contains(&"took_bucket{route=\"r\",le=\"+Inf\"} 5"));
         assert!(lines.contains(&"took_sum{route=\"r\"} 61.001002"));
         assert!(lines.contains(&"took_count{route=\"r\"} 5"));
+    }
+
+    #[test]
+    fn the_expected_answer_is_the_largest_of_late() {
+        let metrics = RouteMetrics::default();
+        metrics.record_answer(1000);
+        assert_eq!(metrics.expected_answer(), 1000);
+        metrics.record_answer(3200);
+        assert_eq!(metrics.expected_answer(), 3200);
+        metrics.record_answer(100);
+        assert_eq!(metrics.expected_answer(), 3000);
+        for _ in 0..100 {
+            metrics.record_answer(100);
+        }
+        assert_eq!(metrics.expected_answer(), 100);
     }
 
     #[test]

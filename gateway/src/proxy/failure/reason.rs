@@ -58,7 +58,7 @@ reasons! {
     BodyTooLarge = "BODY_TOO_LARGE", RESOURCE_EXHAUSTED, 413, "The body is larger than `limits.body`.";
     BodyTimeout = "BODY_TIMEOUT", DEADLINE_EXCEEDED, 408, "The client stopped sending in the middle of its body.";
     BodyUnreadable = "BODY_UNREADABLE", INVALID_ARGUMENT, 400, "The body broke off, is not framed as HTTP says, or is not what its content-encoding says.";
-    Overloaded = "OVERLOADED", UNAVAILABLE, 503, "As many requests run as `limits.requests` allows, or their bodies fill `limits.buffers`.";
+    Overloaded = "OVERLOADED", UNAVAILABLE, 503, "As many requests run as `limits.requests` allows, or there is no room for a body in `limits.buffers`.";
     AuthMissing = "AUTH_MISSING", UNAUTHENTICATED, 401, "The request shows no token and no key; `WWW-Authenticate` says what is needed.";
     AuthInvalid = "AUTH_INVALID", PERMISSION_DENIED, 403, "The token is malformed, forged, not for this service, or not valid yet.";
     AuthExpired = "AUTH_EXPIRED", PERMISSION_DENIED, 403, "The token was valid once.";

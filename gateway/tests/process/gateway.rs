@@ -1,0 +1,258 @@
+//! A gateway in a process of its own, and honest clients of it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tempfile::TempDir;
+use testkit::backend::Backend;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+/// A running process.
+pub(crate) struct Gateway {
+    child: Child,
+    folder: TempDir,
+    address: SocketAddr,
+    admin: SocketAddr,
+}
+
+/// What its routes.yaml says beside the library.
+#[derive(Default)]
+pub(crate) struct Settings<'a> {
+    /// Of its one listener, after the address: `, tls: {…}`.
+    pub(crate) listener: &'a str,
+    /// More keys of the top level.
+    pub(crate) rest: &'a str,
+    /// Files for its folder.
+    pub(crate) files: &'a [(&'a str, String)],
+}
+
+impl Gateway {
+    /// Starts one before this library; when this returns, it listens.
+    pub(crate) fn start(backend: &Backend, settings: &Settings<'_>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let yaml = format!(
+            "listeners: [{{address: 127.0.0.1:0{}}}]\n\
+             admin: {{address: 127.0.0.1:0}}\n\
+             descriptors: [library.binpb]\n\
+             upstreams:\n  library: {{address: {}, timeout: 10s}}\n\
+             services:\n  library.v1.Library: library\n\
+             routes:\n  - get: /books/{{name}}\n    grpc: library.v1.Library/GetBook\n\
+             \x20 - get: /texts/{{name}}\n    grpc: library.v1.Library/GetBook\n\
+             \x20 - post: /books\n    grpc: library.v1.Library/CreateBook\n\
+             log: {{access: false}}\n{}",
+            settings.listener,
+            backend.address(),
+            settings.rest
+        );
+        std::fs::write(folder.path().join("routes.yaml"), yaml).unwrap();
+        std::fs::write(folder.path().join("library.binpb"), backend.descriptors()).unwrap();
+        for (name, content) in settings.files {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gateway"))
+            .args(["serve", "--workers", "2"])
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (address, admin) = read_addresses(&mut child);
+        Self { child, folder, address, admin }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The memory that it has now, in bytes.
+    pub(crate) fn resident(&self) -> usize {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that it ever had.
+    pub(crate) fn most_resident(&self) -> usize {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, what: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
+    /// Sends a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self, patience: Duration) -> ExitStatus {
+        let until = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < until, "the gateway ends within {patience:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Reads where it listens off its log, and goes on reading it.
+fn read_addresses(child: &mut Child) -> (SocketAddr, SocketAddr) {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    let mut find = |what: &str| {
+        for line in lines.by_ref().map_while(Result::ok) {
+            if let Some((_, rest)) = line.split_once(what) {
+                let url = rest.split_whitespace().next().unwrap();
+                return url.split("//").nth(1).unwrap().parse().unwrap();
+            }
+            said.push_str(&line);
+        }
+        panic!("the gateway does not start:\n{said}");
+    };
+    let address = find("listening on ");
+    let admin = find("admin on ");
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    (address, admin)
+}
+
+/// Clients that do nothing wrong: over a new HTTP/1.1 connection each time, and over one HTTP/2 connection.
+pub(crate) struct Honest {
+    over: Arc<AtomicBool>,
+    clients: Vec<JoinHandle<Seen>>,
+}
+
+/// What such a client went through.
+#[derive(Debug, Default)]
+struct Seen {
+    calls: u32,
+    slowest: Duration,
+}
+
+/// What an honest client waits at most for an answer while an attack goes on beside it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Honest {
+    pub(crate) fn start(address: SocketAddr) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let one = tokio::spawn(each_anew(address, Arc::clone(&over)));
+        let two = tokio::spawn(all_on_one(address, Arc::clone(&over)));
+        Self { over, clients: vec![one, two] }
+    }
+
+    /// Ends them. Each has been answered all the time.
+    pub(crate) async fn content(self) {
+        self.over.store(true, Relaxed);
+        for client in self.clients {
+            let seen = client.await.unwrap();
+            assert!(seen.calls >= 3, "honest calls go on: {seen:?}");
+        }
+    }
+}
+
+async fn each_anew(address: SocketAddr, over: Arc<AtomicBool>) -> Seen {
+    let mut seen = Seen::default();
+    while !over.load(Relaxed) {
+        let call = async {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let (mut sender, connection) =
+                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+            tokio::spawn(connection);
+            let response = sender.send_request(request("/books/b1")).await.unwrap();
+            is_fine(response).await;
+        };
+        seen.one(call).await;
+    }
+    seen
+}
+
+async fn all_on_one(address: SocketAddr, over: Arc<AtomicBool>) -> Seen {
+    let mut seen = Seen::default();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    while !over.load(Relaxed) {
+        let call = async {
+            let response = sender.send_request(request("http://shop.example/books/b1")).await.unwrap();
+            is_fine(response).await;
+        };
+        seen.one(call).await;
+    }
+    seen
+}
+
+async fn is_fine(response: http::Response<hyper::body::Incoming>) {
+    let status = response.status();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(status, StatusCode::OK, "{}", body.escape_ascii());
+}
+
+impl Seen {
+    async fn one(&mut self, call: impl Future<Output = ()>) {
+        let started = Instant::now();
+        tokio::time::timeout(PATIENCE, call).await.expect("an honest call is answered in time");
+        self.calls += 1;
+        self.slowest = self.slowest.max(started.elapsed());
+        // Honest clients leave the attackers some of the machine.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A request that any server would take.
+pub(crate) fn request(uri: &str) -> Request<Full<Bytes>> {
+    Request::get(uri).header("host", "shop.example").body(Full::default()).unwrap()
+}
+
+/// What a process may grow by under attack: buffers that stay allocated, not what the attacker sends.
+const GROWTH: usize = 96 << 20;
+
+/// Attacks a fresh gateway while honest clients use it.
+pub(crate) async fn withstand<F: Future<Output = ()>>(
+    settings: &Settings<'_>,
+    attack: impl FnOnce(SocketAddr) -> F,
+) {
+    let backend = crate::library().await;
+    let gateway = Gateway::start(&backend, settings);
+    withstand_with(&gateway, attack(gateway.address())).await;
+}
+
+/// Attacks a gateway while honest clients use it.
+pub(crate) async fn withstand_with(gateway: &Gateway, attack: impl Future<Output = ()>) {
+    let honest = Honest::start(gateway.address());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = gateway.resident();
+    let limited = tokio::time::timeout(Duration::from_secs(60), attack).await;
+    limited.expect("an attack of this suite ends within a minute");
+    honest.content().await;
+    let growth = gateway.most_resident().saturating_sub(before);
+    assert!(growth < GROWTH, "the process grew by {} MiB under attack", growth >> 20);
+}
