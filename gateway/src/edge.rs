@@ -32,7 +32,7 @@ use hyper::body::Incoming;
 pub use body::Body;
 pub use framing::Fault;
 pub use listener::{BindError, Listener, bind};
-pub use load::{Charge, Load};
+pub use load::{Charge, Load, Totals};
 pub use spec::{CertificatePem, LimitsSpec, ListenerSpec, ListenerTls};
 pub use terms::Terms;
 pub use tls::TlsError;

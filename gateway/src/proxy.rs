@@ -7,6 +7,7 @@ pub mod explain;
 pub mod failure;
 mod metadata;
 mod request_body;
+mod room;
 mod target;
 mod tries;
 mod unary;

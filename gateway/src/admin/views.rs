@@ -171,9 +171,9 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
     out.family("gateway_connections", "gauge", "Client connections open now.");
     out.value("gateway_connections", "", state.workers.connections());
     out.family("gateway_buffered_bytes", "gauge", "Bytes of request and response bodies held now.");
-    out.value("gateway_buffered_bytes", "", state.workers.load().buffered());
+    out.value("gateway_buffered_bytes", "", state.workers.totals().buffered());
     out.family("gateway_requests_in_flight", "gauge", "Requests in flight now.");
-    out.value("gateway_requests_in_flight", "", state.workers.load().requests());
+    out.value("gateway_requests_in_flight", "", state.workers.totals().requests());
     if let Some(spans) = &snapshot.spans {
         out.family("gateway_spans_exported_total", "counter", "Spans that the collector took.");
         out.value("gateway_spans_exported_total", "", spans.exported());

@@ -11,7 +11,8 @@ use crate::telemetry::logging;
 
 pub(super) fn run(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> ExitCode {
     match serve(args, stop) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(End::Orderly) => ExitCode::SUCCESS,
+        Ok(End::CutOff) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("{}", error.to_string().trim_end());
             ExitCode::FAILURE
@@ -19,7 +20,16 @@ pub(super) fn run(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Ex
     }
 }
 
-fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<(), StartError> {
+/// How it came to its end.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// What ran was finished, or had the time that it has.
+    Orderly,
+    /// Somebody would not wait for that.
+    CutOff,
+}
+
+fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<End, StartError> {
     let source = Source { path: args.file.config.clone(), environment: Arc::new(environment) };
     let level = logging::init(format_of(&source));
     let (access, written) = AccessLog::start(std::io::stdout())?;
@@ -28,24 +38,36 @@ fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<(), 
 
     // The control runtime: signals, reloads, accepts and the admin address. Requests never run on it.
     let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    control.block_on(async {
+    let end = control.block_on(async {
         let mut signals = Signals::listen()?;
         let app = App::start(Options { source, workers, level, access, refresh: Options::REFRESH }).await?;
         announce(&app, workers);
         let requests = app.requests();
+        let asked = tokio::sync::Notify::new();
+        let asked_twice = async {
+            until_stopped(&mut signals, &requests).await;
+            asked.notify_one();
+            until_stopped(&mut signals, &requests).await;
+        };
         let stopped = async {
             tokio::select! {
                 () = stop => {}
-                () = until_stopped(&mut signals, &requests) => {}
+                () = asked.notified() => {}
             }
         };
-        app.run(stopped).await;
-        Ok::<(), StartError>(())
+        let end = tokio::select! {
+            () = app.run(stopped) => End::Orderly,
+            () = asked_twice => End::CutOff,
+        };
+        Ok::<End, StartError>(end)
     })?;
     drop(control);
-    // The last access records are written before the process ends.
-    drop(written.join());
-    Ok(())
+    match end {
+        // The last access records are written before the process ends.
+        End::Orderly => drop(written.join()),
+        End::CutOff => tracing::warn!("stopped at once: a second signal came before the drain was over"),
+    }
+    Ok(end)
 }
 
 /// The log's format has to be known before anything is logged; errors of the file are reported when it is loaded.

@@ -5,29 +5,68 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Requests in flight and bytes held, over all workers.
 #[derive(Debug, Default)]
-pub struct Load {
+pub struct Totals {
     requests: AtomicUsize,
     buffered: AtomicUsize,
 }
 
-impl Load {
+impl Totals {
     /// Requests in flight, from head to answer.
     pub fn requests(&self) -> usize {
         self.requests.load(Relaxed)
     }
 
-    /// Bytes of bodies held: requests that are being read or made, and answers that are not sent yet. Bodies of less than
-    /// [`Charge::FREE`] are not counted: the number of requests bounds them.
+    /// Bytes of bodies held: requests that are being read or made, and answers that are on their way or expected. Bodies of
+    /// less than [`Charge::FREE`] are not counted: the number of requests bounds them.
     pub fn buffered(&self) -> usize {
         self.buffered.load(Relaxed)
     }
+}
+
+/// A connection's view of it: what it counts in, and how much there may be.
+#[derive(Debug, Default)]
+pub struct Load {
+    totals: Arc<Totals>,
+    buffers: usize,
+}
+
+impl Load {
+    /// Of a connection whose terms allow so many bytes.
+    pub(super) const fn new(totals: Arc<Totals>, buffers: usize) -> Self {
+        Self { totals, buffers }
+    }
+
+    /// Requests in flight, over all workers.
+    pub fn requests(&self) -> usize {
+        self.totals.requests()
+    }
+
+    /// Whether so many more bytes may be held.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.totals.buffered().saturating_add(bytes) <= self.buffers
+    }
+
+    /// Whether more than half of what may be held is.
+    pub(super) fn is_pressed(&self) -> bool {
+        !self.has_room(self.buffers / 2)
+    }
+
+    /// Counts bytes, whether there is room or not.
+    pub fn take(&self, bytes: usize) {
+        self.totals.buffered.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts them no more.
+    pub fn give_back(&self, bytes: usize) {
+        self.totals.buffered.fetch_sub(bytes, Relaxed);
+    }
 
     pub(super) fn begin(&self) {
-        self.requests.fetch_add(1, Relaxed);
+        self.totals.requests.fetch_add(1, Relaxed);
     }
 
     pub(super) fn end(&self) {
-        self.requests.fetch_sub(1, Relaxed);
+        self.totals.requests.fetch_sub(1, Relaxed);
     }
 }
 
@@ -42,16 +81,21 @@ impl Charge {
     /// Bodies smaller than this are not worth counting.
     pub const FREE: usize = 4 << 10;
 
-    /// Counts so many bytes. Refuses nothing: that is for whoever asks [`Load::buffered`].
+    /// Counts so many bytes. Refuses nothing: that is for whoever asks [`Load::has_room`].
     pub fn new(load: &Arc<Load>, bytes: usize) -> Self {
-        load.buffered.fetch_add(bytes, Relaxed);
+        load.take(bytes);
         Self { load: Arc::clone(load), bytes }
     }
 
     /// Counts so many more.
     pub fn grow(&mut self, bytes: usize) {
-        self.load.buffered.fetch_add(bytes, Relaxed);
+        self.load.take(bytes);
         self.bytes += bytes;
+    }
+
+    /// How many they are.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Hands so many of them to another holder.
@@ -64,7 +108,7 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.load.buffered.fetch_sub(self.bytes, Relaxed);
+        self.load.give_back(self.bytes);
     }
 }
 
@@ -74,14 +118,15 @@ mod tests {
 
     #[test]
     fn what_is_charged_is_given_back_once() {
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load::new(Arc::default(), 200));
         let mut whole = Charge::new(&load, 100);
         whole.grow(50);
         let part = whole.split(120);
-        assert_eq!(load.buffered(), 150);
+        assert!(load.has_room(50) && !load.has_room(51) && load.is_pressed());
         drop(whole);
-        assert_eq!(load.buffered(), 120);
+        assert!(load.has_room(80) && !load.has_room(81));
         drop(part);
-        assert_eq!(load.buffered(), 0);
+        assert_eq!(load.totals.buffered(), 0);
+        assert!(!load.is_pressed());
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::activity::Sweep;
 use super::connection::{Accepted, serve};
-use super::{Handler, Load, Terms};
+use super::{Handler, Terms, Totals};
 
 /// Connections handed to a worker that it has not taken yet. More means that the worker is stuck.
 const BACKLOG: usize = 1024;
@@ -24,7 +24,7 @@ const BACKLOG: usize = 1024;
 pub struct Workers {
     workers: Vec<Worker>,
     open: Arc<AtomicUsize>,
-    load: Arc<Load>,
+    totals: Arc<Totals>,
     turn: AtomicUsize,
     stop: CancellationToken,
 }
@@ -84,11 +84,11 @@ impl Workers {
     /// When the system gives no thread or no event queue.
     pub fn start<H: Handler>(count: usize, handler: &Arc<H>) -> std::io::Result<Self> {
         let stop = CancellationToken::new();
-        let load = Arc::<Load>::default();
+        let totals = Arc::<Totals>::default();
         let workers = (0..count.max(1))
-            .map(|index| Worker::start(index, Arc::clone(handler), Arc::clone(&load), stop.clone()))
+            .map(|index| Worker::start(index, Arc::clone(handler), Arc::clone(&totals), stop.clone()))
             .collect::<std::io::Result<Vec<_>>>()?;
-        Ok(Self { workers, open: Arc::default(), load, turn: AtomicUsize::new(0), stop })
+        Ok(Self { workers, open: Arc::default(), totals, turn: AtomicUsize::new(0), stop })
     }
 
     /// How many there are.
@@ -102,8 +102,8 @@ impl Workers {
     }
 
     /// What they hold now.
-    pub fn load(&self) -> &Load {
-        &self.load
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// A way to make them look after their connections.
@@ -160,12 +160,12 @@ impl Worker {
     fn start<H: Handler>(
         index: usize,
         handler: Arc<H>,
-        load: Arc<Load>,
+        totals: Arc<Totals>,
         stop: CancellationToken,
     ) -> std::io::Result<Self> {
         let (inbox, connections) = mpsc::channel(BACKLOG);
         let look = Arc::<Notify>::default();
-        let sweep = Sweep::new(load);
+        let sweep = Sweep::new(totals);
         let watching = watch(sweep.clone(), Arc::clone(&look));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {

@@ -23,9 +23,8 @@ pub(super) struct Limits<'a> {
     pub size: usize,
     /// The longest pause between two pieces of it.
     pub pause: Duration,
-    /// What the gateway holds in all, and how much that may be.
+    /// What the gateway holds in all.
     pub load: &'a std::sync::Arc<Load>,
-    pub buffers: usize,
 }
 
 /// A body that is there, and its share of what the gateway holds.
@@ -136,7 +135,7 @@ impl Reading<'_> {
             Some(charge) => charge.grow(data.len()),
             None => self.charge = Some(Charge::new(self.limits.load, self.received)),
         }
-        if self.limits.load.buffered() > self.limits.buffers { Err(Failure::overloaded()) } else { Ok(data) }
+        if self.limits.load.has_room(0) { Ok(data) } else { Err(Failure::overloaded()) }
     }
 }
 

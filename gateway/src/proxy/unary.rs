@@ -71,6 +71,7 @@ pub async fn unary(
     drop(body);
     let room = make_room(exchange)?;
     let mut call = call(exchange, head, frame);
+    call.room_made = room.as_ref().map_or(0, Charge::bytes);
     let Share { upstream, hash } = exchange.target.split.pick().ok_or_else(Failure::no_upstream)?;
     call.hash = hash.as_ref().and_then(|name| head.headers.get(name)).map(|value| hash_key(value.as_bytes()));
     mirror(exchange.target, &call);
@@ -97,7 +98,7 @@ fn make_room(exchange: &Exchange<'_>) -> Result<Option<Charge>, Failure> {
         return Ok(None);
     }
     let load = &exchange.peer.load;
-    if load.buffered() + expected > exchange.limits.buffers {
+    if !load.has_room(expected) {
         return Err(Failure::overloaded());
     }
     Ok(Some(Charge::new(load, expected)))
@@ -107,8 +108,7 @@ fn make_room(exchange: &Exchange<'_>) -> Result<Option<Charge>, Failure> {
 fn fit(exchange: &Exchange<'_>, answer: usize) -> Result<(), Failure> {
     exchange.target.metrics.record_answer(answer);
     let is_large = answer >= Charge::FREE;
-    let is_over = is_large && exchange.peer.load.buffered() + answer > exchange.limits.buffers;
-    if is_over { Err(Failure::overloaded()) } else { Ok(()) }
+    if is_large && !exchange.peer.load.has_room(answer) { Err(Failure::overloaded()) } else { Ok(()) }
 }
 
 /// Sends a copy of the call to the mirror, whose answer nobody waits for. The call's deadline bounds the task.
@@ -123,7 +123,6 @@ async fn read_body(exchange: &Exchange<'_>, head: &Parts, body: Incoming) -> Res
         size: exchange.limits.body,
         pause: exchange.limits.header_timeout,
         load: &exchange.peer.load,
-        buffers: exchange.limits.buffers,
     };
     let body = request_body::read(body, limits).await?;
     if body.bytes.is_empty() {
@@ -187,6 +186,7 @@ fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
         worker: exchange.peer.worker,
         max_response: exchange.limits.response,
         observer: observer(exchange),
+        room: Some(std::sync::Arc::clone(&exchange.peer.load) as _),
         ..Call::new(plan.grpc.path.clone(), frame, (exchange.started + timeout).into())
     }
 }

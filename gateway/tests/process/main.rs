@@ -8,11 +8,13 @@
 //! | `http2` | floods of every kind, bombs, clients that grant no window |
 //! | `vectors` | malformed frames and headers, section by section of RFC 9113 |
 //! | `openings` | TLS that stalls or is none, PROXY headers that are none |
+//! | `drain` | an orderly end, and a renewed certificate, under load |
 //!
 //! An attack passes when honest clients were answered all the while, and the process did not grow.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod drain;
 mod frames;
 mod gateway;
 mod http1;

@@ -62,7 +62,11 @@ pub(crate) fn head(
 }
 
 /// Sends the message and reads a unary answer.
-pub(crate) async fn unary(opened: Opened, frame: Bytes, limit: usize) -> Result<Answer, CallError> {
+pub(crate) async fn unary(
+    opened: Opened,
+    frame: Bytes,
+    messages: impl FnOnce(Encoding) -> Messages,
+) -> Result<Answer, CallError> {
     let Opened { response, mut send, lease } = opened;
     send.send_data(frame, true)?;
     let (head, mut body) = response.await?.into_parts();
@@ -84,7 +88,9 @@ pub(crate) async fn unary(opened: Opened, frame: Bytes, limit: usize) -> Result<
     if !is_grpc(head.status, &head.headers) {
         return Err(CallError::MissingStatus { http: head.status.as_u16() });
     }
-    let message = read_message(&mut body, Messages::new(Encoding::of(&head.headers), limit)).await?;
+    // They hold the message's room until the answer is complete.
+    let mut messages = messages(Encoding::of(&head.headers));
+    let message = read_message(&mut body, &mut messages).await?;
     let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
     let Some(status) = status::read(&trailers) else {
         return Err(CallError::MissingStatus { http: head.status.as_u16() });
@@ -104,7 +110,7 @@ pub(crate) fn is_grpc(status: StatusCode, headers: &HeaderMap) -> bool {
 }
 
 /// The only message, or none.
-async fn read_message(body: &mut RecvStream, mut messages: Messages) -> Result<Option<Bytes>, CallError> {
+async fn read_message(body: &mut RecvStream, messages: &mut Messages) -> Result<Option<Bytes>, CallError> {
     let mut message = None;
     let mut held = 0;
     while let Some(chunk) = data(body).await? {

@@ -9,6 +9,14 @@ use tokio::time::Instant;
 
 use crate::observe::Observer;
 
+/// Memory that many calls share: who holds a large answer takes its part of it.
+pub trait Room: Send + Sync + std::fmt::Debug {
+    /// Takes so many bytes, if there are so many.
+    fn take(&self, bytes: usize) -> bool;
+    /// Gives them back.
+    fn give_back(&self, bytes: usize);
+}
+
 /// One call to be made. Cloning it copies no message bytes.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -27,6 +35,10 @@ pub struct Call {
     pub worker: usize,
     /// The largest message that is accepted as an answer, in bytes, decompressed.
     pub max_response: usize,
+    /// Where room is made for an answer that does not come in one piece; anywhere when there is none.
+    pub room: Option<Arc<dyn Room>>,
+    /// So many bytes of room have been made before the call.
+    pub room_made: usize,
     /// The key of consistent hashing, hashed by [`crate::hash_key`].
     pub hash: Option<u64>,
     /// Who is told of every try.
@@ -56,6 +68,8 @@ impl Call {
             idempotent: false,
             worker: 0,
             max_response: DEFAULT_MAX_RESPONSE,
+            room: None,
+            room_made: 0,
             hash: None,
             observer: None,
         }

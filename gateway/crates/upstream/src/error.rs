@@ -89,6 +89,9 @@ pub enum Limit {
     /// `max_pending`
     #[error("requests that wait for a connection")]
     Pending,
+    /// Bytes of answers that are held.
+    #[error("bytes of answers")]
+    Room,
 }
 
 /// Whether a failed try may be followed by another.
@@ -104,7 +107,7 @@ pub enum Verdict {
 
 impl CallError {
     /// Every flag that [`CallError::flag`] returns.
-    pub const FLAGS: [&'static str; 16] = [
+    pub const FLAGS: [&'static str; 17] = [
         "NO_ENDPOINT",
         "OVERFLOW_REQUESTS",
         "OVERFLOW_PENDING",
@@ -121,6 +124,7 @@ impl CallError {
         "TRUNCATED",
         "TOO_MANY_MESSAGES",
         "NO_MESSAGE",
+        "OVERFLOW_ROOM",
     ];
 
     /// A short stable name for logs and metrics.
@@ -147,6 +151,7 @@ impl CallError {
             Self::Truncated => 13,
             Self::TooManyMessages => 14,
             Self::NoMessage => 15,
+            Self::Overflow(Limit::Room) => 16,
         }
     }
 

@@ -1,11 +1,13 @@
 //! gRPC's framing of messages: one byte of flags, four of length, the message, perhaps compressed.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName};
 
-use crate::error::CallError;
+use crate::call::Room;
+use crate::error::{CallError, Limit};
 
 /// Bytes before each message.
 pub const PREFIX: usize = 5;
@@ -48,6 +50,40 @@ impl Encoding {
     }
 }
 
+/// The room that messages take while they are gathered, given back with the next one or when dropped.
+#[derive(Debug, Default)]
+struct Gathered {
+    room: Option<Arc<dyn Room>>,
+    made: usize,
+    taken: usize,
+}
+
+impl Gathered {
+    fn take(&mut self, length: usize) -> Result<(), CallError> {
+        self.give_back();
+        let Some(room) = &self.room else { return Ok(()) };
+        let needed = length.saturating_sub(self.made);
+        if needed > 0 && !room.take(needed) {
+            return Err(CallError::Overflow(Limit::Room));
+        }
+        self.taken = needed;
+        Ok(())
+    }
+
+    fn give_back(&mut self) {
+        if let Some(room) = self.room.as_ref().filter(|_| self.taken > 0) {
+            room.give_back(self.taken);
+        }
+        self.taken = 0;
+    }
+}
+
+impl Drop for Gathered {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
 /// Cuts a stream of DATA chunks into messages. Holds at most one message and one chunk.
 #[derive(Debug)]
 pub(crate) struct Messages {
@@ -56,13 +92,28 @@ pub(crate) struct Messages {
     chunk: Bytes,
     head: [u8; PREFIX],
     head_len: usize,
+    room: Gathered,
     /// The message being gathered, once its prefix is complete, and its length.
     body: Option<(BytesMut, usize)>,
 }
 
 impl Messages {
     pub(crate) fn new(encoding: Encoding, limit: usize) -> Self {
-        Self { limit, encoding, chunk: Bytes::new(), head: [0; PREFIX], head_len: 0, body: None }
+        Self {
+            limit,
+            encoding,
+            chunk: Bytes::new(),
+            head: [0; PREFIX],
+            head_len: 0,
+            room: Gathered::default(),
+            body: None,
+        }
+    }
+
+    /// Messages that do not come in one piece take this room, beyond what has been made already.
+    pub(crate) fn within(mut self, room: Option<Arc<dyn Room>>, made: usize) -> Self {
+        self.room = Gathered { room, made, taken: 0 };
+        self
     }
 
     /// Takes the next chunk; [`Messages::next`] has returned `None` before.
@@ -118,6 +169,7 @@ impl Messages {
         let body = if self.chunk.len() >= length {
             BytesMut::new()
         } else {
+            self.room.take(length)?;
             BytesMut::with_capacity(length.min(FIRST_RESERVE))
         };
         self.body = Some((body, length));
@@ -227,5 +279,40 @@ mod tests {
         for (wire, encoding, expected) in table {
             assert_eq!(cut(&wire, 7, encoding.clone()), expected, "{encoding:?}");
         }
+    }
+
+    /// Room for 100 bytes.
+    #[derive(Debug)]
+    struct Small(std::sync::Mutex<usize>);
+
+    impl Room for Small {
+        fn take(&self, bytes: usize) -> bool {
+            let mut taken = self.0.lock().unwrap();
+            *taken += bytes;
+            *taken <= 100
+        }
+
+        fn give_back(&self, bytes: usize) {
+            *self.0.lock().unwrap() -= bytes;
+        }
+    }
+
+    #[test]
+    fn messages_that_come_in_pieces_take_room() {
+        let room = Arc::new(Small(Default::default()));
+        let taken = || *room.0.lock().unwrap();
+        let gather = |length: usize, made: usize| {
+            let mut messages =
+                Messages::new(Encoding::Identity, 1000).within(Some(Arc::clone(&room) as _), made);
+            messages.push(Bytes::from(framed(0, &vec![1; length])).slice(..length.min(20)));
+            messages.next().map(|_| messages)
+        };
+        let first = gather(80, 0).unwrap();
+        assert_eq!(taken(), 80);
+        assert_eq!(gather(10, 0).map(drop), Ok(()), "in one piece");
+        assert_eq!(gather(60, 40).map(drop), Ok(()), "room was made for most of it");
+        drop(first);
+        assert_eq!(taken(), 0);
+        assert_eq!(gather(101, 0).map(drop), Err(CallError::Overflow(Limit::Room)));
     }
 }

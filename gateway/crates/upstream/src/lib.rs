@@ -62,7 +62,7 @@ mod upstream;
 mod view;
 
 pub use address::{Address, AddressError, Scheme, Target};
-pub use call::{Answer, Call, DEFAULT_MAX_RESPONSE, Report, Status};
+pub use call::{Answer, Call, DEFAULT_MAX_RESPONSE, Report, Room, Status};
 pub use condition::Condition;
 pub use error::{CallError, Limit, NoEndpoint, StartError, TlsError, Verdict};
 pub use exchange::{End, Event, Exchange, Receiver, Request, Sender};

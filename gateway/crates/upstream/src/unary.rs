@@ -14,6 +14,7 @@ use crate::call::{Answer, Call, Report};
 use crate::code;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
+use crate::frame::Messages;
 use crate::metadata::Metadata;
 use crate::observe::Watched;
 use crate::pool::Pool;
@@ -117,11 +118,13 @@ impl Upstream {
         budget: &mut Option<Permit<'a>>,
     ) -> Outcome {
         let spec = &self.spec().retry;
-        let (frame, limit, deadline) = (call.frame.clone(), call.max_response, call.deadline);
+        let (frame, deadline) = (call.frame.clone(), call.deadline);
+        let messages =
+            |encoding| Messages::new(encoding, call.max_response).within(call.room.clone(), call.room_made);
         let index = call.worker;
         let mut attempt = pin!(async {
             let opened = Pool::open(endpoint, index, request, self.breaker()).await?;
-            attempt::unary(opened, frame, limit).await
+            attempt::unary(opened, frame, messages).await
         });
         if tries.may_repeat(spec)
             && let Some(cut) = spec.per_try_timeout.map(|time| now + time)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Activity, Limits, Millis};
-use crate::edge::load::Load;
+use crate::edge::load::{Load, Totals};
 
 /// How often a draining connection is looked at.
 const DRAINING: Duration = Duration::from_millis(50);
@@ -48,19 +48,20 @@ impl Clock {
 #[derive(Debug, Clone)]
 pub(in crate::edge) struct Sweep {
     clock: Arc<Clock>,
-    load: Arc<Load>,
+    totals: Arc<Totals>,
     connections: Arc<Mutex<Vec<Weak<Activity>>>>,
 }
 
 impl Sweep {
-    pub(in crate::edge) fn new(load: Arc<Load>) -> Self {
-        Self { clock: Arc::new(Clock::new()), load, connections: Arc::default() }
+    pub(in crate::edge) fn new(totals: Arc<Totals>) -> Self {
+        Self { clock: Arc::new(Clock::new()), totals, connections: Arc::default() }
     }
 
     /// Starts to watch a connection.
     pub(in crate::edge) fn watch(&self, limits: Limits, drain: Arc<AtomicBool>) -> Arc<Activity> {
         self.clock.advance();
-        let activity = Activity::new(Arc::clone(&self.clock), limits, Arc::clone(&self.load), drain);
+        let load = Arc::new(Load::new(Arc::clone(&self.totals), limits.buffers));
+        let activity = Activity::new(Arc::clone(&self.clock), limits, load, drain);
         let activity = Arc::new(activity);
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         connections.push(Arc::downgrade(&activity));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use upstream::{CallError, NoEndpoint};
+use upstream::{CallError, Limit, NoEndpoint};
 
 use super::Failure;
 use crate::policy;
@@ -121,6 +121,7 @@ fn explain(error: &CallError) -> (Reason, &'static str) {
             (Reason::NoHealthyUpstream, "the service is not healthy")
         }
         CallError::NoEndpoint(_) => (Reason::NoHealthyUpstream, "the service cannot be reached"),
+        CallError::Overflow(Limit::Room) => (Reason::Overloaded, "there is no room for the answer"),
         CallError::Overflow(_) => (Reason::UpstreamOverflow, "the service has too many requests at once"),
         CallError::Connect(_) => (Reason::UpstreamConnectFailed, "the service cannot be reached"),
         CallError::Disconnected(_) => {

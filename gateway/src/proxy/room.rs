@@ -1,0 +1,19 @@
+//! Room for answers while they are gathered: their part of what the gateway may hold.
+
+use upstream::Room;
+
+use crate::edge::Load;
+
+impl Room for Load {
+    fn take(&self, bytes: usize) -> bool {
+        let has_room = self.has_room(bytes);
+        if has_room {
+            Self::take(self, bytes);
+        }
+        has_room
+    }
+
+    fn give_back(&self, bytes: usize) {
+        Self::give_back(self, bytes);
+    }
+}
