@@ -52,10 +52,7 @@ impl Whole {
             Some(charge) => charge.grow(grown),
             None => charge = Some(Charge::new(limits.load, grown)),
         }
-        if limits.load.buffered() > limits.buffers {
-            return Err(Failure::overloaded());
-        }
-        Ok(Self { bytes, charge })
+        if limits.load.has_room(0) { Ok(Self { bytes, charge }) } else { Err(Failure::overloaded()) }
     }
 }
 

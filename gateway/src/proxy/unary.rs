@@ -114,7 +114,8 @@ fn fit(exchange: &Exchange<'_>, answer: usize) -> Result<(), Failure> {
 /// Sends a copy of the call to the mirror, whose answer nobody waits for. The call's deadline bounds the task.
 fn mirror(target: &Target, call: &Call) {
     let Some(mirror) = &target.mirror else { return };
-    let (mirror, call) = (Arc::clone(mirror), Call { observer: None, ..call.clone() });
+    // The room was made for the other answer.
+    let (mirror, call) = (Arc::clone(mirror), Call { observer: None, room_made: 0, ..call.clone() });
     tokio::spawn(async move { drop(mirror.unary(call).await) });
 }
 
@@ -186,7 +187,7 @@ fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
         worker: exchange.peer.worker,
         max_response: exchange.limits.response,
         observer: observer(exchange),
-        room: Some(std::sync::Arc::clone(&exchange.peer.load) as _),
+        room: Some(Arc::clone(&exchange.peer.load) as _),
         ..Call::new(plan.grpc.path.clone(), frame, (exchange.started + timeout).into())
     }
 }
