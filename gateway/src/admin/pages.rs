@@ -87,7 +87,10 @@ async fn reload(state: &State) -> Response<Body> {
         return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".into());
     };
     match entry.version {
-        Some(version) => text(StatusCode::OK, format!("version {version} is live: {}\n", entry.text)),
+        Some(version) => {
+            let warnings: String = entry.warnings.iter().map(|warning| format!("{warning}\n")).collect();
+            text(StatusCode::OK, format!("version {version} is live: {}\n{warnings}", entry.text))
+        }
         None => text(StatusCode::UNPROCESSABLE_ENTITY, entry.text),
     }
 }

@@ -150,6 +150,7 @@ async fn a_server_that_is_gone_takes_nothing_down() {
     assert_eq!(gateway.get("/volumes/emma").await.json(), json!({"title": "Emma"}));
     let (status, text) = gateway.reload().await;
     assert_eq!(status, StatusCode::OK, "an order takes nothing down either: {text}");
+    assert!(text.contains("cannot ask `library`"), "whoever orders it is told: {text}");
     assert_eq!(gateway.get("/volumes/emma").await.status, StatusCode::OK);
 }
 
