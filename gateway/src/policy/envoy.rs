@@ -89,5 +89,6 @@ fn metadata(request: &Request<'_>) -> HeaderMap {
             metadata.insert(name, value.clone());
         }
     }
+    request.trace.apply(&mut metadata);
     metadata
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::claims::Claims;
+use crate::telemetry::trace::Trace;
 
 /// A request before its body has been read.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,8 @@ pub struct Request<'a> {
     pub tls: bool,
     /// Its id.
     pub request_id: &'a HeaderValue,
+    /// Its trace, which calls to other services continue.
+    pub trace: &'a Trace,
     /// The worker that serves it: calls to other services use its connections.
     pub worker: usize,
     /// When it came.

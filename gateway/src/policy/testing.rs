@@ -9,6 +9,7 @@ use testkit::peer::Peer;
 use upstream::{Address, Upstream, UpstreamSpec};
 
 use super::request::{Now, Request};
+use crate::telemetry::trace::Trace;
 
 /// A request that tests change as they need; [`Sent::request`] is what policies see.
 pub(super) struct Sent {
@@ -17,6 +18,7 @@ pub(super) struct Sent {
     pub(super) headers: HeaderMap,
     pub(super) client: IpAddr,
     pub(super) request_id: HeaderValue,
+    pub(super) trace: Trace,
     pub(super) now: Now,
 }
 
@@ -31,6 +33,7 @@ impl Sent {
             headers: headers.iter().map(pair).collect(),
             client: "192.0.2.7".parse().unwrap(),
             request_id: HeaderValue::from_static("id-1"),
+            trace: Trace::default(),
             now: Now { monotonic: Instant::now(), unix: Duration::from_secs(1_800_000_000) },
         }
     }
@@ -45,6 +48,7 @@ impl Sent {
             client: self.client,
             tls: true,
             request_id: &self.request_id,
+            trace: &self.trace,
             worker: 0,
             now: self.now,
         }

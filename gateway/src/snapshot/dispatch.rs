@@ -111,7 +111,7 @@ async fn answer<'s>(
     };
     let target = snapshot.targets.get(index).ok_or_else(Failure::route_not_found)?;
     recorder.target = Some(target);
-    let admitted = admit(target, recorder.peer, &recorder.id, head).await;
+    let admitted = admit(target, recorder).await;
     let admitted = recorder.admitted.insert(admitted.map_err(|refusal| {
         recorder.refused = refusal.caller().cloned();
         Failure::from(refusal)
@@ -131,7 +131,8 @@ async fn answer<'s>(
 }
 
 /// Asks the route's policies, if it has any that could refuse.
-async fn admit(target: &Target, peer: &Peer, id: &HeaderValue, head: &Parts) -> Result<Admitted, Refusal> {
+async fn admit(target: &Target, recorder: &Recorder<'_>) -> Result<Admitted, Refusal> {
+    let Recorder { head, peer, id, trace, .. } = recorder;
     if target.chain.admits_all() {
         return Ok(Admitted::default());
     }
@@ -144,6 +145,7 @@ async fn admit(target: &Target, peer: &Peer, id: &HeaderValue, head: &Parts) -> 
         client: peer.address.ip().to_canonical(),
         tls: peer.tls,
         request_id: id,
+        trace,
         worker: peer.worker,
         now: policy::Now::read(),
     };

@@ -489,3 +489,19 @@ async fn access_records_name_the_caller() {
     assert!(lines[1].contains(" flag=AUTH_INVALID ") && !lines[1].contains("caller="), "{text}");
     assert!(lines[2].contains(" flag=AUTH_SCOPE caller=u1 "), "{text}");
 }
+
+#[tokio::test]
+async fn services_that_decide_see_the_trace_of_the_request() {
+    const SENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let (backend, authz) = (library().start().await, authz().await);
+    // Nobody takes the spans; that is no reason not to name them.
+    let settings = ", timeout: 10s}}}\ntracing: {otlp: \"http://127.0.0.1:1\", sample: 100%}\n#";
+    let gateway = before_authz(&backend, authz.address(), settings).await;
+    let headers = [("x-pass", "yes"), ("traceparent", SENT), ("x-request-id", "id-7")];
+    assert_eq!(get(&gateway, "/books/b1", &headers).await.status, StatusCode::OK);
+    let asked = authz.only().metadata;
+    let parent = asked["traceparent"].to_str().unwrap();
+    assert_eq!(parent.split('-').nth(1), SENT.split('-').nth(1), "the trace goes on");
+    assert_ne!(parent, SENT, "below the request's own span");
+    assert_eq!(asked["x-request-id"], "id-7");
+}
