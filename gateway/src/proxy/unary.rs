@@ -221,7 +221,8 @@ fn decode(plan: &RoutePlan, answer: &Answer) -> Result<Response<Body>, Failure> 
     if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
         return Ok(response); // RFC 9110: these have no body, and so no type.
     }
-    let mut out = Vec::with_capacity(answer.message.len() * 2 + 64);
+    // JSON is about twice as long as the wire form. Growing in the middle would copy.
+    let mut out = Vec::with_capacity(answer.message.len() / 2 * 5 + 256);
     let decoded = plan.response.decode(&answer.message, &plan.decode, &mut out);
     let content_type = match decoded.map_err(|error| Failure::response_not_transcodable(&error))? {
         transcode::Body::Json => HeaderValue::from_static("application/json"),

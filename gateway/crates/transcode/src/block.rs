@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn each_byte_at_each_place_is_told() {
         for at in 0..BLOCK {
-            for byte in 0..=255u8 {
+            // Interpreters that look for undefined behaviour are slow.
+            for byte in (0..=255u8).step_by(if cfg!(miri) { 31 } else { 1 }) {
                 for around in [b'a', b' ', 0x1f, b'"', b'\\', 0x80, 0xff, 0xa2] {
                     let mut block = [around; BLOCK];
                     block[at] = byte;

@@ -217,6 +217,7 @@ impl<'c, const LEFT: usize> Claim<'c, LEFT> {
             4..=7 => self.overlapping::<4>(text),
             2..=3 => self.overlapping::<2>(text),
             1 => self.overlapping::<1>(text),
+            0 => self.end(),
             length => {
                 // SAFETY: `length <= LEFT`; else as in `start_of`.
                 unsafe {
