@@ -7,6 +7,7 @@ mod dispatch;
 mod health;
 mod record;
 mod sharing;
+mod tally;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::telemetry::spans::Spans;
 
 pub use dispatch::Dispatch;
 pub use health::Health;
+pub use tally::Tally;
 
 /// The state of the gateway under one version of its configuration.
 #[derive(Debug)]

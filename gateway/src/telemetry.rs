@@ -6,6 +6,7 @@ pub mod access;
 pub mod logging;
 pub mod metrics;
 mod otlp;
+pub mod process;
 mod random;
 pub mod request_id;
 pub mod spans;

@@ -15,6 +15,7 @@ use crate::proxy::code::Code;
 use crate::reload::Entry;
 use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::{Exposition, labels};
+use crate::telemetry::process;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Route<'a> {
@@ -160,6 +161,19 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
             out.value("gateway_unknown_fields_total", &route_labels(&target.plan), target.metrics.unknown());
         }
     }
+    let about = "Requests that the gateway itself refused or failed, by reason (docs/reference/errors.md).";
+    out.family("gateway_failures_total", "counter", about);
+    for (reason, count) in state.dispatch.tally().failures() {
+        out.value("gateway_failures_total", &labels(&[("reason", reason.name())]), count);
+    }
+    out.family("gateway_clients_gone_total", "counter", "Requests whose client left before the answer.");
+    out.value("gateway_clients_gone_total", "", state.dispatch.tally().clients_gone());
+    out.family(
+        "gateway_access_records_dropped_total",
+        "counter",
+        "Access records that nobody read fast enough.",
+    );
+    out.value("gateway_access_records_dropped_total", "", state.dispatch.records_dropped());
     upstream_metrics(&mut out, snapshot);
     let reloads = state.history.counts();
     out.family("gateway_config_version", "gauge", "The version of the running configuration.");
@@ -186,6 +200,7 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
     }
     out.family("gateway_draining", "gauge", "1 while the gateway finishes.");
     out.value("gateway_draining", "", u8::from(state.draining.load(Relaxed)));
+    process::expose(&mut out);
     out.finish()
 }
 

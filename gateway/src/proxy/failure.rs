@@ -213,6 +213,11 @@ impl Failure {
         self.status
     }
 
+    /// Why the gateway itself refused or failed the request; nothing when a service made the error.
+    pub const fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
     /// The short reason for logs and metrics; empty when a service made the error.
     pub fn flag(&self) -> &'static str {
         self.reason.map_or("", Reason::name)

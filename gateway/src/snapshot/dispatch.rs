@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 
 use super::record::Recorder;
 use super::sharing;
-use super::{Current, Health, Snapshot};
+use super::{Current, Health, Snapshot, Tally};
 use crate::edge::{Body, Fault, Handler, Peer, Refuse};
 use crate::policy::{self, Admitted, Refusal};
 use crate::proxy::coding;
@@ -25,12 +25,23 @@ use crate::telemetry::request_id::{self, X_REQUEST_ID};
 pub struct Dispatch {
     current: Arc<Current>,
     access: AccessLog,
+    tally: Tally,
 }
 
 impl Dispatch {
     /// Answers by whatever `current` holds when a request comes.
     pub fn new(current: Arc<Current>, access: AccessLog) -> Self {
-        Self { current, access }
+        Self { current, access, tally: Tally::default() }
+    }
+
+    /// What it has refused and failed so far.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Access records that were lost because the log was not read fast enough.
+    pub fn records_dropped(&self) -> u64 {
+        self.access.dropped()
     }
 }
 
@@ -38,7 +49,9 @@ impl Refuse for Dispatch {
     fn refuse(&self, fault: Fault) -> Response<Body> {
         let snapshot = self.current.pin();
         let id = request_id::of(&HeaderMap::new());
-        let mut response = Failure::from(fault).into_response(snapshot.config.errors, &id);
+        let failure = Failure::from(fault);
+        failure.reason().into_iter().for_each(|reason| self.tally.failed(reason));
+        let mut response = failure.into_response(snapshot.config.errors, &id);
         response.headers_mut().insert(X_REQUEST_ID, id);
         response
     }
@@ -51,7 +64,7 @@ impl Handler for Dispatch {
         let (head, body) = request.into_parts();
         let client = peer.client(&head.headers, &snapshot.config.trusted_proxies);
         let peer = client.as_ref().unwrap_or(peer);
-        let mut recorder = Recorder::new(&snapshot, &head, peer, &self.access);
+        let mut recorder = Recorder::new(&snapshot, &head, peer, &self.access, &self.tally);
 
         let mut response = match sharing::preflight(&snapshot, &head, host(&head)) {
             Some(response) => recorder.succeeded(response),

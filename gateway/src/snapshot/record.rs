@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
-use super::Snapshot;
+use super::{Snapshot, Tally};
 use crate::edge::{Body, Peer};
 use crate::policy::{self, Admitted};
 use crate::proxy::code::{CLIENT_CLOSED, Code};
@@ -36,6 +36,7 @@ pub(super) struct Recorder<'a> {
     pub(super) refused: Option<Arc<str>>,
     snapshot: &'a Snapshot,
     access: &'a AccessLog,
+    tally: &'a Tally,
     end: End,
 }
 
@@ -52,6 +53,7 @@ impl<'a> Recorder<'a> {
         head: &'a Parts,
         peer: &'a Peer,
         access: &'a AccessLog,
+        tally: &'a Tally,
     ) -> Self {
         Self {
             head,
@@ -65,6 +67,7 @@ impl<'a> Recorder<'a> {
             refused: None,
             snapshot,
             access,
+            tally,
             end: End { status: CLIENT_CLOSED, code: Code::CANCELLED, flag: CLIENT_GONE, sent: 0 },
         }
     }
@@ -84,6 +87,7 @@ impl<'a> Recorder<'a> {
     pub(super) fn failed(&mut self, failure: Failure) -> Response<Body> {
         let (status, code, flag) = (failure.status(), failure.code(), failure.flag());
         let format = self.target.map_or(self.snapshot.config.errors, |target| target.plan.errors);
+        failure.reason().into_iter().for_each(|reason| self.tally.failed(reason));
         let mut response = failure.into_response(format, &self.id);
         self.end = End { status, code, flag, sent: response.body().len() };
         self.write_headers(response.headers_mut());
@@ -95,6 +99,14 @@ impl<'a> Recorder<'a> {
         admitted.or(self.refused.as_ref()).map_or("", |caller| caller)
     }
 
+    /// The path, without the query, which may hold secrets; the template where the path itself does.
+    fn path(&self) -> &str {
+        match self.target {
+            Some(target) if target.plan.request.has_redacted_variable() => target.plan.template.source(),
+            _ => self.head.uri.path(),
+        }
+    }
+
     /// The request as a span, by the semantic conventions of HTTP servers.
     fn span(&self, context: Context, took: Duration) -> Span {
         let text = |text: &str| Value::Text(text.into());
@@ -102,8 +114,7 @@ impl<'a> Recorder<'a> {
         let mut attributes = vec![
             ("http.request.method", text(self.head.method.as_str())),
             ("url.scheme", text(if self.peer.tls { "https" } else { "http" })),
-            // Without the query, which may hold secrets.
-            ("url.path", text(self.head.uri.path())),
+            ("url.path", text(self.path())),
             ("http.response.status_code", Value::Number(status.as_u16().into())),
             (
                 "network.protocol.version",
@@ -148,6 +159,9 @@ impl<'a> Recorder<'a> {
 impl Drop for Recorder<'_> {
     fn drop(&mut self) {
         let took = self.started.elapsed();
+        if self.end.flag == CLIENT_GONE {
+            self.tally.gone();
+        }
         if let Some(target) = self.target {
             target.metrics.record(self.end.code.number(), took);
             if self.admitted.as_ref().is_some_and(|admitted| admitted.undecided().is_some()) {
@@ -164,7 +178,7 @@ impl Drop for Recorder<'_> {
         let record = Record {
             peer: self.peer.address,
             method: self.head.method.as_str(),
-            path: self.head.uri.path(),
+            path: self.path(),
             route: self.target.map_or("", |target| &target.plan.name),
             grpc: self.target.map_or("", |target| target.plan.grpc.path.as_str().trim_start_matches('/')),
             status: self.end.status.as_u16(),

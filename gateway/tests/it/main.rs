@@ -7,6 +7,8 @@
 //! | `compression` | bodies in gzip, deflate, brotli and zstd, both ways |
 //! | `errors` | every refusal, in the shapes of the contract |
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
+//! | `metrics` | what Prometheus gets, read by a parser of somebody else's |
+//! | `redacted` | what is marked as not for logs does not get there |
 //! | `limits` | how often callers may call |
 //! | `openapi` | the OpenAPI document, held against what the gateway takes and answers |
 //! | `policies` | header rules, and pages of other origins |
@@ -25,9 +27,11 @@ mod edge;
 mod errors;
 mod harness;
 mod limits;
+mod metrics;
 mod openapi;
 mod policies;
 mod proxies;
+mod redacted;
 mod reflection;
 mod reload;
 mod set;

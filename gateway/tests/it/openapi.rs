@@ -533,3 +533,46 @@ fn options_name_the_api_and_choose_a_host() {
     assert_eq!(all["paths"]["/b"]["get"]["servers"], json!([{"url": "//other.test"}]));
     assert_eq!(all["paths"]["/b"]["get"]["x-hosts"], json!(["other.test"]));
 }
+
+#[test]
+fn policies_are_told() {
+    let secret = "a secret of the tests that has more than 32 bytes";
+    let key = "c018c41c1afaf2c0b66c64f97d0ee135657b699ad260f299234cd40a5d625e0e";
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys.yaml");
+    std::fs::write(&keys, format!("acme: {key}\n")).unwrap();
+    let document = kinds(&format!(
+        "auth:\n  shop: {{jwt: {{secret: \"{secret}\", algorithms: [HS256], audience: shop}}}}\n  \
+         partners: {{api_key: {{header: x-api-key, file: \"{}\"}}}}\nroutes:\n  \
+         - {{get: /mine, grpc: kinds.v1.Kinds/Find, auth: {{jwt: shop, scopes: [things:read]}}, \
+         set: {{name: jwt:sub}}, rate_limit: {{rate: 10/s}}}}\n  \
+         - {{post: /partners, grpc: kinds.v1.Kinds/Put, auth: {{api_key: partners}}, set: {{shelf: const:a}}}}\n  \
+         - {{get: /all, grpc: kinds.v1.Kinds/Find}}\n",
+        keys.display()
+    ));
+    assert_says(
+        &document,
+        &[
+            (
+                "/components/securitySchemes",
+                json!({
+                    "shop": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                    "partners": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                }),
+            ),
+            ("/paths/~1mine/get/security", json!([{"shop": ["things:read"]}])),
+            ("/paths/~1partners/post/security", json!([{"partners": []}])),
+            ("/paths/~1mine/get/responses/401", json!({"$ref": "#/components/responses/Unauthenticated"})),
+            ("/paths/~1mine/get/responses/429", json!({"$ref": "#/components/responses/TooManyRequests"})),
+        ],
+    );
+    let query = |path: &str| {
+        let all = parameters(&document["paths"][path]["get"], "query");
+        all.iter().any(|parameter| parameter["name"] == "name")
+    };
+    assert!(query("/all") && !query("/mine"), "what the gateway fills is not for clients to say");
+    let body =
+        &document["paths"]["/partners"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    assert!(body["properties"].get("shelf").is_none() && body["properties"].get("place").is_some());
+    assert!(document["paths"]["/all"]["get"].get("security").is_none());
+}

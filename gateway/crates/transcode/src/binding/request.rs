@@ -94,6 +94,7 @@ pub struct RequestPlan {
     mask: Option<MaskPlan>,
     required: Required,
     set: Vec<Setter>,
+    redacted: bool,
 }
 
 /// What the HTTP body fills, resolved.
@@ -154,8 +155,12 @@ impl RequestPlan {
         let wants_mask = rule.patch_mask && body.is_json();
         let mask = wants_mask.then(|| MaskPlan::compile(message, body.position(), &variables)).flatten();
         let required = Required::compile(message, &variables, body == BodyPlan::Whole);
+        let schema = message.schema();
+        let redacted =
+            variables.iter().flat_map(|path| path.steps(schema)).any(|step| step.field.debug_redact);
         let (message, variables) = (message.clone(), variables.into());
-        Ok(Self { message, variables, body, stray_body: rule.stray_body, mask, required, set: Vec::new() })
+        let stray_body = rule.stray_body;
+        Ok(Self { message, variables, body, stray_body, mask, required, set: Vec::new(), redacted })
     }
 
     /// Gives the field of this path, in proto names, to the gateway: see [`Self::encode_with`]. It leads through singular
@@ -209,6 +214,11 @@ impl RequestPlan {
     /// The field that the body fills, if it is not the whole request.
     pub fn body_field(&self) -> Option<&FieldPlan> {
         self.message.plan().fields.get(self.body.position()? as usize)
+    }
+
+    /// Whether a variable of the path fills a field that is not for logs (`debug_redact`).
+    pub fn has_redacted_variable(&self) -> bool {
+        self.redacted
     }
 
     /// Whether fields are taken from the query.
