@@ -32,6 +32,7 @@ enum End {
 fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<End, StartError> {
     let source = Source { path: args.file.config.clone(), environment: Arc::new(environment) };
     let level = logging::init(format_of(&source));
+    raise_descriptors();
     let (access, written) = AccessLog::start(std::io::stdout())?;
     let cpus = || std::thread::available_parallelism().map_or(1, usize::from);
     let workers = args.workers.map_or_else(cpus, usize::from);
@@ -68,6 +69,19 @@ fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<End,
         End::CutOff => tracing::warn!("stopped at once: a second signal came before the drain was over"),
     }
     Ok(end)
+}
+
+/// Takes as many file descriptors as the system grants: the usual soft limit of 1,024 is meant for programs that use select(2),
+/// and far below `limits.connections`.
+fn raise_descriptors() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            tracing::debug!(%error, "the limit of file descriptors stays as it is");
+        }
+    }
 }
 
 /// The log's format has to be known before anything is logged; errors of the file are reported when it is loaded.

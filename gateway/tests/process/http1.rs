@@ -262,3 +262,13 @@ async fn more_connections_than_may_be() {
     }
     withstand_with(&gateway, async {}).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_descriptors_as_the_system_grants() {
+    let backend = crate::library().await;
+    let gateway = Gateway::start(&backend, &Settings::default());
+    let limits = gateway.about("limits");
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[3], words[4], "the soft limit is the hard one: {line}");
+}
