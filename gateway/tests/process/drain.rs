@@ -122,7 +122,7 @@ impl Target {
             match sender.send_request(request("http://localhost/books/b1")).await {
                 Ok(response) => self.is_fine(response).await,
                 // The goodbye came before the request went out.
-                Err(error) if error.is_canceled() => return,
+                Err(error) if error.is_canceled() || is_goodbye(&error) => return,
                 Err(error) => panic!("the call is answered: {error:?}"),
             }
         }
@@ -143,6 +143,13 @@ impl Target {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+/// Whether GOAWAY was there before the request went out: it was not sent, or is beyond the last stream that is served. Either way
+/// nobody has seen it (RFC 9113 section 6.8).
+fn is_goodbye(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| cause.is_go_away() && cause.reason() == Some(h2::Reason::NO_ERROR))
 }
 
 /// Asks the admin address; gives all of its answer.
