@@ -98,6 +98,35 @@ fn broken_json_ends_the_reading() {
 }
 
 #[test]
+fn text_that_is_not_utf8_is_found_wherever_it_stands() {
+    let message = schema().message("test.All").unwrap();
+    let options = EncodeOptions { unknown: Unknown::Ignore, ..EncodeOptions::default() };
+    for (before, after) in [
+        (r#"{"string":""#, r#""}"#),
+        (r#"{"string":"\n"#, r#""}"#),
+        (r#"{""#, r#"":1}"#),
+        (r#"{"unknown":{"a":["#, r#""]}}"#),
+        (r#"{"unknown":{"a":[""#, r#""]}}"#),
+        (r#"{"unknown":{""#, r#"":[]}}"#),
+        (r#"{"string":1,"unknown":""#, r#""}"#),
+        (r#"{"int32":1"#, "}"),
+    ] {
+        for length in [0, 5, 15, 16, 31, 32, 40, 100, 200] {
+            for bad in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f\x98"] {
+                for space in [0, 100] {
+                    let text = [&vec![b'a'; length][..], bad].concat();
+                    let body = [before.as_bytes(), &text, after.as_bytes(), &vec![b' '; space]].concat();
+                    let error = message.encode(&body, &options, &mut Vec::new()).unwrap_err();
+                    let expected =
+                        format!("the body is not valid UTF-8 at line 1 column {}", before.len() + length + 1);
+                    assert_eq!(error.to_string(), expected, "{}", String::from_utf8_lossy(&body));
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn bodies_that_are_not_utf8() {
     let message = schema().message("test.All").unwrap();
     let error =
