@@ -13,6 +13,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_stack");
+/// The trace that every request belongs to.
+pub(crate) const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 /// For anything that should take a moment; long, because the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -246,7 +249,10 @@ pub(crate) fn request(port: u16, method: &str, path: &str, body: Option<&str>) -
     let content = body.map_or_else(String::new, |body| {
         format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len())
     });
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{content}\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         traceparent: {TRACEPARENT}\r\n{content}\r\n"
+    );
     stream.write_all([head.as_str(), body.unwrap_or_default()].concat().as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use kit::testing::Postgres;
 
-use harness::{Shop, Stack, within};
+use harness::{Shop, Stack, TRACE, within};
 use serde_json::json;
 
 const JOHN: &str = r#"{"name":"John Doe","email":"john@example.com"}"#;
@@ -81,6 +81,21 @@ fn the_guides_flow(shop: &Shop) {
     let stack = Stack::start(shop);
     assert_eq!(stack.get("/users/1").body["name"], "Johnny");
     assert_eq!(stack.get("/orders/1").body["status"], "CANCELLED");
+    assert!(stack.stop().success());
+}
+
+#[test]
+fn a_request_is_followed_by_its_trace_through_all_three() {
+    let shop = Shop::new();
+    let stack = Stack::start(&shop);
+    stack.post("/users", JOHN);
+    assert_eq!(stack.post("/orders", LAPTOP).status, 201);
+    for (part, call) in [("gateway", "POST /orders"), ("order", "CreateOrder"), ("user", "ValidateUser")] {
+        within(part, || {
+            let followed = |line: &String| line.contains(part) && line.contains(call) && line.contains(TRACE);
+            stack.lines().iter().any(followed).then_some(())
+        });
+    }
     assert!(stack.stop().success());
 }
 
