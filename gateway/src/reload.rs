@@ -268,7 +268,10 @@ impl Reloader {
 
         self.current.swap(snapshot);
         self.listen(listeners);
-        if let Err(error) = self.level.set(config.log.level.as_str()) {
+        // Otherwise any save would end what `PUT /log` began.
+        if config.log.level != running.config.log.level
+            && let Err(error) = self.level.set(config.log.level.as_str())
+        {
             tracing::warn!(%error, "log level unchanged");
         }
         Ok((version, diff))

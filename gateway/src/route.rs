@@ -7,5 +7,7 @@ mod plan;
 mod table;
 
 pub use host::{HostError, HostPattern};
-pub use plan::{ErrorFormat, GrpcMethod, Idempotency, Origin, OriginKind, RoutePlan, Target, Targets};
+pub use plan::{
+    ErrorFormat, GrpcMethod, Idempotency, Origin, OriginKind, RoutePlan, Target, Targets, identity,
+};
 pub use table::{Candidate, CandidateOutcome, Lookup, Matcher, Problem, Table, TableBuilder};

@@ -154,11 +154,11 @@ fn spans(config: &GatewayConfig, previous: Option<&Snapshot>) -> Result<Option<A
 }
 
 /// What makes a route the same one across reloads: how it is called, and what it calls.
-fn identity(plan: &RoutePlan) -> (Arc<str>, String) {
-    (Arc::clone(&plan.name), plan.grpc.path.as_str().to_owned())
+fn identity(plan: &RoutePlan) -> (String, String) {
+    (crate::route::identity(&plan.name, &plan.hosts), plan.grpc.path.as_str().to_owned())
 }
 
-fn counters(previous: Option<&Snapshot>) -> HashMap<(Arc<str>, String), &Arc<RouteMetrics>> {
+fn counters(previous: Option<&Snapshot>) -> HashMap<(String, String), &Arc<RouteMetrics>> {
     let targets = previous.iter().flat_map(|previous| &previous.targets);
     targets.map(|target| (identity(&target.plan), &target.metrics)).collect()
 }

@@ -226,6 +226,20 @@ fn annotations_are_served_and_the_file_wins() {
 }
 
 #[test]
+fn an_annotation_that_does_not_bind_is_left_out_and_the_others_are_served() {
+    let unbound = include_str!("config/files/unbound/unbound.proto");
+    let yaml =
+        include_str!("config/annotations-that-do-not-bind.yaml").replace("files/unbound", "unbound.proto");
+    let folder = folder(&[("routes.yaml", &yaml), ("unbound.proto", unbound)]);
+    let loaded = load_in(folder.path());
+    let config = loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics));
+    assert_eq!(routes(&config), ["GET /things/{id} -> Get"]);
+    let found = config.table.lookup(None, "GET", "/things/7").unwrap();
+    assert!(matches!(found, Lookup::Found { .. }), "{found:?}");
+    assert!(matches!(config.table.lookup(None, "GET", "/found/7").unwrap(), Lookup::NotFound));
+}
+
+#[test]
 fn annotations_name_their_proto_file() {
     let text = HEAD
         .replace("shop.v1.UserService: users", "shop.v1.UserService: {upstream: users, annotations: true}");

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ALLOW, CONTENT_TYPE, ORIGIN};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::Serialize;
@@ -44,6 +44,9 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State) -> Respons
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(name(method)));
         return response;
     }
+    if *method != Method::GET && is_from_a_page(request.headers()) {
+        return text(StatusCode::FORBIDDEN, "orders are not taken from web pages\n".into());
+    }
     let snapshot = state.current.pin();
     match *path {
         "/health" => {
@@ -68,6 +71,11 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State) -> Respons
         }
         _ => set_level(request, state).await,
     }
+}
+
+/// Whether a browser sends it for a page, which could be anybody's: browsers name the page's origin with every order.
+fn is_from_a_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.get("sec-fetch-site").is_some_and(|site| site != "none")
 }
 
 const fn name(method: &Method) -> &'static str {

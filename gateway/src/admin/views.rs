@@ -205,7 +205,13 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
 }
 
 fn route_labels(plan: &crate::route::RoutePlan) -> String {
-    labels(&[("route", &plan.name), ("grpc", &plan.grpc.to_string())])
+    let grpc = plan.grpc.to_string();
+    if plan.hosts.is_empty() {
+        return labels(&[("route", &plan.name), ("grpc", &grpc)]);
+    }
+    // The same path for other hosts is another series.
+    let hosts: Vec<String> = plan.hosts.iter().map(ToString::to_string).collect();
+    labels(&[("route", &plan.name), ("grpc", &grpc), ("host", &hosts.join(","))])
 }
 
 fn upstream_metrics(out: &mut Exposition, snapshot: &Snapshot) {

@@ -88,6 +88,9 @@ pub(super) struct Activity {
     unsent_since: AtomicU64,
     signals: AtomicU8,
     waker: Mutex<Option<Waker>>,
+    /// Who waits until every answer is sent, and whether anybody does.
+    awaited: AtomicBool,
+    waiter: Mutex<Option<Waker>>,
 }
 
 impl Activity {
@@ -107,6 +110,8 @@ impl Activity {
             unsent_since: AtomicU64::new(0),
             signals: AtomicU8::new(0),
             waker: Mutex::default(),
+            awaited: AtomicBool::new(false),
+            waiter: Mutex::default(),
         }
     }
 
@@ -154,6 +159,27 @@ impl Activity {
     /// Whether requests are in flight.
     pub(super) fn is_busy(&self) -> bool {
         self.in_flight.load(Relaxed) > 0
+    }
+
+    /// Whether a request is in flight, or its answer not sent yet. If so, the task is woken when that ends.
+    pub(super) fn is_answering(&self, cx: &Context<'_>) -> bool {
+        let answering = self.is_busy() || self.unsent.load(Relaxed) > 0;
+        if answering {
+            *self.waiter.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+            self.awaited.store(true, Relaxed);
+        }
+        answering
+    }
+
+    /// An answer was made, or a piece of it sent.
+    fn answered(&self) {
+        if !self.awaited.load(Relaxed) || !self.awaited.swap(false, Relaxed) {
+            return;
+        }
+        let waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
     }
 
     /// Counts bytes of an answer until they are sent.
@@ -245,6 +271,7 @@ impl Drop for InFlight {
         self.0.idle_since.store(self.0.clock.now(), Relaxed);
         self.0.in_flight.fetch_sub(1, Relaxed);
         self.0.load.end();
+        self.0.answered();
     }
 }
 
@@ -272,6 +299,7 @@ impl Drop for Unsent {
             self.activity.unsent_since.store(now, Relaxed);
             self.activity.idle_since.store(now, Relaxed);
             self.activity.unsent.fetch_sub(self.bytes, Relaxed);
+            self.activity.answered();
         }
     }
 }

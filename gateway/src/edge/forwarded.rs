@@ -20,7 +20,9 @@ impl Peer {
         if !trusted.contains(self.address.ip()) {
             return None;
         }
-        let proto = headers.get(X_FORWARDED_PROTO).and_then(|value| last(value.to_str().ok()?));
+        let proto = headers.get_all(X_FORWARDED_PROTO).iter().next_back();
+        let proto = proto.and_then(|value| last(value.to_str().ok()?));
+        let mut hosts = headers.get_all(X_FORWARDED_HOST).iter();
         Some(Self {
             address: client(self.address, headers, trusted),
             tls: match proto {
@@ -29,7 +31,7 @@ impl Peer {
                 _ => self.tls,
             },
             forwarded_for: appended(headers, &self.forwarded_for),
-            forwarded_host: headers.get(X_FORWARDED_HOST).filter(|value| is_plain(value)).cloned(),
+            forwarded_host: hosts.next_back().filter(|value| is_plain(value)).cloned(),
             ..self.clone()
         })
     }

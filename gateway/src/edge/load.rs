@@ -32,7 +32,7 @@ pub struct Load {
 
 impl Load {
     /// Of a connection whose terms allow so many bytes.
-    pub(super) const fn new(totals: Arc<Totals>, buffers: usize) -> Self {
+    pub const fn new(totals: Arc<Totals>, buffers: usize) -> Self {
         Self { totals, buffers }
     }
 

@@ -127,11 +127,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Screened<S> {
     }
 
     /// What the library reads where something is wrong.
-    fn poll_wrong(&self, wrong: Wrong) -> Poll<io::Result<()>> {
+    fn poll_wrong(&self, cx: &Context<'_>, wrong: Wrong) -> Poll<io::Result<()>> {
         match wrong {
             Wrong::Body(what) => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what))),
-            // Requests before it are answered first; the library comes back to read when they are.
-            Wrong::Head(_) if self.activity.is_busy() => Poll::Pending,
+            // Requests before it are answered first. The library would not come back to read by itself.
+            Wrong::Head(_) if self.activity.is_answering(cx) => Poll::Pending,
             Wrong::Head(_) => Poll::Ready(Ok(())),
         }
     }
@@ -184,7 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Screened<S> {
             }
             if let Some(wrong) = this.wrong {
                 this.held.clear();
-                return this.poll_wrong(wrong);
+                return this.poll_wrong(cx, wrong);
             }
             let before = buf.filled().len();
             let more = if this.held.is_empty() {

@@ -92,7 +92,7 @@ impl ChainPlan {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn compile(route: &str, spec: &ChainSpec) -> Result<Self, Vec<Finding>> {
+    pub fn compile(route: &str, entry: &str, spec: &ChainSpec) -> Result<Self, Vec<Finding>> {
         let mut findings = Vec::new();
         spec.check_claims(&mut findings);
         spec.check_scopes(&mut findings);
@@ -106,7 +106,7 @@ impl ChainPlan {
             route: route.into(),
             auth: spec.auth.clone(),
             scopes: spec.scopes.clone(),
-            rate_limit: spec.rate_limit.as_ref().map(|limit| Arc::new(RateLimit::compile(route, limit))),
+            rate_limit: spec.rate_limit.as_ref().map(|limit| Arc::new(RateLimit::compile(entry, limit))),
             rate: spec.rate_limit.clone(),
             shared_limit: spec.shared_limit.clone(),
             set: spec.set.as_slice().into(),

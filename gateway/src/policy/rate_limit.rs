@@ -112,13 +112,13 @@ pub(super) struct RateLimit {
 }
 
 impl RateLimit {
-    /// `route` tells apart equal limits of different routes.
-    pub(super) fn compile(route: &str, spec: &RateLimitSpec) -> Self {
+    /// `entry` tells apart equal limits of different routes; the bindings of one share theirs.
+    pub(super) fn compile(entry: &str, spec: &RateLimitSpec) -> Self {
         let burst = spec.burst.unwrap_or_else(|| spec.rate.count());
         Self {
             gcra: Gcra::new(spec.rate, burst),
             key: spec.key.clone(),
-            seed: FixedState::default().hash_one((route, spec.rate, burst, &spec.key)),
+            seed: FixedState::default().hash_one((entry, spec.rate, burst, &spec.key)),
             limit: HeaderValue::from(burst.get()),
         }
     }
@@ -158,7 +158,9 @@ impl RateLimit {
 
     /// Tells the client how it stands.
     pub(super) fn write(&self, standing: &Standing, headers: &mut HeaderMap) {
-        headers.extend(self.headers(standing));
+        for (name, value) in self.headers(standing) {
+            headers.insert(name, value);
+        }
     }
 
     fn headers(&self, standing: &Standing) -> [(HeaderName, HeaderValue); 3] {

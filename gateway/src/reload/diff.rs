@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::config::GatewayConfig;
-use crate::route::RoutePlan;
+use crate::route::{RoutePlan, identity};
 
 /// The difference between two configurations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ fn compare(lines: &mut Vec<String>, kind: &str, old: &Things, new: &Things) {
 }
 
 fn routes(config: &GatewayConfig) -> Things {
-    config.routes.iter().map(|plan| (plan.name.to_string(), fingerprint(plan))).collect()
+    config.routes.iter().map(|plan| (identity(&plan.name, &plan.hosts), fingerprint(plan))).collect()
 }
 
 /// All that a route was declared with, in some text of no importance: two are equal when their routes are.

@@ -146,6 +146,13 @@ pub enum ErrorFormat {
     Problem,
 }
 
+/// What makes a route the same one across reloads, and another one than its neighbours: its method and path, for its
+/// hosts.
+pub fn identity(name: &str, hosts: &[HostPattern]) -> String {
+    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+    if hosts.is_empty() { name.to_owned() } else { format!("{name} on {}", hosts.join(", ")) }
+}
+
 /// Where a route was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {

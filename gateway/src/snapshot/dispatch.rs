@@ -80,7 +80,7 @@ impl Handler for Dispatch {
                         let response = if offer.is_empty() {
                             response
                         } else {
-                            coding::encode(response, offer, &head.headers).await
+                            coding::encode(response, offer, &head.headers, &recorder.peer.load).await
                         };
                         recorder.succeeded(response)
                     }
@@ -105,7 +105,8 @@ async fn answer<'s>(
     recorder: &mut Recorder<'s>,
 ) -> Result<Response<Body>, Failure> {
     let head = recorder.head;
-    if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
+    let hosts = head.headers.get_all(HOST).iter().count();
+    if hosts > 1 || hosts == 0 && head.version == Version::HTTP_11 {
         return Err(Failure::ambiguous_host());
     }
     let path = head.uri.path();
@@ -213,7 +214,7 @@ fn options(allowed: &str) -> Response<Body> {
 fn strip_body(response: &mut Response<Body>) {
     let length = response.body().len();
     *response.body_mut() = Body::empty();
-    if response.status() != StatusCode::NO_CONTENT {
+    if !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }

@@ -17,6 +17,11 @@ use crate::telemetry::request_id;
 use crate::telemetry::spans::{self, Kind, Span, Value};
 use crate::telemetry::trace::{Context, Trace};
 
+/// The longest path that is recorded: records wait in queues that are bounded by their number.
+const MAX_PATH: usize = 2048;
+/// The longest method.
+const MAX_METHOD: usize = 32;
+
 /// The flag of a request whose client left before the answer.
 const CLIENT_GONE: &str = "CLIENT_GONE";
 
@@ -101,10 +106,15 @@ impl<'a> Recorder<'a> {
 
     /// The path, without the query, which may hold secrets; the template where the path itself does.
     fn path(&self) -> &str {
-        match self.target {
+        let path = match self.target {
             Some(target) if target.plan.request.has_redacted_variable() => target.plan.template.source(),
             _ => self.head.uri.path(),
-        }
+        };
+        shortened(path, MAX_PATH)
+    }
+
+    fn method(&self) -> &str {
+        shortened(self.head.method.as_str(), MAX_METHOD)
     }
 
     /// The request as a span, by the semantic conventions of HTTP servers.
@@ -112,7 +122,7 @@ impl<'a> Recorder<'a> {
         let text = |text: &str| Value::Text(text.into());
         let (status, flag) = (self.end.status, self.end.flag);
         let mut attributes = vec![
-            ("http.request.method", text(self.head.method.as_str())),
+            ("http.request.method", text(self.method())),
             ("url.scheme", text(if self.peer.tls { "https" } else { "http" })),
             ("url.path", text(self.path())),
             ("http.response.status_code", Value::Number(status.as_u16().into())),
@@ -177,7 +187,7 @@ impl Drop for Recorder<'_> {
         }
         let record = Record {
             peer: self.peer.address,
-            method: self.head.method.as_str(),
+            method: self.method(),
             path: self.path(),
             route: self.target.map_or("", |target| &target.plan.name),
             grpc: self.target.map_or("", |target| target.plan.grpc.path.as_str().trim_start_matches('/')),
@@ -196,4 +206,9 @@ impl Drop for Recorder<'_> {
         };
         self.access.log(&record, log.format.into());
     }
+}
+
+/// The beginning of a text, to a whole character.
+fn shortened(text: &str, most: usize) -> &str {
+    if text.len() <= most { text } else { text.get(..text.floor_char_boundary(most)).unwrap_or_default() }
 }

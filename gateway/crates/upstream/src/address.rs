@@ -114,8 +114,9 @@ impl Address {
             None | Some((_, "")) => text.trim_end_matches('/'),
             Some((_, path)) => return Err(AddressError::Extra(format!("/{path}"))),
         };
-        if let Some((user, _)) = text.split_once('@') {
-            return Err(AddressError::Extra(format!("{user}@")));
+        if text.contains('@') {
+            // Not told: it may be a password.
+            return Err(AddressError::Extra("…@".to_owned()));
         }
         let (host, port) = split_port(text)?;
         let port = match (port, default_port) {
@@ -245,7 +246,7 @@ mod tests {
             (":50051", Host(String::new())),
             ("us ers:1", Host("us ers".into())),
             ("http://users/api", Extra("/api".into())),
-            ("http://me@users", Extra("me@".into())),
+            ("http://me@users", Extra("…@".into())),
             ("dns://8.8.8.8/users:1", Extra("//8.8.8.8/users:1".into())),
             ("grpc://users:1", Scheme("grpc".into())),
             ("unix:", UnixPath),

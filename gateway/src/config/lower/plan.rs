@@ -50,7 +50,7 @@ pub(super) fn compile(
     let targets = rule.shared.targets.clone()?;
     let grpc = methods::plan(method)?;
     // What is wrong with them has been told, once for all bindings.
-    let policies = ChainPlan::compile(&name, rule.shared.policies.as_ref()?).ok()?;
+    let policies = ChainPlan::compile(&name, &rule.shared.identity, rule.shared.policies.as_ref()?).ok()?;
     let settings = &rule.shared.settings;
     let mut encode = inputs.settings.encode.clone();
     if let Some(unknown) = &settings.unknown {

@@ -38,7 +38,7 @@ pub(super) fn policies(
         headers: headers?,
         vouched: inputs.ways.vouched(),
     };
-    match ChainPlan::compile("", &spec) {
+    match ChainPlan::compile("", "", &spec) {
         Ok(_) => Some(spec),
         Err(findings) => {
             for finding in &findings {

@@ -89,6 +89,8 @@ pub(super) struct Places {
 pub(super) struct Shared {
     /// Nothing when it is broken, or the descriptors are.
     pub(super) method: Option<MethodDescriptor>,
+    /// Tells its limits from those of other entries: its first rule, for its hosts.
+    pub(super) identity: String,
     pub(super) settings: RawSettings,
     pub(super) hosts: Vec<HostPattern>,
     pub(super) targets: Option<Targets>,
@@ -103,14 +105,23 @@ pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context
     exposed::annotations(inputs, &mut rules, used, context);
     exposed::auto(inputs, &mut rules, used, context);
 
-    let (matcher, kept) = table::table(&rules, inputs.settings.health.as_deref(), context);
+    let (mut matcher, kept) = table::table(&rules, inputs.settings.health.as_deref(), context);
     let mut plans = Vec::with_capacity(kept.len());
-    for rule in kept.iter().filter_map(|index| rules.get(*index)) {
-        if let Some(plan) = plan::compile(rule, plans.len(), inputs, context) {
-            plans.push(Arc::new(plan));
+    let (mut served, mut whole) = (Vec::with_capacity(kept.len()), true);
+    for index in &kept {
+        let Some(rule) = rules.get(*index) else { continue };
+        match plan::compile(rule, plans.len(), inputs, context) {
+            Some(plan) => {
+                plans.push(Arc::new(plan));
+                served.push(*index);
+            }
+            // What comes with descriptors and cannot be served is left out, which has been told.
+            None => whole &= rule.origin.kind != OriginKind::File,
         }
     }
-    let whole = plans.len() == kept.len();
+    if served.len() != kept.len() {
+        matcher = table::build(&rules, &served).0;
+    }
     let table = whole.then(|| Arc::new(Table::new(matcher, plans.clone())));
     Compiled { routes: plans, table }
 }

@@ -238,7 +238,15 @@ pub(super) fn route(node: &Node, reader: &mut Reader<'_>) -> RawRouteAuth {
     let mut scopes = None;
     for (key, value) in entries {
         match key.name.as_str() {
-            "scopes" => scopes = Some((key.clone(), words(value, "a scope, as orders:read", reader))),
+            "scopes" => {
+                let told = reader.told();
+                let named = words(value, "a scope, as orders:read", reader);
+                if named.is_empty() && reader.told() == told {
+                    let help = "name one, or remove the key: without scopes every valid token is enough";
+                    reader.bad(Code::BadAuth, key.place, "`scopes` names no scope", help);
+                }
+                scopes = Some((key.clone(), named));
+            }
             name if KINDS.contains(&name) => {
                 if let Some((first, _)) = by {
                     let message = format!("`{}` and `{name}` in one route", first.name);

@@ -20,7 +20,14 @@ pub(in crate::config) fn values(node: &Node) -> Vec<Place> {
 
 fn walk(node: &Node, places: &mut Vec<Place>) {
     match &node.kind {
-        Kind::List(items) => items.iter().for_each(|item| walk(item, places)),
+        Kind::List(items) => {
+            for item in items {
+                match &item.kind {
+                    Kind::Scalar(text) if has_password(text) => places.push(item.place),
+                    _ => walk(item, places),
+                }
+            }
+        }
         Kind::Map(entries) => {
             for (key, value) in entries {
                 match &value.kind {
@@ -37,8 +44,11 @@ fn walk(node: &Node, places: &mut Vec<Place>) {
 /// A value that is named `secret`, or was meant to be, and URLs with a password in them. That a secret comes from the
 /// environment may be seen.
 fn is_secret(key: &Key, text: &str) -> bool {
-    is_named(key) && !is_reference(text)
-        || text.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().unwrap_or("").contains('@'))
+    is_named(key) && !is_reference(text) || has_password(text)
+}
+
+fn has_password(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().unwrap_or("").contains('@'))
 }
 
 fn is_named(key: &Key) -> bool {

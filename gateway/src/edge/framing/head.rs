@@ -2,6 +2,8 @@
 
 use super::Fault;
 
+/// The longest body that a head may announce, far beyond any limit and within what the HTTP library counts to.
+const LONGEST: u64 = i64::MAX as u64;
 /// Header fields of a request.
 const MAX_FIELDS: usize = 128;
 /// What a request target may have at most, whatever a head may (the HTTP library's own bound).
@@ -78,6 +80,11 @@ impl Head {
         if target.len() > MAX_TARGET {
             return Err(Fault::TargetTooLong);
         }
+        // What the HTTP library would refuse by itself, without a body, gets an answer of the usual shape here.
+        let is_plain = target.first() == Some(&b'/') && target.iter().all(|byte| is_plain(*byte));
+        if !is_plain && http::Uri::try_from(target).is_err() {
+            return Err(Fault::Malformed("the request target is no URI: escape what a URI may not hold"));
+        }
         self.is_http10 = minor == 0;
         self.has_request_line = true;
         Ok(())
@@ -108,7 +115,7 @@ impl Head {
         let digits = value.trim_ascii();
         let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
         // `parse` takes a sign, HTTP does not.
-        let number = number.filter(|_| digits.iter().all(u8::is_ascii_digit));
+        let number = number.filter(|number| *number <= LONGEST && digits.iter().all(u8::is_ascii_digit));
         let number = number.ok_or(Fault::Malformed("content-length is not a number"))?;
         match self.length.replace(number) {
             None => Ok(()),
@@ -176,6 +183,11 @@ const fn is_token_byte(byte: u8) -> bool {
 
 const fn is_visible(byte: u8) -> bool {
     byte > b' ' && byte != 0x7f
+}
+
+/// What every URI may hold beside blanks and controls.
+const fn is_plain(byte: u8) -> bool {
+    byte < 0x7f && !matches!(byte, b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'#')
 }
 
 /// What a value may hold: everything but controls.

@@ -53,7 +53,7 @@ fn bind(spec: &ChainSpec) -> Chain {
 }
 
 fn bind_with(spec: &ChainSpec, state: &Arc<State>) -> Chain {
-    ChainPlan::compile("GET /orders", spec).unwrap().bind(state, |_| None).unwrap()
+    ChainPlan::compile("GET /orders", "GET /orders", spec).unwrap().bind(state, |_| None).unwrap()
 }
 
 async fn admit(chain: &Chain, headers: &[(&'static str, &str)]) -> Result<Admitted, Refusal> {
@@ -232,7 +232,7 @@ fn declarations_with_mistakes_are_refused_with_all_of_them() {
         ..ChainSpec::default()
     };
     let problems: Vec<_> =
-        ChainPlan::compile("r", &spec).unwrap_err().into_iter().map(|f| f.problem).collect();
+        ChainPlan::compile("r", "r", &spec).unwrap_err().into_iter().map(|f| f.problem).collect();
     assert_eq!(
         problems,
         [claim("sub"), claim("tenant"), Problem::ScopesWithoutJwt, Problem::Scope("two words".into())]
@@ -247,7 +247,7 @@ fn upstreams_must_exist() {
         on_failure: OnFailure::Deny,
     };
     let auth = Arc::new(Auth::compile("internal", &AuthSpec::External(spec)).unwrap().0);
-    let plan = ChainPlan::compile("r", &ChainSpec { auth: Some(auth), ..ChainSpec::default() }).unwrap();
+    let plan = ChainPlan::compile("r", "r", &ChainSpec { auth: Some(auth), ..ChainSpec::default() }).unwrap();
     assert_eq!(plan.upstreams().map(|name| &**name).collect::<Vec<_>>(), ["authz"]);
     let error = plan.bind(&Arc::new(State::new()), |_| None).unwrap_err();
     assert_eq!(error, BindError::UnknownUpstream("authz".into()));
@@ -263,7 +263,7 @@ fn plans_describe_themselves() {
         ..ChainSpec::default()
     };
     assert_eq!(
-        ChainPlan::compile("r", &spec).unwrap().describe(),
+        ChainPlan::compile("r", "r", &spec).unwrap().describe(),
         ["jwt shop (orders:read)", "rate 100/s by jwt:sub", "set tenant_id from jwt:tenant"]
     );
 }

@@ -56,7 +56,7 @@ pub(super) enum FetchError {
 impl Location {
     /// Takes a URL, if it is https, or http on the loopback.
     pub(super) fn parse(text: &str) -> Result<Self, Problem> {
-        let bad = || Problem::JwksUrl(without_user(text));
+        let bad = || Problem::JwksUrl(without_query(&without_user(text)));
         let uri: Uri = text.parse().map_err(|_| bad())?;
         let host = uri.host().ok_or_else(bad)?.trim_matches(['[', ']']).to_owned();
         // User information has no place in a file, and would go nowhere.
@@ -66,12 +66,17 @@ impl Location {
         let tls = match uri.scheme_str() {
             Some("https") => true,
             Some("http") if is_loopback(&host) => false,
-            Some("http") => return Err(Problem::JwksInsecure(text.to_owned())),
+            Some("http") => return Err(Problem::JwksInsecure(without_query(&without_user(text)))),
             _ => return Err(bad()),
         };
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
         Ok(Self { uri, host, port, tls })
     }
+}
+
+/// A query may hold a key.
+fn without_query(text: &str) -> String {
+    text.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
 
 impl std::fmt::Display for Location {

@@ -1,13 +1,14 @@
 //! Puts a content coding on an answer, where that pays.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, Response};
 
 use super::{Coding, Offer};
-use crate::edge::Body;
+use crate::edge::{Body, Charge, Load};
 
 /// Shorter answers fit a packet anyway.
 const SHORTEST: usize = 1024;
@@ -21,7 +22,12 @@ const BROTLI_WINDOW: u32 = 20;
 const ZSTD_LEVEL: i32 = 3;
 
 /// The answer in the coding of `offer` that its client likes best, if its body is of a kind that gets shorter by it.
-pub async fn encode(mut response: Response<Body>, offer: &Offer, client: &HeaderMap) -> Response<Body> {
+pub async fn encode(
+    mut response: Response<Body>,
+    offer: &Offer,
+    client: &HeaderMap,
+    load: &Arc<Load>,
+) -> Response<Body> {
     if !is_encodable(response.headers()) {
         return response;
     }
@@ -32,10 +38,17 @@ pub async fn encode(mut response: Response<Body>, offer: &Offer, client: &Header
     let Some(coding) = offer.choose(client) else { return response };
     let Some(body) = response.body().bytes() else { return response };
     let encoded = if body.len() > ASIDE {
+        if !load.has_room(body.len()) {
+            return response;
+        }
         let body = body.clone();
-        tokio::task::spawn_blocking(move || encoded(&body, coding))
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+        // The job's own: its client may leave before it is done.
+        let charge = Charge::new(load, body.len());
+        let job = move || {
+            let _charge = charge;
+            encoded(&body, coding)
+        };
+        tokio::task::spawn_blocking(job).await.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
     } else {
         encoded(body, coding)
     };
@@ -119,7 +132,13 @@ mod tests {
     async fn sent(response: Response<Body>, accepts: &'static str) -> Response<Body> {
         let mut client = HeaderMap::new();
         client.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static(accepts));
-        encode(response, &Offer(vec![Coding::Gzip, Coding::Brotli, Coding::Zstd]), &client).await
+        encode(
+            response,
+            &Offer(vec![Coding::Gzip, Coding::Brotli, Coding::Zstd]),
+            &client,
+            &Arc::new(Load::new(Arc::default(), 1 << 30)),
+        )
+        .await
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use crate::config::lower::services::Service;
 use crate::config::lower::unused::Used;
 use crate::config::raw::{At, RawSettings};
 use crate::descriptors::{HttpRule, Origins, RuleReader};
-use crate::route::{Origin, OriginKind};
+use crate::route::{Origin, OriginKind, identity};
 
 /// Adds the annotations of every service that has them switched on.
 pub(super) fn annotations(
@@ -97,8 +97,10 @@ fn shared(
     context: &mut Context,
 ) -> Shared {
     let name = method.parent_service().full_name().to_owned();
+    let hosts = hosts(settings, context);
     Shared {
-        hosts: hosts(settings, context),
+        identity: identity(method.full_name(), &hosts),
+        hosts,
         targets: targets(settings, &name, service.place, inputs, used, context),
         policies: policies::policies(settings, inputs, used, context),
         method: Some(method.clone()),

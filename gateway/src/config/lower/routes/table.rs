@@ -46,7 +46,8 @@ pub(super) fn table(rules: &[Rule], health: Option<&str>, context: &mut Context)
     (build(rules, &kept).0, kept)
 }
 
-fn build(rules: &[Rule], kept: &[usize]) -> (Matcher, Vec<Problem>) {
+/// The matcher of these rules.
+pub(super) fn build(rules: &[Rule], kept: &[usize]) -> (Matcher, Vec<Problem>) {
     let mut builder = TableBuilder::new();
     for rule in kept.iter().filter_map(|index| rules.get(*index)) {
         if let Some(template) = &rule.template {

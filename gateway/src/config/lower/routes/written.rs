@@ -9,7 +9,7 @@ use crate::config::files::File;
 use crate::config::lower::unused::Used;
 use crate::config::lower::{methods, policies};
 use crate::config::raw::{At, RawBinding, RawMethod, RawRoute, RawSettings};
-use crate::route::{Origin, OriginKind};
+use crate::route::{Origin, OriginKind, identity};
 
 /// The rules of all entries of all files, each binding one.
 pub(super) fn rules(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context) -> Vec<Rule> {
@@ -60,7 +60,8 @@ fn shared(
         refuse_streams(method, &route.grpc, context);
     }
     let policies = policies::policies(&settings, inputs, used, context);
-    Shared { method, settings, hosts, targets, policies }
+    let identity = identity(&format!("{} {}", route.binding.method.name, route.binding.path.value), &hosts);
+    Shared { method, identity, settings, hosts, targets, policies }
 }
 
 fn refuse_streams(method: &prost_reflect::MethodDescriptor, grpc: &At<String>, context: &mut Context) {
