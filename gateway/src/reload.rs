@@ -208,6 +208,7 @@ impl Reloader {
     }
 
     async fn attempt(&mut self, trigger: Trigger) -> Outcome {
+        let seen = self.watcher.seen();
         let Some(loaded) = self.load(trigger).await else {
             // The loader does not panic; if it did, the running state must not suffer.
             return Outcome::Rejected(Rejection::Invalid(Diagnostics::default()));
@@ -218,6 +219,8 @@ impl Reloader {
         };
         let running = self.current.pin();
         if trigger == Trigger::Reflection && config.reflected == running.config.reflected {
+            // What was saved meanwhile is not applied by this: it has to be seen as a change again.
+            self.watcher.restore(&seen);
             return Outcome::Held(loaded.diagnostics);
         }
         let admin = match self.admin.prepare(config.admin.as_ref().map(|admin| admin.address)) {

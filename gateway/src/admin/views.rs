@@ -182,6 +182,15 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
     out.value("gateway_reloads_total", "outcome=\"applied\"", reloads.applied);
     out.value("gateway_reloads_total", "outcome=\"rejected\"", reloads.rejected);
     out.value("gateway_reloads_total", "outcome=\"held\"", reloads.held);
+    let seconds = |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let about = "When a configuration last went live, in seconds since 1970; the start counts.";
+    out.family("gateway_reload_last_success_timestamp_seconds", "gauge", about);
+    out.value("gateway_reload_last_success_timestamp_seconds", "", seconds(reloads.last_success));
+    if let Some(at) = reloads.last_error {
+        let about = "When a reload was last refused, in seconds since 1970.";
+        out.family("gateway_reload_last_error_timestamp_seconds", "gauge", about);
+        out.value("gateway_reload_last_error_timestamp_seconds", "", seconds(at));
+    }
     out.family("gateway_connections", "gauge", "Client connections open now.");
     out.value("gateway_connections", "", state.workers.connections());
     out.family("gateway_buffered_bytes", "gauge", "Bytes of request and response bodies held now.");

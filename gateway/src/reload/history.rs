@@ -55,15 +55,31 @@ pub struct Entry {
 #[derive(Debug, Clone, Default)]
 pub struct History(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     entries: VecDeque<Entry>,
     applied: u64,
     rejected: u64,
     held: u64,
+    last_success: SystemTime,
+    last_error: Option<SystemTime>,
 }
 
-/// How often each has happened.
+impl Default for State {
+    /// The configuration that the gateway starts with is the first success.
+    fn default() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            applied: 0,
+            rejected: 0,
+            held: 0,
+            last_success: SystemTime::now(),
+            last_error: None,
+        }
+    }
+}
+
+/// How often each has happened, and when last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
     /// Went live.
@@ -72,6 +88,10 @@ pub struct Counts {
     pub rejected: u64,
     /// Were held back until an operator confirms them.
     pub held: u64,
+    /// When one last went live, the start included.
+    pub last_success: SystemTime,
+    /// When one was last refused.
+    pub last_error: Option<SystemTime>,
 }
 
 impl History {
@@ -88,6 +108,7 @@ impl History {
         match outcome {
             Outcome::Applied { version, diff, diagnostics } => {
                 state.applied += 1;
+                state.last_success = entry.at;
                 entry.version = Some(*version);
                 entry.outcome = "applied";
                 entry.text = diff.to_string();
@@ -100,6 +121,7 @@ impl History {
             }
             Outcome::Rejected(rejection) => {
                 state.rejected += 1;
+                state.last_error = Some(entry.at);
                 entry.text = rejection.to_string();
             }
         }
@@ -117,6 +139,7 @@ impl History {
     /// How many reloads there were, by outcome.
     pub fn counts(&self) -> Counts {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Counts { applied: state.applied, rejected: state.rejected, held: state.held }
+        let State { applied, rejected, held, last_success, last_error, .. } = *state;
+        Counts { applied, rejected, held, last_success, last_error }
     }
 }

@@ -58,6 +58,20 @@ impl Watcher {
         self.seen = fingerprints(&self.files);
     }
 
+    /// The files as they were last looked at, to be given to [`Self::restore`].
+    pub fn seen(&self) -> BTreeMap<PathBuf, u64> {
+        self.seen.clone()
+    }
+
+    /// Takes the files for what they were then: what has changed since will be seen as a change.
+    pub fn restore(&mut self, seen: &BTreeMap<PathBuf, u64>) {
+        for (file, fingerprint) in &mut self.seen {
+            if let Some(then) = seen.get(file) {
+                *fingerprint = *then;
+            }
+        }
+    }
+
     /// Waits until none of the files was written within the last 100 ms, or a burst has gone on for too long: a file
     /// that is just being written in place may be read empty, which would be a valid configuration of nothing.
     pub async fn settle(&self) {
@@ -203,6 +217,19 @@ mod tests {
     use super::*;
 
     async fn change(watcher: &mut Watcher) {
+        tokio::time::timeout(Duration::from_secs(20), watcher.changed()).await.expect("a change is seen");
+    }
+
+    #[tokio::test]
+    async fn what_is_restored_is_seen_as_a_change_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("routes.yaml");
+        std::fs::write(&file, "0").unwrap();
+        let mut watcher = Watcher::new(vec![file.clone()]);
+        let before = watcher.seen();
+        std::fs::write(&file, "1").unwrap();
+        watcher.mark();
+        watcher.restore(&before);
         tokio::time::timeout(Duration::from_secs(20), watcher.changed()).await.expect("a change is seen");
     }
 

@@ -56,6 +56,12 @@ async fn a_mistake_never_goes_live() {
     let last = page(&gateway, "/reloads").await[0].clone();
     assert_eq!(last["outcome"], "rejected");
     assert!(last["text"].as_str().unwrap().contains("GetBok"));
+    let metrics = send(gateway.admin(), request(http::Method::GET, "/metrics")).await.text();
+    for when in
+        ["gateway_reload_last_success_timestamp_seconds 1", "gateway_reload_last_error_timestamp_seconds 1"]
+    {
+        assert!(metrics.contains(when), "{when}:\n{metrics}");
+    }
 
     gateway.save("routes.yaml", yaml(&backend, &["/a", "/b"]));
     becomes(&gateway, "/b/1", StatusCode::OK).await;
