@@ -238,7 +238,7 @@ pub(crate) fn request(uri: &str) -> Request<Full<Bytes>> {
 }
 
 /// What a process may grow by under attack: buffers that the allocator keeps, not the 400 MiB that an attacker wants.
-const GROWTH: usize = 192 << 20;
+const GROWTH: usize = 256 << 20;
 
 /// Attacks a fresh gateway while honest clients use it.
 pub(crate) async fn withstand<F: Future<Output = ()>>(
