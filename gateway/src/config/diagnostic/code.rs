@@ -91,6 +91,8 @@ codes! {
     RouteShadowed = "route-shadowed",
     /// A route of the file replaces one of the descriptors.
     RouteReplaced = "route-replaced",
+    /// A service is exposed on a path that asks less of callers than a route to the same method.
+    ExposedUnprotected = "exposed-unprotected",
     /// A body on a route whose HTTP method gives it no meaning.
     BodyMeaningless = "body-meaningless",
     /// An http annotation that cannot be served.

@@ -2,6 +2,7 @@
 
 mod exposed;
 mod table;
+mod unprotected;
 mod written;
 
 use std::sync::Arc;
@@ -122,6 +123,7 @@ pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context
     if served.len() != kept.len() {
         matcher = table::build(&rules, &served).0;
     }
+    unprotected::unprotected(&rules, &served, context);
     let table = whole.then(|| Arc::new(Table::new(matcher, plans.clone())));
     Compiled { routes: plans, table }
 }
