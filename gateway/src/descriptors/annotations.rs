@@ -74,7 +74,8 @@ fn read(rule: &DynamicMessage) -> Option<HttpRule> {
         None => {
             let custom = field(rule, number::CUSTOM)?;
             let custom = custom.as_message()?;
-            (text(custom, number::CUSTOM_KIND)?, text(custom, number::CUSTOM_PATH)?)
+            let member = |number| text(custom, number).unwrap_or_default();
+            (member(number::CUSTOM_KIND), member(number::CUSTOM_PATH))
         }
     };
     Some(HttpRule {

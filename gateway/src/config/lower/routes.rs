@@ -1,6 +1,7 @@
 //! Routes of every origin → one table: entries of the files, annotations, and whole services.
 
 mod exposed;
+mod http_method;
 mod table;
 mod unprotected;
 mod written;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 
 use super::written::file_of;
-use super::{Blame, Inputs, Places, Rule, Shared, hosts, targets, template};
+use super::{Blame, Inputs, Places, Rule, Shared, hosts, http_method, targets, template};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::lower::policies;
@@ -41,7 +41,7 @@ pub(super) fn annotations(
             let shared = Arc::new(shared(&method, service, &settings, inputs, used, context));
             let line = origins.line(&method);
             for rule in annotated {
-                rules.push(annotation(rule, &method, line, switch, &shared, inputs, context));
+                rules.extend(annotation(rule, &method, line, switch, &shared, inputs, context));
             }
         }
         if !found {
@@ -116,10 +116,11 @@ fn annotation(
     shared: &Arc<Shared>,
     inputs: &Inputs<'_>,
     context: &mut Context,
-) -> Rule {
+) -> Option<Rule> {
     let places = places(method, line, switch, inputs, context);
+    http_method::check(&rule.method, places.rule, places.note.as_deref(), Blame::Descriptors, context)?;
     let path = At::new(rule.path, places.path);
-    Rule {
+    Some(Rule {
         origin: Origin { kind: OriginKind::Annotation, file: method.parent_file().name().into(), line },
         template: template(&path, places.note.as_deref(), Blame::Descriptors, context),
         places,
@@ -127,7 +128,7 @@ fn annotation(
         body: rule.body,
         response_body: rule.response_body,
         shared: Arc::clone(shared),
-    }
+    })
 }
 
 /// The method's line in its .proto file, where that is at hand; else the switch, with a note of where the rule is.

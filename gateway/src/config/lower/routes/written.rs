@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Blame, Inputs, Places, Rule, Shared, hosts, targets, template};
+use super::{Blame, Inputs, Places, Rule, Shared, hosts, http_method, targets, template};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
@@ -79,14 +79,14 @@ fn refuse_streams(method: &prost_reflect::MethodDescriptor, grpc: &At<String>, c
 }
 
 fn rule(binding: &RawBinding, origin: Origin, shared: &Arc<Shared>, context: &mut Context) -> Option<Rule> {
-    check_method(&binding.method, context)?;
+    let RawMethod { name: method, place } = &binding.method;
+    http_method::check(method, *place, None, Blame::Operator, context)?;
     let template = template(&binding.path, None, Blame::Operator, context);
-    let method = binding.method.name.as_str();
     let place_of = |at: &Option<At<String>>| -> Option<Place> { at.as_ref().map(|at| at.place) };
     let body = binding.body.as_ref().or(shared.settings.body.as_ref());
     let response_body = binding.response_body.as_ref().or(shared.settings.response_body.as_ref());
     if let Some(at) =
-        binding.body.as_ref().filter(|at| !at.value.is_empty() && matches!(method, "GET" | "HEAD"))
+        binding.body.as_ref().filter(|at| !at.value.is_empty() && matches!(method.as_str(), "GET" | "HEAD"))
     {
         context.push(
             Diagnostic::warning(Code::BodyMeaningless, format!("a body on {method}"))
@@ -94,7 +94,7 @@ fn rule(binding: &RawBinding, origin: Origin, shared: &Arc<Shared>, context: &mu
                 .with_help("remove `body`, so that fields come from the query, or use POST"),
         );
     }
-    let default_body = if matches!(method, "POST" | "PUT" | "PATCH") { "*" } else { "" };
+    let default_body = if matches!(method.as_str(), "POST" | "PUT" | "PATCH") { "*" } else { "" };
     Some(Rule {
         origin,
         places: Places {
@@ -104,47 +104,12 @@ fn rule(binding: &RawBinding, origin: Origin, shared: &Arc<Shared>, context: &mu
             response_body: place_of(&binding.response_body).unwrap_or(binding.path.place),
             note: None,
         },
-        http_method: binding.method.name.clone(),
+        http_method: method.clone(),
         template,
         body: body.map_or_else(|| default_body.to_owned(), |at| at.value.clone()),
         response_body: response_body.map(|at| at.value.clone()).unwrap_or_default(),
         shared: Arc::clone(shared),
     })
-}
-
-/// Whether a method is one that requests can have.
-fn check_method(method: &RawMethod, context: &mut Context) -> Option<()> {
-    let name = method.name.as_str();
-    let diagnostic = if name == "*" {
-        return Some(());
-    } else if http::Method::from_bytes(name.as_bytes()).is_err() {
-        Diagnostic::error(Code::BadValue, format!("`{name}` is not an HTTP method"))
-            .at(method.place, "")
-            .with_help("a method is a word of letters, as PURGE; * is any")
-    } else if matches!(name.to_uppercase().as_str(), "CONNECT" | "TRACE") {
-        Diagnostic::error(Code::BadValue, format!("`{name}` is not served"))
-            .at(method.place, "")
-            .with_help("choose another method: this one is for proxies, and a risk for everybody else")
-    } else if name.bytes().any(|byte| byte.is_ascii_lowercase())
-        && http::Method::from_bytes(name.to_uppercase().as_bytes()).is_ok_and(is_standard)
-    {
-        Diagnostic::error(
-            Code::BadValue,
-            format!("`{name}` is not `{}`: HTTP methods have their case", name.to_uppercase()),
-        )
-        .at(method.place, "")
-        .with_help(format!("write {}", name.to_uppercase()))
-    } else {
-        return Some(());
-    };
-    context.push(diagnostic);
-    None
-}
-
-fn is_standard(method: http::Method) -> bool {
-    use http::Method;
-    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]
-        .contains(&method)
 }
 
 /// The file of an id.
