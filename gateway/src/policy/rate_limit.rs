@@ -15,6 +15,7 @@ use foldhash::quality::FixedState;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(super) use buckets::Buckets;
+use buckets::Name;
 use gcra::Gcra;
 pub(super) use gcra::Standing;
 pub use gcra::{Per, Rate};
@@ -125,11 +126,11 @@ impl RateLimit {
 
     /// Takes one from the bucket of the request's key.
     pub(super) fn take(&self, buckets: &Buckets, facts: &Facts<'_>) -> Standing {
-        buckets.take(self.hash(buckets, facts), &self.gcra, facts.request.now.monotonic)
+        buckets.take(self.name(buckets, facts), &self.gcra, facts.request.now.monotonic)
     }
 
     /// Clients choose what is hashed here, so the buckets' hasher is a different one in each process.
-    fn hash(&self, buckets: &Buckets, facts: &Facts<'_>) -> u64 {
+    fn name(&self, buckets: &Buckets, facts: &Facts<'_>) -> Name {
         let mut hasher = buckets.hasher().build_hasher();
         hasher.write_u64(self.seed);
         match &self.key {
@@ -143,7 +144,7 @@ impl RateLimit {
                 text.as_deref().map(str::as_bytes).hash(&mut hasher);
             }
         }
-        hasher.finish()
+        Name::new(self.seed, hasher.finish())
     }
 
     /// The request came too early.

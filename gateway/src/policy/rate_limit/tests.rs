@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::buckets::Buckets;
+use super::buckets::{Buckets, Name};
 use super::gcra::Gcra;
 use super::*;
 
@@ -150,13 +150,22 @@ fn one_client_has_one_bucket_however_it_writes_its_address() {
     assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
 }
 
+/// Names of different keys under one limit, as good as random.
+fn names(limit: u64) -> impl Iterator<Item = Name> {
+    let next = |hash: &u64| {
+        Some(hash.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
+    };
+    std::iter::successors(Some(limit), next).map(move |key| Name::new(limit, key))
+}
+
 #[test]
-fn keys_have_buckets_of_their_own() {
+fn keys_have_buckets_of_their_own_under_each_limit() {
     let buckets = Buckets::default();
     let (gcra, now) = (gcra("1/s", 2), Instant::now());
-    for hash in [1_u64, 2, u64::MAX, 1 << 40, 0x1234_5678_9abc_def0] {
-        let passes: Vec<_> = (0..3).map(|_| buckets.take(hash, &gcra, now).passes()).collect();
-        assert_eq!(passes, [true, true, false], "{hash:x}");
+    let keys = [1 << 16, 2 << 16, u64::MAX, 1 << 40, 0x1234_5678_9abc_def0];
+    for name in keys.into_iter().flat_map(|key| [Name::new(1, key), Name::new(2, key)]) {
+        let passes: Vec<_> = (0..3).map(|_| buckets.take(name, &gcra, now).passes()).collect();
+        assert_eq!(passes, [true, true, false], "{name:?}");
     }
 }
 
@@ -164,25 +173,54 @@ fn keys_have_buckets_of_their_own() {
 fn a_flood_of_keys_takes_no_memory_and_frees_nobody_who_is_held_back() {
     let buckets = Buckets::with_sets(64);
     let (gcra, start) = (gcra("1/s", 5), Instant::now());
-    let held = 0xdead_beef_0000_0001;
+    let held = Name::new(7, 0xdead_beef_0000_0000);
     while buckets.take(held, &gcra, start).passes() {}
     // Two hundred keys for each slot, all at once: each is new, and each passes.
-    let mut hash: u64 = 1;
-    for n in 0..100_000_u64 {
-        hash = hash.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n | 1);
-        assert!(buckets.take(hash, &gcra, start).passes());
+    for name in names(7).take(100_000) {
+        assert!(buckets.take(name, &gcra, start).passes());
     }
     assert!(!buckets.take(held, &gcra, start + Duration::from_millis(900)).passes());
     assert!(buckets.take(held, &gcra, start + Duration::from_millis(1100)).passes());
     assert_eq!(buckets.slots(), 64 * 8);
 }
 
+/// A request to a slow limit costs a day, which is more than anybody can owe a fast one.
+#[test]
+fn a_flood_under_a_slow_limit_frees_nobody_who_is_held_back_by_another() {
+    let buckets = Buckets::with_sets(64);
+    let (fast, slow, start) = (gcra("1/s", 5), gcra("1/day", 1), Instant::now());
+    let held: Vec<Name> = names(7).take(32).collect();
+    for name in &held {
+        while buckets.take(*name, &fast, start).passes() {}
+    }
+    for name in names(9).take(100_000) {
+        buckets.take(name, &slow, start);
+    }
+    let freed = held.iter().filter(|name| buckets.take(**name, &fast, start).passes()).count();
+    assert_eq!(freed, 0, "of {}", held.len());
+}
+
+/// Who comes last finds the table full of another's debts, and is counted nevertheless.
+#[test]
+fn a_limit_whose_table_others_have_filled_still_holds() {
+    let buckets = Buckets::with_sets(64);
+    let (fast, slow, start) = (gcra("1/s", 5), gcra("1/day", 1), Instant::now());
+    for name in names(9).take(100_000) {
+        buckets.take(name, &slow, start);
+    }
+    for name in names(7).take(32) {
+        let passed = (0..20).filter(|_| buckets.take(name, &fast, start).passes()).count();
+        assert_eq!(passed, 5);
+    }
+}
+
 #[test]
 fn threads_share_a_bucket_without_letting_more_through() {
     let buckets = Arc::new(Buckets::default());
     let (gcra, now) = (gcra("1/h", 1000), Instant::now());
+    let name = Name::new(1, 1 << 42);
     let passed: usize = std::thread::scope(|scope| {
-        let take = || (0..1000).filter(|_| buckets.take(42, &gcra, now).passes()).count();
+        let take = || (0..1000).filter(|_| buckets.take(name, &gcra, now).passes()).count();
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
