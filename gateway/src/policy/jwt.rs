@@ -316,7 +316,7 @@ impl Rejection {
 }
 
 impl Jwt {
-    /// The caller's claims, by the keys that are known now. `None`: the token names a key that may have to be fetched; ask
+    /// The caller's claims, by the keys that are known now. `None`: the token's key may have to be fetched; ask
     /// [`Jwt::identify`].
     pub(super) fn identify_now(
         &self,
@@ -329,7 +329,7 @@ impl Jwt {
         };
         let verdict = match (&self.plan.keys, &self.remote) {
             (PlanKeys::Fixed(keys), _) => keys.judge(&token),
-            (_, Some(remote)) => remote.judge(&token).filter(|verdict| *verdict != Verdict::UnknownKey)?,
+            (_, Some(remote)) => remote.judge_now(&token)?,
             (PlanKeys::Url(_), None) => Verdict::UnknownKey,
         };
         Some(self.conclude(&token, verdict, unix))
@@ -353,7 +353,7 @@ impl Jwt {
         let checked = match verdict {
             Verdict::Genuine => self.plan.check_claims(&token.payload, unix),
             Verdict::UnknownKey => Err(Rejection::UnknownKey),
-            Verdict::Forged => Err(Rejection::Forged),
+            Verdict::Unproven | Verdict::Forged => Err(Rejection::Forged),
         };
         checked.map_err(|rejection| {
             tracing::debug!(auth = &*self.plan.name, ?rejection, "token refused");

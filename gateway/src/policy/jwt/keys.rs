@@ -53,8 +53,18 @@ pub(super) enum Verdict {
     Genuine,
     /// The key that it names, with its algorithm, is none of them.
     UnknownKey,
-    /// None of them signed it.
+    /// None of those that it may have been signed by did, and the token or a key does not say which is meant: a key that is
+    /// newer than the set may have.
+    Unproven,
+    /// The key that it names did not sign it, whatever the token says.
     Forged,
+}
+
+impl Verdict {
+    /// Whether a newer key set may say otherwise.
+    pub(super) const fn may_be_outdated(self) -> bool {
+        matches!(self, Self::UnknownKey | Self::Unproven)
+    }
 }
 
 impl KeySet {
@@ -133,7 +143,11 @@ impl KeySet {
             if key.verifies(token) {
                 return Verdict::Genuine;
             }
-            verdict = Verdict::Forged;
+            if key.id.is_some() && token.key_id.is_some() {
+                verdict = Verdict::Forged;
+            } else if verdict == Verdict::UnknownKey {
+                verdict = Verdict::Unproven;
+            }
         }
         verdict
     }

@@ -110,6 +110,18 @@ impl RemoteKeys {
         self.shared.keys.load().as_ref().map(|keys| keys.judge(token))
     }
 
+    /// The same, but `None` as well if a newer set may say otherwise and [`RemoteKeys::refresh`] would get one.
+    pub(super) fn judge_now(&self, token: &Token<'_>) -> Option<Verdict> {
+        let verdict = self.judge(token)?;
+        (!verdict.may_be_outdated() || self.is_fresh()).then_some(verdict)
+    }
+
+    /// Whether nothing newer is to be had yet: however many forged tokens come, they wait for nothing.
+    fn is_fresh(&self) -> bool {
+        let progress = *self.shared.progress.borrow();
+        !progress.fetching && progress.asked_within(self.shared.times.gap)
+    }
+
     /// Fetches again and waits for that, if it is long enough ago that this was asked for; waits for a fetch that is under
     /// way.
     pub(super) async fn refresh(&self) {

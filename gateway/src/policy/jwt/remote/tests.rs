@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use aws_lc_rs::hmac;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::PrivateKeyDer;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -100,13 +100,29 @@ fn encode(bytes: &[u8]) -> String {
 
 /// A key set of these keys, as a server sends it.
 fn set(kids: &[&str]) -> String {
-    let key = |kid: &&str| json!({"kty": "oct", "kid": kid, "k": encode(&secret(kid))});
-    let keys: Vec<_> = kids.iter().map(key).collect();
-    http("200 OK", &json!({ "keys": keys }).to_string())
+    keys(kids.iter().map(|kid| json!({"kty": "oct", "kid": kid, "k": encode(&secret(kid))})))
+}
+
+/// The same without their names.
+fn nameless_set(kids: &[&str]) -> String {
+    keys(kids.iter().map(|kid| json!({"kty": "oct", "k": encode(&secret(kid))})))
+}
+
+fn keys(keys: impl Iterator<Item = Value>) -> String {
+    http("200 OK", &json!({ "keys": keys.collect::<Vec<_>>() }).to_string())
 }
 
 fn token(kid: &str) -> String {
-    let header = encode(json!({"alg": "HS256", "kid": kid}).to_string().as_bytes());
+    signed(&json!({"alg": "HS256", "kid": kid}), kid)
+}
+
+/// The same without the key's name.
+fn nameless_token(kid: &str) -> String {
+    signed(&json!({"alg": "HS256"}), kid)
+}
+
+fn signed(header: &Value, kid: &str) -> String {
+    let header = encode(header.to_string().as_bytes());
     let signed = format!("{header}.e30");
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret(kid)), signed.as_bytes());
     format!("{signed}.{}", encode(tag.as_ref()))
@@ -154,6 +170,39 @@ async fn a_key_that_is_new_is_fetched_for_the_request_that_brings_it() {
     assert_eq!(judge(&keys, "two"), Some(Verdict::UnknownKey));
     keys.refresh().await;
     assert_eq!(judge(&keys, "two"), Some(Verdict::Genuine));
+}
+
+/// Whether the set or the token leaves names out, a key that may be new is fetched; one that is named and known is not.
+#[tokio::test]
+async fn a_rotation_without_names_is_noticed() {
+    type SetOf = fn(&[&str]) -> String;
+    type TokenBy = fn(&str) -> String;
+    let table: [(SetOf, TokenBy, bool); 4] = [
+        (nameless_set, nameless_token, true),
+        (nameless_set, token, true),
+        (set, nameless_token, true),
+        // A forgery under the name of a known key.
+        (set, |kid| signed(&json!({"alg": "HS256", "kid": "one"}), kid), false),
+    ];
+    for (row, (set, token, noticed)) in table.into_iter().enumerate() {
+        let server = Server::start(set(&["one"]), None).await;
+        let keys = start(&server, times());
+        ended(&keys, 1).await;
+        let (one, two) = (token("one"), token("two"));
+        let now = |text: &str| keys.judge_now(&Token::parse(text).unwrap());
+        assert_eq!(now(&one), Some(Verdict::Genuine), "row {row}");
+
+        server.show(set(&["two"]));
+        let expected = (!noticed).then_some(Verdict::Forged);
+        assert_eq!(now(&two), expected, "row {row}: `None` asks for a fetch");
+        if noticed {
+            keys.refresh().await;
+            assert_eq!(now(&two), Some(Verdict::Genuine), "row {row}");
+            // The gap has begun: who comes now is answered by what is known, and fetches nothing.
+            assert!(now(&one).is_some_and(|verdict| verdict != Verdict::Genuine), "row {row}");
+            assert_eq!(server.asked(), 2, "row {row}");
+        }
+    }
 }
 
 #[tokio::test]
