@@ -24,6 +24,8 @@
 //! - Fields that the gateway fills ([`RequestPlan::with_set`]) are taken from the client whatever it says, and whether there
 //!   is a value for them or not.
 
+mod body;
+mod disjoint;
 mod error;
 mod given;
 mod mask;
@@ -35,10 +37,12 @@ mod raw;
 mod report;
 mod request;
 mod required;
+mod rule;
 mod scan;
 mod setter;
 mod suggest;
 mod value;
 
 pub use error::{BindingError, Subject};
-pub use request::{BodyRule, RequestParts, RequestPlan, RequestRule, StrayBody};
+pub use request::{RequestParts, RequestPlan};
+pub use rule::{BodyRule, RequestRule, StrayBody};

@@ -3,73 +3,20 @@
 use std::borrow::Cow;
 
 use super::{
+    body::BodyPlan,
+    disjoint,
     error::{BindingError, Subject},
     given::{Binder, Source, Text},
     mask::MaskPlan,
     parameters::{self, Open},
-    path::{FieldPath, Step, Steps, numbers, unknown_field, write_varint},
+    path::{FieldPath, write_varint},
     raw,
     report::Report,
     required::{self, Required},
+    rule::{RequestRule, StrayBody},
     setter::Setter,
 };
 use crate::{EncodeError, EncodeOptions, Encoded, Message, Reason, plan::FieldPlan};
-
-/// What a route's rule says about its request.
-#[derive(Debug, Clone, Copy)]
-pub struct RequestRule<'a> {
-    /// The field paths of the template's variables, in their order, in proto names.
-    pub variables: &'a [&'a str],
-    /// What the HTTP body fills.
-    pub body: BodyRule<'a>,
-    /// Whether an unset field mask is filled from the keys that were sent: for PATCH.
-    pub patch_mask: bool,
-    /// What happens to a body where the rule has none.
-    pub stray_body: StrayBody,
-}
-
-impl<'a> RequestRule<'a> {
-    /// The rule as the HTTP method has it: PATCH fills masks, and only GET, HEAD, DELETE and OPTIONS, whose bodies
-    /// mean nothing to HTTP, may bring a body that nobody asked for.
-    pub fn new(method: &str, variables: &'a [&'a str], body: BodyRule<'a>) -> Self {
-        let stray_body = match method {
-            "GET" | "HEAD" | "DELETE" | "OPTIONS" => StrayBody::Ignore,
-            _ => StrayBody::Reject,
-        };
-        Self { variables, body, patch_mask: method == "PATCH", stray_body }
-    }
-}
-
-/// What the HTTP body fills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyRule<'a> {
-    /// Nothing.
-    None,
-    /// The whole request: `body: "*"`. Nothing is taken from the query then.
-    Whole,
-    /// One top-level field, by its proto name, of any type.
-    Field(&'a str),
-}
-
-impl<'a> BodyRule<'a> {
-    /// Reads the rule as it is written: `"*"`, `""` or a field.
-    pub fn parse(text: &'a str) -> Self {
-        match text {
-            "" => Self::None,
-            "*" => Self::Whole,
-            field => Self::Field(field),
-        }
-    }
-}
-
-/// What happens to a body where the rule has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StrayBody {
-    /// The request is refused: somebody meant something by it that would be lost.
-    Reject,
-    /// It is not looked at.
-    Ignore,
-}
 
 /// The pieces of an HTTP request that fill the message.
 #[derive(Debug, Clone, Copy)]
@@ -97,41 +44,6 @@ pub struct RequestPlan {
     redacted: bool,
 }
 
-/// What the HTTP body fills, resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BodyPlan {
-    None,
-    /// JSON of the whole request.
-    Whole,
-    /// The request is an `HttpBody`.
-    WholeRaw,
-    /// JSON of the field at this position.
-    Field(u32),
-    /// The field at this position is an `HttpBody`.
-    FieldRaw(u32),
-}
-
-impl BodyPlan {
-    fn position(self) -> Option<u32> {
-        match self {
-            Self::Field(position) | Self::FieldRaw(position) => Some(position),
-            Self::None | Self::Whole | Self::WholeRaw => None,
-        }
-    }
-
-    fn open(self) -> Open {
-        match self {
-            Self::None => Open::All,
-            Self::Whole | Self::WholeRaw => Open::None,
-            Self::Field(position) | Self::FieldRaw(position) => Open::AllBut(position),
-        }
-    }
-
-    fn is_json(self) -> bool {
-        matches!(self, Self::Whole | Self::Field(_))
-    }
-}
-
 impl RequestPlan {
     /// Checks a rule against its request message, and resolves all its names. Every error, not only the first.
     pub fn compile(message: &Message, rule: &RequestRule<'_>) -> Result<Self, Vec<BindingError>> {
@@ -143,12 +55,13 @@ impl RequestPlan {
                 Err(error) => errors.push(error),
             }
         }
-        let body =
-            compile_body(message, rule.body).map_err(|error| errors.push(error)).unwrap_or(BodyPlan::None);
+        let body = BodyPlan::compile(message, rule.body)
+            .map_err(|error| errors.push(error))
+            .unwrap_or(BodyPlan::None);
         if !errors.is_empty() {
             return Err(errors);
         }
-        check_disjoint(message, &variables, body, &mut errors);
+        disjoint::check(message, &variables, body, &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -402,68 +315,4 @@ fn append_raw(field: &FieldPlan, body: &[u8], content_type: Option<&str>, out: &
     field.tag.write(out);
     write_varint(inner.len(), out);
     out.extend_from_slice(&inner);
-}
-
-fn compile_body(message: &Message, rule: BodyRule<'_>) -> Result<BodyPlan, BindingError> {
-    let (schema, request) = (message.schema(), message.plan());
-    let name = match rule {
-        BodyRule::None => return Ok(BodyPlan::None),
-        BodyRule::Whole if raw::is_http_body(request) => return Ok(BodyPlan::WholeRaw),
-        BodyRule::Whole => return Ok(BodyPlan::Whole),
-        BodyRule::Field(name) => name,
-    };
-    if let Some(field) = request.field_by_proto_name(name) {
-        let raw = raw::holds_http_body(schema, field);
-        return Ok(if raw { BodyPlan::FieldRaw(field.position) } else { BodyPlan::Field(field.position) });
-    }
-    let error = unknown_field(Subject::Body, request, name);
-    Err(match name.contains('.') {
-        true => error.help("the body fills one top-level field of the request, not one inside another"),
-        false => error,
-    })
-}
-
-/// Path and body may share a message but never a field, nor may they fill two members of one oneof.
-fn check_disjoint(
-    message: &Message,
-    variables: &[FieldPath],
-    body: BodyPlan,
-    errors: &mut Vec<BindingError>,
-) {
-    let (schema, request) = (message.schema(), message.plan());
-    let mut filled: Vec<(String, Steps<'_>)> = Vec::new();
-    if let Some(field) = body.position().and_then(|position| request.fields.get(position as usize)) {
-        filled.push((
-            format!("the body (`{}`)", field.name),
-            Steps::from_slice(&[Step { parent: request, field }]),
-        ));
-    }
-    for (index, variable) in variables.iter().enumerate() {
-        let (name, steps) = (&variable.name, variable.steps(schema));
-        for (other, other_steps) in &filled {
-            let message = match clash(&steps, other_steps) {
-                Some(Clash::Field) => format!("`{name}` is filled by {other} already"),
-                Some(Clash::Oneof) => {
-                    format!("`{name}` and {other} are in one oneof: only one of them can be set")
-                }
-                None => continue,
-            };
-            errors.push(BindingError::new(Subject::Variable(index), message).help("let one of the two go"));
-        }
-        filled.push((format!("the variable `{name}`"), steps));
-    }
-}
-
-/// Why two parts of a rule cannot both fill their fields.
-enum Clash {
-    Field,
-    Oneof,
-}
-
-fn clash(a: &[Step<'_>], b: &[Step<'_>]) -> Option<Clash> {
-    if numbers(a) == numbers(b) {
-        return Some(Clash::Field);
-    }
-    let (a, b) = a.iter().zip(b).find(|(a, b)| a.field.number != b.field.number)?;
-    (a.field.oneof.is_some() && a.field.oneof == b.field.oneof).then_some(Clash::Oneof)
 }
