@@ -3,14 +3,14 @@
 //! Version 1 is tried first, then v1alpha, which older servers have; their messages are the same. The server is reached
 //! as its upstream says (addresses, TLS), over a connection of its own, so that nothing here counts as traffic.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod files;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::uri::PathAndQuery;
 use prost::Message as _;
-use prost_reflect::DescriptorPool;
 use tokio::time::{Instant, timeout_at};
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::ServerReflectionResponse;
@@ -21,6 +21,9 @@ use upstream::{
     code, frame,
 };
 
+pub(super) use files::without_common;
+use files::{Files, MAX_FILES};
+
 /// The methods, in the order in which they are tried.
 const METHODS: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -30,8 +33,6 @@ const METHODS: [&str; 2] = [
 const MAX_BYTES: usize = 64 << 20;
 /// The most that it may send in one answer.
 const MAX_ANSWER: usize = 16 << 20;
-/// The most files, and the most services.
-const MAX_FILES: usize = 20_000;
 /// Questions that are sent before the first of their answers is read.
 const BATCH: usize = 32;
 
@@ -189,7 +190,7 @@ async fn ask(
     files.find_imports(&mut session).await?;
     // A server that does not mind its client's end is no reason to refuse what it told.
     drop(session.sender.finish());
-    if files.files.is_empty() { Err(ReflectError::Empty) } else { Ok(files.into_set()) }
+    files.into_set()
 }
 
 fn question(request: MessageRequest) -> bytes::Bytes {
@@ -258,147 +259,4 @@ impl Session {
         }
         Ok(answers)
     }
-}
-
-/// What has to be known of a file to find the others.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Head {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    package: String,
-    #[prost(string, repeated, tag = "3")]
-    imports: Vec<String>,
-    #[prost(message, repeated, tag = "6")]
-    services: Vec<ServiceHead>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct ServiceHead {
-    #[prost(string, tag = "1")]
-    name: String,
-}
-
-/// A FileDescriptorSet whose files stay as they came.
-#[derive(Clone, PartialEq, prost::Message)]
-struct FileSet {
-    #[prost(bytes = "vec", repeated, tag = "1")]
-    files: Vec<Vec<u8>>,
-}
-
-/// What has been told so far.
-#[derive(Default)]
-struct Files {
-    files: BTreeMap<String, Vec<u8>>,
-    /// The services that they define.
-    services: HashSet<String>,
-    /// What they import, whether it is there or not.
-    imports: BTreeSet<String>,
-    /// What the server does not have: the gateway may have it, and if not, linking tells.
-    absent: HashSet<String>,
-}
-
-impl Files {
-    /// The files that define these services. A server may list one that it cannot describe: then its routes have no
-    /// method, which is told where they are written.
-    async fn find(&mut self, services: &[String], session: &mut Session) -> Result<(), ReflectError> {
-        let mut services = services.iter().peekable();
-        while services.peek().is_some() {
-            let unknown = services.by_ref().filter(|name| !self.services.contains(*name));
-            let symbols: Vec<MessageRequest> =
-                unknown.take(BATCH).cloned().map(MessageRequest::FileContainingSymbol).collect();
-            for answer in session.ask(symbols).await? {
-                if let MessageResponse::FileDescriptorResponse(response) = answer {
-                    self.add(response.file_descriptor_proto)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The files that those import, until there is nothing left to ask for.
-    async fn find_imports(&mut self, session: &mut Session) -> Result<(), ReflectError> {
-        loop {
-            let missing: Vec<String> = self
-                .imports
-                .iter()
-                .filter(|name| !self.files.contains_key(*name) && !self.absent.contains(*name))
-                .filter(|name| !is_built_in(name))
-                .take(BATCH)
-                .cloned()
-                .collect();
-            if missing.is_empty() {
-                return Ok(());
-            }
-            let names = missing.iter().cloned().map(MessageRequest::FileByFilename).collect();
-            for answer in session.ask(names).await? {
-                if let MessageResponse::FileDescriptorResponse(response) = answer {
-                    self.add(response.file_descriptor_proto)?;
-                }
-            }
-            let still = missing.into_iter().filter(|name| !self.files.contains_key(name));
-            self.absent.extend(still);
-        }
-    }
-
-    fn add(&mut self, files: Vec<Vec<u8>>) -> Result<(), ReflectError> {
-        for bytes in files {
-            let head =
-                Head::decode(bytes.as_slice()).map_err(|error| ReflectError::Malformed(error.to_string()))?;
-            if self.files.contains_key(&head.name) || is_built_in(&head.name) {
-                continue;
-            }
-            let full = |service: ServiceHead| match head.package.as_str() {
-                "" => service.name,
-                package => format!("{package}.{}", service.name),
-            };
-            self.services.extend(head.services.into_iter().map(full));
-            self.imports.extend(head.imports);
-            self.files.insert(head.name, bytes);
-        }
-        if self.files.len() > MAX_FILES || self.imports.len() > MAX_FILES {
-            return Err(ReflectError::TooLarge);
-        }
-        Ok(())
-    }
-
-    fn into_set(self) -> Reflected {
-        let files = self.files.into_values().collect();
-        Reflected(FileSet { files }.encode_to_vec().into())
-    }
-}
-
-/// Whether a file is one of protobuf's own, which the gateway has.
-fn is_built_in(name: &str) -> bool {
-    name.starts_with("google/protobuf/") && DescriptorPool::global().get_file_by_name(name).is_some()
-}
-
-/// Leaves out what every server brings and `others` have already: Google's common files by name, and the services of gRPC
-/// itself (health, channelz) by package. Servers are built with different versions of them, and no operator could mend that.
-pub(super) fn without_common(set: &[u8], others: &[&[u8]]) -> Vec<u8> {
-    let Ok(set) = FileSet::decode(set) else { return set.to_vec() };
-    let others: Vec<Head> = others
-        .iter()
-        .filter_map(|other| FileSet::decode(*other).ok())
-        .flat_map(|other| other.files)
-        .filter_map(|bytes| Head::decode(bytes.as_slice()).ok())
-        .filter(is_common)
-        .collect();
-    let is_there = |bytes: &Vec<u8>| {
-        let Ok(head) = Head::decode(bytes.as_slice()) else { return false };
-        let same = |other: &Head| {
-            if head.package.starts_with("grpc.") {
-                other.package == head.package
-            } else {
-                other.name == head.name
-            }
-        };
-        is_common(&head) && others.iter().any(same)
-    };
-    let files = set.files.into_iter().filter(|bytes| !is_there(bytes)).collect();
-    FileSet { files }.encode_to_vec()
-}
-
-fn is_common(head: &Head) -> bool {
-    head.name.starts_with("google/") || head.package.starts_with("grpc.")
 }

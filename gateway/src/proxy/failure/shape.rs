@@ -26,19 +26,12 @@ pub(super) fn render(format: ErrorFormat, failure: &Failure, request_id: &str) -
 }
 
 fn simple(failure: &Failure, request_id: &str) -> Value {
-    let mut body = json!({
+    let body = json!({
         "error": failure.message,
         "code": failure.code.name(),
         "requestId": request_id,
     });
-    if let Some(reason) = failure.reason {
-        set(&mut body, "reason", reason.name().into());
-    }
-    if let Some(details) = details(failure) {
-        set(&mut body, "details", details);
-    }
-    set_near_misses(&mut body, failure);
-    body
+    with_particulars(body, failure)
 }
 
 /// The gateway's own failures carry their reason as google.rpc.ErrorInfo (AIP-193).
@@ -68,7 +61,7 @@ fn google(failure: &Failure) -> Value {
 }
 
 fn problem(failure: &Failure, request_id: &str) -> Value {
-    let mut body = json!({
+    let body = json!({
         "type": "about:blank",
         "title": title(failure.status),
         "status": failure.status.as_u16(),
@@ -76,20 +69,23 @@ fn problem(failure: &Failure, request_id: &str) -> Value {
         "code": failure.code.name(),
         "requestId": request_id,
     });
-    if let Some(reason) = failure.reason {
-        set(&mut body, "reason", reason.name().into());
-    }
-    if let Some(details) = details(failure) {
-        set(&mut body, "details", details);
-    }
-    set_near_misses(&mut body, failure);
-    body
+    with_particulars(body, failure)
 }
 
-fn set_near_misses(body: &mut Value, failure: &Failure) {
-    if !failure.near_misses.is_empty() {
-        set(body, "nearMisses", failure.near_misses.clone().into());
+/// Adds what not every failure has.
+fn with_particulars(mut body: Value, failure: &Failure) -> Value {
+    let near_misses = &failure.near_misses;
+    let particulars = [
+        ("reason", failure.reason.map(|reason| reason.name().into())),
+        ("details", details(failure)),
+        ("nearMisses", (!near_misses.is_empty()).then(|| near_misses.clone().into())),
+    ];
+    for (key, value) in particulars {
+        if let (Some(value), Some(body)) = (value, body.as_object_mut()) {
+            body.insert(key.to_owned(), value);
+        }
     }
+    body
 }
 
 /// With `about:blank` the title is the status's own phrase (RFC 9457 section 4.2.1).
@@ -100,12 +96,6 @@ fn title(status: StatusCode) -> &'static str {
 fn details(failure: &Failure) -> Option<Value> {
     let details: Value = serde_json::from_str(failure.details.as_deref()?).ok()?;
     details.as_array().is_some_and(|details| !details.is_empty()).then_some(details)
-}
-
-fn set(body: &mut Value, key: &str, value: Value) {
-    if let Some(body) = body.as_object_mut() {
-        body.insert(key.to_owned(), value);
-    }
 }
 
 /// The details of a bad request: google.rpc.BadRequest with all violations.

@@ -67,11 +67,7 @@ impl<'a> Decoder<'a, '_> {
 
     /// Ends a list whose first comma, if any, is at `open`; takes it back to `before` if it is empty and need not show.
     pub(super) fn close_list(&mut self, before: usize, open: usize) {
-        if self.out.len() > open || self.prints_unset() {
-            self.close(open, b'[', b']');
-        } else {
-            self.out.truncate(before);
-        }
+        self.close_shown(before, open, [b'[', b']']);
     }
 
     /// Prints a map: this entry and all that follow without another field between.
@@ -105,8 +101,12 @@ impl<'a> Decoder<'a, '_> {
 
     /// As [`close_list`](Self::close_list).
     pub(super) fn close_map(&mut self, before: usize, open: usize) {
+        self.close_shown(before, open, [b'{', b'}']);
+    }
+
+    fn close_shown(&mut self, before: usize, open: usize, [opening, closing]: [u8; 2]) {
         if self.out.len() > open || self.prints_unset() {
-            self.close(open, b'{', b'}');
+            self.close(open, opening, closing);
         } else {
             self.out.truncate(before);
         }

@@ -152,20 +152,9 @@ impl<'a> Encoder<'a, '_> {
     pub(super) fn double(&mut self, tag: &Tag, keep_default: bool) -> Step<bool> {
         self.scan.token();
         let short = self.scan.window().and_then(number::shortest_double);
-        let value = match short.or_else(|| number::short_double(self.scan.rest())) {
-            Some((value, len)) => {
-                self.scan.advance(len);
-                value
-            }
-            None => match self.unusual_float("double", number::double)? {
-                Some(value) => value,
-                None => return Ok(true),
-            },
-        };
-        // Minus zero is not the default.
-        if keep_default || value.to_bits() != 0 {
-            self.out.tag(tag);
-            self.out.bytes(&value.to_le_bytes());
+        let short = short.or_else(|| number::short_double(self.scan.rest()));
+        if let Some(value) = self.float_of(short, "double", number::double)? {
+            self.tagged_float(tag, keep_default, value.to_le_bytes());
         }
         Ok(true)
     }
@@ -173,21 +162,33 @@ impl<'a> Encoder<'a, '_> {
     #[inline]
     pub(super) fn float(&mut self, tag: &Tag, keep_default: bool) -> Step<bool> {
         self.scan.token();
-        let value = match number::short_float(self.scan.rest()) {
-            Some((value, len)) => {
-                self.scan.advance(len);
-                value
-            }
-            None => match self.unusual_float("float", number::float)? {
-                Some(value) => value,
-                None => return Ok(true),
-            },
-        };
-        if keep_default || value.to_bits() != 0 {
-            self.out.tag(tag);
-            self.out.bytes(&value.to_le_bytes());
+        let short = number::short_float(self.scan.rest());
+        if let Some(value) = self.float_of(short, "float", number::float)? {
+            self.tagged_float(tag, keep_default, value.to_le_bytes());
         }
         Ok(true)
+    }
+
+    /// Takes what was read already, if it was, with its length; `None` if it was refused.
+    #[inline]
+    fn float_of<T: Float>(
+        &mut self,
+        short: Option<(T, usize)>,
+        expected: &'static str,
+        parse: fn(&[u8]) -> Result<T, NumberError>,
+    ) -> Step<Option<T>> {
+        let Some((value, length)) = short else { return self.unusual_float(expected, parse) };
+        self.scan.advance(length);
+        Ok(Some(value))
+    }
+
+    /// All bits zero is the default, which minus zero is not.
+    #[inline]
+    fn tagged_float<const N: usize>(&mut self, tag: &Tag, keep_default: bool, bytes: [u8; N]) {
+        if keep_default || bytes != [0; N] {
+            self.out.tag(tag);
+            self.out.bytes(&bytes);
+        }
     }
 
     /// A float in any form; `None` if it was refused.
