@@ -17,6 +17,8 @@ const PIECE: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub struct Body {
     data: Option<Bytes>,
+    /// The memory that they keep.
+    held: usize,
     /// Counts the bytes until they are sent; small bodies are not counted.
     unsent: Option<Unsent>,
 }
@@ -24,13 +26,25 @@ pub struct Body {
 impl Body {
     /// No body.
     pub const fn empty() -> Self {
-        Self { data: None, unsent: None }
+        Self { data: None, held: 0, unsent: None }
     }
 
     /// These bytes.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self { data: (!bytes.is_empty()).then_some(bytes), unsent: None }
+        let held = bytes.len();
+        Self { data: (!bytes.is_empty()).then_some(bytes), held, unsent: None }
+    }
+
+    /// These bytes, in a buffer that may be larger than they are.
+    pub fn buffered(bytes: Vec<u8>) -> Self {
+        let held = bytes.capacity();
+        Self { held, ..Self::full(bytes) }
+    }
+
+    /// The memory that it keeps until it is sent.
+    pub const fn held(&self) -> usize {
+        self.held
     }
 
     /// How many bytes it has.
@@ -56,7 +70,7 @@ impl Body {
     /// Has its bytes counted from now until they are sent, if they are many.
     pub(super) fn count(&mut self, unsent: impl FnOnce(usize) -> Unsent) {
         if self.len() >= Charge::FREE {
-            self.unsent = Some(unsent(self.len()));
+            self.unsent = Some(unsent(self.held));
         }
     }
 

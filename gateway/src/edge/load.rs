@@ -47,7 +47,7 @@ impl Load {
     }
 
     /// Whether more than half of what may be held is.
-    pub(super) fn is_pressed(&self) -> bool {
+    pub fn is_pressed(&self) -> bool {
         !self.has_room(self.buffers / 2)
     }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::activity::Activity;
@@ -21,6 +21,9 @@ use super::{Peer, Refuse};
 
 /// What is read at a time of a head that comes in pieces.
 const READ: usize = 4096;
+/// What the library gets at a time. It doubles its buffer whenever a read fills a power of two, up to the largest head, and
+/// keeps it: this ends that at 32 KiB.
+const THROUGH: u64 = (32 << 10) - 1;
 /// How long, and how much, is read from a client that was answered before it had sent everything: closed at once, the system
 /// would reset the connection, and the answer could be lost (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
@@ -110,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Screened<S> {
     /// Reads straight into the library's buffer, and takes back what it may not see yet.
     fn poll_through(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        ready!(Pin::new(&mut (&mut self.stream).take(THROUGH)).poll_read(cx, buf))?;
         let fresh = buf.filled().get(before..).unwrap_or_default();
         if fresh.is_empty() {
             return Poll::Ready(Ok(false));

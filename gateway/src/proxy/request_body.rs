@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
@@ -85,13 +85,27 @@ impl Reading<'_> {
     async fn whole(&mut self) -> Result<Bytes, Failure> {
         let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
         let Some(second) = self.next().await? else { return Ok(first) };
-        let mut whole = BytesMut::with_capacity(body_reserve(&self.body, self.received));
-        whole.extend_from_slice(&first);
-        whole.extend_from_slice(&second);
-        while let Some(piece) = self.next().await? {
-            whole.extend_from_slice(&piece);
+        let mut whole = Vec::new();
+        // Pieces keep the connection's buffer from being used again: none outlives its copy.
+        for piece in [first, second] {
+            self.append(&mut whole, &piece)?;
         }
-        Ok(whole.freeze())
+        while let Some(piece) = self.next().await? {
+            self.append(&mut whole, &piece)?;
+        }
+        Ok(whole.into())
+    }
+
+    /// Puts a piece behind the others.
+    fn append(&mut self, whole: &mut Vec<u8>, piece: &[u8]) -> Result<(), Failure> {
+        let length = whole.len() + piece.len();
+        if length > whole.capacity() {
+            let room = room_for(length, self.body.size_hint().upper(), self.limits.size);
+            self.hold(room)?;
+            whole.reserve_exact(room - whole.len());
+        }
+        whole.extend_from_slice(piece);
+        Ok(())
     }
 
     /// The next piece of data. The timer is armed only when the piece is not there yet.
@@ -125,21 +139,27 @@ impl Reading<'_> {
         if self.received > self.limits.size {
             return Err(Failure::body_too_large(self.limits.size));
         }
-        if self.received < Charge::FREE {
-            return Ok(data);
+        self.hold(self.received)?;
+        Ok(data)
+    }
+
+    /// Counts so many bytes in all, as soon as they are worth it.
+    fn hold(&mut self, bytes: usize) -> Result<(), Failure> {
+        if bytes < Charge::FREE {
+            return Ok(());
         }
-        match &mut self.charge {
-            Some(charge) => charge.grow(data.len()),
-            None => self.charge = Some(Charge::new(self.limits.load, self.received)),
-        }
-        if self.limits.load.has_room(0) { Ok(data) } else { Err(Failure::overloaded()) }
+        let charge = self.charge.get_or_insert_with(|| Charge::new(self.limits.load, 0));
+        charge.grow(bytes.saturating_sub(charge.bytes()));
+        if self.limits.load.has_room(0) { Ok(()) } else { Err(Failure::overloaded()) }
     }
 }
 
-/// Room for what has come and for what is announced; an announcement alone is not believed further than this.
-fn body_reserve(rest: &Incoming, received: usize) -> usize {
-    const BELIEVED: u64 = 256 * 1024;
-    received + usize::try_from(rest.size_hint().lower().min(BELIEVED)).unwrap_or(0)
+/// Room for what came, and as much again, so that growing stays cheap: an announcement alone makes no room, but never more
+/// than it says is needed.
+fn room_for(length: usize, announced: Option<u64>, most: usize) -> usize {
+    let rest = announced.and_then(|rest| usize::try_from(rest).ok());
+    let most = rest.map_or(most, |rest| length.saturating_add(rest));
+    most.min(length.saturating_mul(2)).max(length)
 }
 
 /// Whether the body's type is one that a JSON route reads.
@@ -169,7 +189,22 @@ fn is_json(media_type: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_json;
+    use super::{is_json, room_for};
+
+    #[test]
+    fn room_is_made_for_what_came() {
+        for (length, announced, most, room) in [
+            (100, Some(1_000_000), 4_000_000, 200),
+            (100, Some(50), 4_000_000, 150),
+            (100, Some(0), 4_000_000, 100),
+            (100, None, 4_000_000, 200),
+            (3_000_000, None, 4_000_000, 4_000_000),
+            (100, Some(u64::MAX), usize::MAX, 200),
+            (100, None, 50, 100),
+        ] {
+            assert_eq!(room_for(length, announced, most), room, "{length} {announced:?} {most}");
+        }
+    }
 
     #[test]
     fn json_goes_by_several_names() {

@@ -84,9 +84,9 @@ pub async fn unary(
     if !answer.status.is_ok() {
         return Err(service_failure(plan, &answer));
     }
-    let mut response = decode(plan, &answer)?;
+    let mut response = decode(plan, &answer, exchange.peer.load.is_pressed())?;
     drop(room);
-    fit(exchange, response.body().len())?;
+    fit(exchange, response.body().held())?;
     warn_of_unknown(&unknown, response.headers_mut());
     Ok(response)
 }
@@ -211,7 +211,8 @@ fn is_safe(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
 }
 
-fn decode(plan: &RoutePlan, answer: &Answer) -> Result<Response<Body>, Failure> {
+/// The answer in JSON; `tight` in a buffer without room to spare.
+fn decode(plan: &RoutePlan, answer: &Answer, tight: bool) -> Result<Response<Body>, Failure> {
     let status = success_status(plan, answer);
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
@@ -230,7 +231,10 @@ fn decode(plan: &RoutePlan, answer: &Answer) -> Result<Response<Body>, Failure> 
             .unwrap_or(HeaderValue::from_static("application/octet-stream")),
     };
     headers.insert(CONTENT_TYPE, content_type);
-    *response.body_mut() = Body::full(out);
+    if tight {
+        out.shrink_to_fit();
+    }
+    *response.body_mut() = Body::buffered(out);
     Ok(response)
 }
 

@@ -237,8 +237,8 @@ pub(crate) fn request(uri: &str) -> Request<Full<Bytes>> {
     Request::get(uri).header("host", "shop.example").body(Full::default()).unwrap()
 }
 
-/// What a process may grow by under attack: buffers that the allocator keeps, not the 400 MiB that an attacker wants.
-const GROWTH: usize = 256 << 20;
+/// What a process may grow by under attack: buffers that stay allocated, not the 400 MiB that an attacker wants.
+const GROWTH: usize = 96 << 20;
 
 /// Attacks a fresh gateway while honest clients use it.
 pub(crate) async fn withstand<F: Future<Output = ()>>(

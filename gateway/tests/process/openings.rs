@@ -47,7 +47,7 @@ async fn attack(listener: &str, rest: &str, files: &[(&str, String)], beginnings
         open_with(gateway.address(), beginnings).await;
     }
     let growth = gateway.most_resident().saturating_sub(before);
-    assert!(growth < 128 << 20, "grew by {} MiB", growth >> 20);
+    assert!(growth < 64 << 20, "grew by {} MiB", growth >> 20);
     let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
     stream.write_all(honest).await.unwrap();
     let mut first = [0; 1];

@@ -54,7 +54,7 @@ pub async fn encode(
     };
     match encoded {
         Ok(shorter) if shorter.len() < body.len() => {
-            *response.body_mut() = Body::full(shorter);
+            *response.body_mut() = Body::buffered(shorter);
             mark(response.headers_mut(), coding);
         }
         Ok(_) => {}
