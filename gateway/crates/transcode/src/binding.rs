@@ -40,7 +40,6 @@ mod required;
 mod rule;
 mod scan;
 mod setter;
-mod suggest;
 mod value;
 
 pub use error::{BindingError, Subject};

@@ -21,6 +21,7 @@ mod pool;
 mod response;
 mod room;
 mod schema;
+mod suggest;
 #[cfg(test)]
 mod test_wire;
 mod utf8;

@@ -8,11 +8,11 @@ use super::{
     percent::decode_query,
     query::{Parameter, parameters},
     report::Report,
-    suggest::nearest,
 };
 use crate::{
     Reason, Schema,
     plan::{Kind, MessagePlan, WellKnown},
+    suggest::nearest,
 };
 
 /// How many parameters a query may have. Far beyond any honest request, and low enough that the worst one is cheap.

@@ -93,7 +93,7 @@ impl<'a> Encoder<'a, '_> {
             if key == b"@type" {
                 self.pass_type(&mut in_any, key_at)?;
             } else if key != b"value" {
-                self.unknown_key(key_at)?;
+                self.unknown_key(key_at, None)?;
             } else if given {
                 self.duplicate(key_at)?;
             } else {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Reason, Unknown,
     plan::{Cardinality, FieldPlan, Kind, MessagePlan, WellKnown, Write},
+    suggest::nearest,
 };
 
 impl<'a> Encoder<'a, '_> {
@@ -72,16 +73,24 @@ impl<'a> Encoder<'a, '_> {
         if *in_any != InAny::No && key == b"@type" {
             self.pass_type(in_any, key_at)?;
         } else {
-            self.unknown_key(key_at)?;
+            let near = match self.options.unknown {
+                Unknown::Reject => near(plan, key),
+                Unknown::Warn | Unknown::Ignore => None,
+            };
+            self.unknown_key(key_at, near)?;
         }
         Ok((key_at, None))
     }
 
-    /// Skips the value of a key that the schema does not know.
+    /// Skips the value of a key that the schema does not know; `near` is what may have been meant.
     #[cold]
-    pub(super) fn unknown_key(&mut self, key_at: usize) -> Step {
+    pub(super) fn unknown_key(&mut self, key_at: usize, near: Option<&str>) -> Step {
         self.scan.skip()?;
-        self.unknown(key_at, |_| Note::plainly(key_at, Reason::UnknownField, "unknown field"))
+        let description = || match near {
+            Some(near) => format!("unknown field; did you mean `{near}`?"),
+            None => "unknown field".to_owned(),
+        };
+        self.unknown(key_at, |_| Note::plainly(key_at, Reason::UnknownField, description()))
     }
 
     /// Notes, tells or ignores that something is unknown, as the options say.
@@ -178,4 +187,10 @@ impl<'a> Encoder<'a, '_> {
         }
         Ok(())
     }
+}
+
+/// The field whose JSON name a key is probably meant to be.
+#[cold]
+fn near<'p>(plan: &'p MessagePlan, key: &[u8]) -> Option<&'p str> {
+    nearest(str::from_utf8(key).ok()?, plan.fields.iter().map(|field| &*field.json_name))
 }

@@ -55,7 +55,7 @@ fn types_and_ranges() {
         (r#"{"color":true}"#, "color", Reason::Type, "expected a name of test.Color, got true"),
         (r#"{"nope":{"a":[]}}"#, "nope", Reason::UnknownField, "unknown field"),
         (r#"{"no pe":1}"#, "[\"no pe\"]", Reason::UnknownField, "unknown field"),
-        (r#"{"INT32":1}"#, "INT32", Reason::UnknownField, "unknown field"),
+        (r#"{"INT32":1}"#, "INT32", Reason::UnknownField, "unknown field; did you mean `int32`?"),
         (r#"{"int32":1,"int32":1}"#, "int32", Reason::Duplicate, "given twice"),
         (r#"{"twoWords":"a","two_words":"b"}"#, "twoWords", Reason::Duplicate, "given twice"),
         (r#"{"int32":null,"int32":1}"#, "int32", Reason::Duplicate, "given twice"),
@@ -143,7 +143,7 @@ fn all_mistakes_are_told_with_their_places() {
         found,
         [
             ("items[1].quantity: expected int32, got \"two\"".to_owned(), 4, 18),
-            ("items[1].nam: unknown field".to_owned(), 4, 25),
+            ("items[1].nam: unknown field; did you mean `name`?".to_owned(), 4, 25),
             ("bool: expected bool, got 0".to_owned(), 6, 11),
         ]
     );
