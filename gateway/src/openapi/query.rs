@@ -13,6 +13,8 @@ use super::set;
 const DEPTH: usize = 32;
 /// More parameters than anybody reads: a request message of messages of messages could have millions.
 const MOST: usize = 500;
+/// Fields that are looked at. Messages without a field for a query can hold each other in more ways than can be walked.
+const VISITS: usize = 10_000;
 
 /// Gathers the query parameters of one route.
 pub(super) struct Query<'q, 's> {
@@ -23,6 +25,7 @@ pub(super) struct Query<'q, 's> {
     found: Vec<Value>,
     /// The messages that the field stands in: one of them inside itself ends the descent.
     within: Vec<MessageIndex>,
+    visits: usize,
 }
 
 /// The query parameters of a request message.
@@ -32,7 +35,7 @@ pub(super) fn parameters(
     schemas: &mut Schemas<'_>,
     comments: &mut Comments,
 ) -> Vec<Value> {
-    let mut query = Query { schemas, comments, taken, found: Vec::new(), within: Vec::new() };
+    let mut query = Query { schemas, comments, taken, found: Vec::new(), within: Vec::new(), visits: 0 };
     query.message(message, "", "");
     query.found
 }
@@ -45,9 +48,13 @@ impl Query<'_, '_> {
         }
         self.within.push(message.index());
         for field in message.plan().fields.iter().filter(|field| !field.is_extension) {
+            if self.found.len() >= MOST || self.visits >= VISITS {
+                break;
+            }
+            self.visits += 1;
             let name = format!("{prefix}{}", self.schemas.key(field));
             let path = format!("{path}{}", field.name);
-            if !self.taken.contains(&path.as_str()) && self.found.len() < MOST {
+            if !self.taken.contains(&path.as_str()) {
                 self.field(message, field, name, path);
             }
         }
@@ -94,6 +101,9 @@ pub(super) fn not_null(mut schema: Value) -> Value {
         && let Some(kinds) = kind.as_array()
     {
         *kind = kinds.first().cloned().unwrap_or_else(|| json!("string"));
+    }
+    if let Some(kinds) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
+        kinds.retain(|kind| kind.get("type").is_none_or(|kind| kind != "null"));
     }
     if let Some(items) = schema.get_mut("items") {
         *items = not_null(items.take());

@@ -152,6 +152,9 @@ fn sample(document: &Value, schema: &Value, depth: usize) -> Value {
     if let Some(first) = schema["examples"].get(0).or_else(|| schema["enum"].get(1)) {
         return first.clone();
     }
+    if let Some(first) = schema["oneOf"].get(0) {
+        return sample(document, first, depth);
+    }
     let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
     match (kind, schema["format"].as_str()) {
         (Some("object"), _) if schema["properties"].get("@type").is_some() => {
@@ -380,7 +383,21 @@ fn fields_are_described_as_they_are_printed() {
         ("uint32", json!({"type": "integer", "format": "uint32", "minimum": 0})),
         ("int64", json!({"type": "string", "format": "int64", "pattern": "^-?[0-9]+$"})),
         ("fixed64", json!({"type": "string", "format": "uint64", "pattern": "^[0-9]+$"})),
-        ("double", json!({"type": "number", "format": "double"})),
+        (
+            "double",
+            json!({"oneOf": [
+                {"type": "number", "format": "double"},
+                {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]},
+            ]}),
+        ),
+        (
+            "ratio",
+            json!({"oneOf": [
+                {"type": "number", "format": "double"},
+                {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]},
+                {"type": "null"},
+            ]}),
+        ),
         ("data", json!({"type": "string", "format": "byte", "contentEncoding": "base64"})),
         ("colour", json!({"$ref": "#/components/schemas/kinds.v1.Colour"})),
         (
@@ -500,6 +517,61 @@ fn a_query_has_every_field_that_it_can_give_and_no_other() {
         json!({"type": "array", "items": {"$ref": "#/components/schemas/kinds.v1.Colour"}})
     );
     assert_eq!(find("lost")["schema"], json!({"type": "boolean"}), "a query cannot say null");
+    let ratio = find("thing.ratio")["schema"]["oneOf"].as_array().unwrap();
+    assert_eq!(ratio.len(), 2, "nor here: {ratio:?}");
+}
+
+/// Two dozen messages that hold each other have more ways through them than can be walked, and not one field for a query.
+#[test]
+fn messages_that_hold_each_other_end_the_search_for_a_query() {
+    const MESSAGES: usize = 24;
+    let fields: String = (0..MESSAGES).map(|n| format!("M{n} f{n} = {};", n + 1)).collect();
+    let messages: String = (0..MESSAGES).map(|n| format!("message M{n} {{ {fields} }}")).collect();
+    let proto = format!(
+        "syntax = \"proto3\"; package kinds.v1; {messages} service Kinds {{ rpc Find(M0) returns (M0); }}"
+    );
+    let routes = "routes:\n  - {get: /all, grpc: kinds.v1.Kinds/Find}\n";
+    let set = testkit::backend::compile(&proto);
+    let document = document_of(&format!("{HEAD}{routes}"), &set, &Options::default());
+    assert_valid(&document);
+    assert_eq!(parameters(&document["paths"]["/all"]["get"], "query").len(), 0);
+}
+
+#[tokio::test]
+async fn what_json_has_no_numbers_for_is_answered_as_the_document_says() {
+    let backend = Backend::of(KINDS)
+        .on("kinds.v1.Kinds/Find", |_| {
+            reply(json!({"double": "NaN", "float": "-Infinity", "ratio": "Infinity"}))
+        })
+        .start()
+        .await;
+    let yaml = format!("{HEAD}routes:\n  - {{get: /things, grpc: kinds.v1.Kinds/Find}}\n")
+        .replace("localhost:1", &backend.address().to_string());
+    let document = document_of(&yaml, backend.descriptors(), &Options::default());
+    let yaml = format!("listeners: [{{address: 127.0.0.1:0}}]\n{yaml}");
+    let gateway = harness::routes(&yaml).file("kinds.binpb", backend.descriptors()).start().await;
+    let answer = gateway.get("/things?thing.ratio=NaN").await;
+    assert_eq!(answer.json(), json!({"double": "NaN", "float": "-Infinity", "ratio": "Infinity"}));
+    assert_answers(&document, &document["paths"]["/things"]["get"], &answer);
+}
+
+/// Keys of components have few characters; names in a configuration may have any.
+#[test]
+fn ways_to_know_callers_get_names_that_the_document_can_have() {
+    let secret = "a secret of the tests that has more than 32 bytes";
+    let names = ["our shop", "our_shop", "our/shop", "größe"];
+    let way = |name| {
+        format!("  \"{name}\": {{jwt: {{secret: \"{secret}\", algorithms: [HS256], audience: shop}}}}\n")
+    };
+    let route =
+        |(n, name)| format!("  - {{get: /{n}, grpc: kinds.v1.Kinds/Find, auth: {{jwt: \"{name}\"}}}}\n");
+    let ways: String = names.into_iter().map(way).collect();
+    let routes: String = names.into_iter().enumerate().map(route).collect();
+    let document = kinds(&format!("auth:\n{ways}routes:\n{routes}"));
+    let found = [0, 1, 2, 3].map(|n| document["paths"][format!("/{n}")]["get"]["security"].clone());
+    let expected = ["our_shop_2", "our_shop", "our_shop_3", "gr__e"].map(|name| json!([{name: []}]));
+    assert_eq!(found, expected, "a name that can stay does");
+    assert_eq!(document["components"]["securitySchemes"].as_object().unwrap().len(), 4);
 }
 
 #[test]

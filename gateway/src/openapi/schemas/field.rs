@@ -82,8 +82,8 @@ impl Schemas<'_> {
 
 fn scalar(kind: Kind) -> Value {
     match kind {
-        Kind::Double => json!({ "type": "number", "format": "double" }),
-        Kind::Float => json!({ "type": "number", "format": "float" }),
+        Kind::Double => float("double"),
+        Kind::Float => float("float"),
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => json!({ "type": "integer", "format": "int32" }),
         Kind::Uint32 | Kind::Fixed32 => json!({ "type": "integer", "format": "uint32", "minimum": 0 }),
         // Numbers of JSON lose digits beyond 2^53 in many languages, so the mapping prints strings.
@@ -99,9 +99,19 @@ fn scalar(kind: Kind) -> Value {
     }
 }
 
+/// A number, or what JSON has no numbers for. Two schemas of one type each: few tools know what to do with a list of types.
+fn float(format: &str) -> Value {
+    json!({ "oneOf": [
+        { "type": "number", "format": format },
+        { "type": "string", "enum": ["NaN", "Infinity", "-Infinity"] },
+    ] })
+}
+
 fn nullable(mut schema: Value) -> Value {
     if let Some(kind) = schema.get_mut("type") {
         *kind = json!([kind.take(), "null"]);
+    } else if let Some(kinds) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
+        kinds.push(json!({ "type": "null" }));
     }
     schema
 }
