@@ -39,6 +39,7 @@ ENTRYPOINT ["order-service"]
 
 FROM runtime AS gateway
 COPY --from=build /out/gateway /usr/local/bin/gateway
+COPY LICENSE NOTICE /usr/share/doc/gateway/
 WORKDIR /etc/gateway
 COPY routes.yaml ./
 COPY descriptors descriptors

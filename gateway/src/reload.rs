@@ -227,7 +227,7 @@ impl Reloader {
             Ok(admin) => admin,
             Err(error) => return Outcome::Rejected(Rejection::Bind(error)),
         };
-        let applied = self.apply(config);
+        let applied = self.apply(config).await;
         if applied.is_ok() {
             self.admin.commit(admin).await;
         }
@@ -261,10 +261,9 @@ impl Reloader {
     }
 
     /// Everything that can fail comes before the swap.
-    fn apply(&mut self, config: Arc<GatewayConfig>) -> Result<(u64, Diff), Rejection> {
+    async fn apply(&mut self, config: Arc<GatewayConfig>) -> Result<(u64, Diff), Rejection> {
         let running = self.current.pin();
-        let snapshot = Snapshot::build(Arc::clone(&config), Some(&running), self.workers.count())
-            .map_err(Rejection::Build)?;
+        let snapshot = self.build(&config, &running).await?;
         let listeners = self.open(&config)?;
         let version = snapshot.version;
         let diff = Diff::between(&running.config, &config);
@@ -278,6 +277,21 @@ impl Reloader {
             tracing::warn!(%error, "log level unchanged");
         }
         Ok((version, diff))
+    }
+
+    /// Builds beside this runtime, which accepts connections meanwhile: the page of a large API takes its time.
+    async fn build(
+        &self,
+        config: &Arc<GatewayConfig>,
+        running: &Arc<Snapshot>,
+    ) -> Result<Snapshot, Rejection> {
+        let (config, running, workers) = (Arc::clone(config), Arc::clone(running), self.workers.count());
+        let build = move || Snapshot::build(config, Some(&running), workers);
+        match tokio::task::spawn_blocking(build).await {
+            Ok(built) => built.map_err(Rejection::Build),
+            // Nothing in it panics; if it did, the running state must not suffer.
+            Err(_) => Err(Rejection::Invalid(Diagnostics::default())),
+        }
     }
 
     /// Makes the terms of every listener, and binds those that are new.

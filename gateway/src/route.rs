@@ -3,10 +3,12 @@
 //! Plans are built once, when the configuration loads, and shared by every request from then on.
 
 mod host;
+mod own;
 mod plan;
 mod table;
 
 pub use host::{HostError, HostPattern};
+pub use own::{DocsFile, DocsPath, DocsPathError, Own, OwnPaths, allowed};
 pub use plan::{
     ErrorFormat, GrpcMethod, Idempotency, Origin, OriginKind, RoutePlan, Target, Targets, identity,
 };

@@ -4,6 +4,7 @@
 //! running one: upstreams with their connections, breakers and health, and the counters of routes.
 
 mod dispatch;
+mod docs;
 mod health;
 mod record;
 mod sharing;
@@ -21,6 +22,8 @@ use crate::proxy::{Share, Split, Target};
 use crate::route::RoutePlan;
 use crate::telemetry::metrics::RouteMetrics;
 use crate::telemetry::spans::Spans;
+
+use docs::Docs;
 
 pub use dispatch::Dispatch;
 pub use health::Health;
@@ -41,6 +44,8 @@ pub struct Snapshot {
     pub spans: Option<Arc<Spans>>,
     /// What policies remember from one snapshot to the next.
     pub policies: Arc<policy::State>,
+    /// The page of the API, when there is one.
+    docs: Option<Docs>,
 }
 
 /// Running upstreams by name, in the order of the configuration.
@@ -60,6 +65,9 @@ pub enum BuildError {
     /// The collector of spans can't be called.
     #[error("tracing: {0}")]
     Tracing(StartError),
+    /// The page of the API can't be made.
+    #[error("docs: {0}")]
+    Docs(std::io::Error),
     /// A route's policies can't run.
     #[error("the policies of `{route}`: {source}")]
     Policies {
@@ -111,8 +119,10 @@ impl Snapshot {
         };
         let targets = config.routes.iter().filter_map(target).collect::<Result<_, _>>()?;
         let spans = spans(&config, previous)?;
+        let docs = Docs::of(&config, previous.and_then(|previous| previous.docs.as_ref()));
+        let docs = docs.map_err(BuildError::Docs)?;
         let version = previous.map_or(1, |previous| previous.version + 1);
-        Ok(Self { version, config, upstreams, targets, spans, policies })
+        Ok(Self { version, config, upstreams, targets, spans, policies, docs })
     }
 }
 

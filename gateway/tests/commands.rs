@@ -90,6 +90,18 @@ fn explain_says_why_the_near_misses_do_not_take_it() {
 }
 
 #[test]
+fn explain_knows_what_the_gateway_answers_itself() {
+    let (code, out, _) = gateway(&["explain", "GET", "/health"]);
+    assert!(code == 0 && out.contains("answered  by the gateway itself (`health`)"), "{out}");
+    let (code, out, _) = gateway(&["explain", "POST", "/health"]);
+    assert!(code == 1 && out.contains("refused   this path takes GET, HEAD (405)"), "{out}");
+    let (code, out, _) =
+        gateway(&["explain", "-c", "examples/docs.yaml", "HEAD", "/docs/openapi.json", "--format", "json"]);
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &told["own"], &told["route"]), (0, &Value::from("docs"), &Value::Null), "{out}");
+}
+
+#[test]
 fn explain_tells_machines_the_same() {
     let args = ["explain", "POST", "/users", "-d", r#"{"name":"a"}"#, "-H", "x-a: 1", "-H", "x-a: 2"];
     let (code, out, _) = gateway(&[&args[..], &["--format", "json"]].concat());

@@ -49,7 +49,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(config.listeners[0].address.to_string(), "0.0.0.0:3000");
     assert_eq!(config.admin, None);
     assert_eq!(config.errors, ErrorFormat::Simple);
-    assert_eq!(config.health.as_deref(), Some("/health"));
+    assert_eq!((config.own.health.as_deref(), &config.own.docs), (Some("/health"), &None));
     assert_eq!(config.drain, Duration::from_secs(10));
     assert_eq!(
         (config.log.level, config.log.format, config.log.access),
@@ -73,15 +73,16 @@ fn defaults_are_those_of_the_contract() {
 fn settings_are_read() {
     let config = model(
         "routes: []\nlisteners: [{address: 127.0.0.1:0}, {address: \"[::1]:0\"}]\nadmin: {address: localhost:9901}\n\
-         errors: problem\nhealth: \"\"\ndrain: 0s\nexplain: true\nlog: {level: debug, format: json, access: false}\n\
+         errors: problem\nhealth: \"\"\ndocs: /api/docs\ndrain: 0s\nexplain: true\nlog: {level: debug, format: json, access: false}\n\
          limits: {body: 1KiB, connections: 7, idle_timeout: 1m30s}\n",
     );
     assert_eq!(config.listeners.len(), 2);
     assert_eq!(config.admin.as_ref().unwrap().address.to_string(), "127.0.0.1:9901");
     assert_eq!(
-        (config.errors, config.health.as_deref(), config.drain),
+        (config.errors, config.own.health.as_deref(), config.drain),
         (ErrorFormat::Problem, None, Duration::ZERO)
     );
+    assert_eq!(config.own.docs.as_ref().unwrap().as_str(), "/api/docs");
     assert!(config.explain);
     assert_eq!(
         (config.log.level, config.log.format, config.log.access),

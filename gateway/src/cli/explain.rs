@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{ExplainArgs, OutputFormat, load, show};
 use crate::proxy::explain::{Explained, Request, Taken};
+use crate::route::Own;
 
 pub(super) fn run(args: &ExplainArgs) -> ExitCode {
     let config = match load(&args.file) {
@@ -27,12 +28,13 @@ pub(super) fn run(args: &ExplainArgs) -> ExitCode {
     };
     let method = args.method.to_ascii_uppercase();
     let request = Request { method: &method, path, query, headers: &headers, body: args.body.as_bytes() };
-    let explained = Explained::of(&config.table, &request);
+    let explained = Explained::of(&config.own, &config.table, &request);
     let written = match args.format {
         OutputFormat::Json => show(&format!("{:#}\n", object(&request, &explained))),
         OutputFormat::Text => show(&text(&request, &explained)),
     };
-    if explained.taken.is_some() && explained.error.is_none() { written } else { ExitCode::FAILURE }
+    let answered = explained.taken.is_some() || explained.own.is_some();
+    if answered && explained.error.is_none() { written } else { ExitCode::FAILURE }
 }
 
 fn headers(given: &[String]) -> Result<HeaderMap, &str> {
@@ -48,13 +50,15 @@ fn headers(given: &[String]) -> Result<HeaderMap, &str> {
     Ok(headers)
 }
 
-/// `{method, path, sent, route, error, nearMisses}`; `route` is null when none takes the request.
+/// `{method, path, sent, route, own, error, nearMisses}`; `route` is null when none takes the request, `own` when the gateway
+/// does not answer it itself.
 fn object(request: &Request<'_>, explained: &Explained<'_>) -> Value {
     json!({
         "method": request.method,
         "path": request.path,
         "sent": explained.taken.is_some() && explained.error.is_none(),
         "route": explained.taken.as_ref().map(route),
+        "own": explained.own.map(Own::key),
         "error": explained.error,
         "nearMisses": explained.misses,
     })
@@ -106,6 +110,9 @@ fn text(request: &Request<'_>, explained: &Explained<'_>) -> String {
             lines.push(format!("  metadata  {name}: {}", value.to_str().unwrap_or("…")));
         }
         lines.push(format!("  answers   {} {} on success", plan.status, plan.grpc.output));
+    }
+    if let Some(own) = explained.own {
+        lines.push(format!("  answered  by the gateway itself (`{}`)", own.key()));
     }
     if let Some(error) = &explained.error {
         lines.push(format!("  refused   {error}"));

@@ -86,7 +86,7 @@ pub(super) fn lower(
         errors: settings.errors,
         compression: settings.compression,
         limits: settings.limits,
-        health: settings.health,
+        own: settings.own,
         drain: settings.drain,
         log: settings.log,
         explain: settings.explain,

@@ -12,7 +12,7 @@ use crate::descriptors::Reflected;
 use crate::edge::{LimitsSpec, ListenerSpec, TrustedProxies};
 use crate::policy::{AuthSpec, Cors, RateLimitServiceSpec};
 use crate::proxy::coding::Offer;
-use crate::route::{ErrorFormat, RoutePlan, Table};
+use crate::route::{ErrorFormat, OwnPaths, RoutePlan, Table};
 use crate::telemetry::spans::TracingSpec;
 
 /// All that `routes.yaml` and what it names say, validated and compiled. It never changes; a reload makes a new one.
@@ -46,8 +46,8 @@ pub struct GatewayConfig {
     pub compression: Offer,
     /// What the gateway bears.
     pub limits: LimitsSpec,
-    /// The path of the health answer, unless it is switched off.
-    pub health: Option<String>,
+    /// Where the gateway answers itself.
+    pub own: OwnPaths,
     /// How long requests in flight have after the signal to stop.
     pub drain: Duration,
     /// What is logged, and how.

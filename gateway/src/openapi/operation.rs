@@ -1,6 +1,6 @@
 //! One operation: what a route takes and answers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -24,6 +24,8 @@ pub(super) struct Operations<'s> {
     schema: &'s Arc<Schema>,
     error: String,
     ids: HashSet<String>,
+    /// How far the numbers have come that tell operations of one method apart: thousands of routes may call it.
+    numbered: HashMap<String, usize>,
     /// The services, in the order in which routes first call them.
     services: Vec<Arc<str>>,
     /// The ways to know callers, by their names in the configuration, with those that they have here.
@@ -45,7 +47,15 @@ impl<'s> Operations<'s> {
             error.push('_');
         }
         let schemes = scheme_names(routes);
-        Self { schema, error, ids: HashSet::new(), services, schemes, security: Map::new() }
+        Self {
+            schema,
+            error,
+            ids: HashSet::new(),
+            numbered: HashMap::new(),
+            services,
+            schemes,
+            security: Map::new(),
+        }
     }
 
     /// The name of the error schema.
@@ -82,12 +92,13 @@ impl<'s> Operations<'s> {
     /// A name that no other operation has.
     fn id(&mut self, plan: &RoutePlan) -> String {
         let name = format!("{}_{}", self.tag(&plan.grpc.service).replace('.', "_"), plan.grpc.name);
-        let mut id = name.clone();
-        let mut n = 1;
+        let mut n = self.numbered.get(&name).copied().unwrap_or(1);
+        let mut id = if n == 1 { name.clone() } else { format!("{name}_{n}") };
         while !self.ids.insert(id.clone()) {
             n += 1;
             id = format!("{name}_{n}");
         }
+        self.numbered.insert(name, n);
         id
     }
 

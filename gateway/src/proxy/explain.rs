@@ -10,7 +10,7 @@ use transcode::binding::RequestParts;
 use super::{deadline, metadata};
 use crate::edge::Peer;
 use crate::policy::{SetSpec, Source};
-use crate::route::{CandidateOutcome, Lookup, RoutePlan, Table};
+use crate::route::{CandidateOutcome, Lookup, Own, OwnPaths, RoutePlan, Table, allowed};
 use crate::telemetry::trace::Trace;
 
 /// Near misses that are told.
@@ -36,6 +36,8 @@ pub struct Request<'a> {
 pub struct Explained<'t> {
     /// The route that takes it.
     pub taken: Option<Taken<'t>>,
+    /// What the gateway answers itself, before any route.
+    pub own: Option<Own>,
     /// Why it is refused all the same, or by all.
     pub error: Option<String>,
     /// The routes that nearly take it, each with the segment or condition at which it fails.
@@ -58,19 +60,19 @@ pub struct Taken<'t> {
 }
 
 impl<'t> Explained<'t> {
-    /// Explains a request by the table of routes.
-    pub fn of(table: &'t Table, request: &Request<'_>) -> Self {
+    /// Explains a request by the gateway's own paths and the table of routes.
+    pub fn of(own: &OwnPaths, table: &'t Table, request: &Request<'_>) -> Self {
+        let own = own.find(request.path);
+        if own.is_some() && matches!(request.method, "GET" | "HEAD") {
+            return Self { taken: None, own, error: None, misses: Vec::new() };
+        }
         let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
         let misses = near_misses(table, host, request.method, request.path);
         match table.lookup(host, request.method, request.path) {
-            Err(error) => Self { taken: None, error: Some(error.to_string()), misses },
-            Ok(Lookup::NotFound) => {
-                Self { taken: None, error: Some("no route matches this path (404)".to_owned()), misses }
-            }
-            Ok(Lookup::MethodNotAllowed { allow }) => {
-                let error = format!("this path takes {allow} (405)");
-                Self { taken: None, error: Some(error), misses }
-            }
+            Err(error) => Self::refused(error.to_string(), misses),
+            Ok(Lookup::NotFound) if own.is_some() => Self::refused(takes("", own), misses),
+            Ok(Lookup::NotFound) => Self::refused("no route matches this path (404)".to_owned(), misses),
+            Ok(Lookup::MethodNotAllowed { allow }) => Self::refused(takes(&allow, own), misses),
             Ok(Lookup::Found { route, captures }) => {
                 let (message, error) = message(route, captures.iter(), request);
                 let taken = Taken {
@@ -80,10 +82,18 @@ impl<'t> Explained<'t> {
                     message,
                     metadata: metadata_of(route, request, host),
                 };
-                Self { taken: Some(taken), error, misses }
+                Self { taken: Some(taken), own: None, error, misses }
             }
         }
     }
+
+    fn refused(error: String, misses: Vec<String>) -> Self {
+        Self { taken: None, own: None, error: Some(error), misses }
+    }
+}
+
+fn takes(allow: &str, own: Option<Own>) -> String {
+    format!("this path takes {} (405)", allowed([allow, Own::methods(own)]))
 }
 
 /// The request message in JSON, or why there is none.

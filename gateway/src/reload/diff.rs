@@ -105,7 +105,8 @@ fn settings(config: &GatewayConfig) -> Things {
     let named = [
         ("trusted_proxies", format!("{:?}", config.trusted_proxies)),
         ("limits", format!("{:?}", config.limits)),
-        ("health", format!("{:?}", config.health)),
+        ("health", format!("{:?}", config.own.health)),
+        ("docs", format!("{:?}", config.own.docs)),
         ("errors", format!("{:?}", config.errors)),
         ("cors", format!("{:?}", config.cors)),
         ("compression", format!("{:?}", config.compression)),

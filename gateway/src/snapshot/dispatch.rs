@@ -16,7 +16,7 @@ use crate::proxy::coding;
 use crate::proxy::explain::near_misses;
 use crate::proxy::failure::Failure;
 use crate::proxy::{Exchange, Target, unary};
-use crate::route::Lookup;
+use crate::route::{Lookup, Own, allowed};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::request_id::{self, X_REQUEST_ID};
 
@@ -110,17 +110,17 @@ async fn answer<'s>(
         return Err(Failure::ambiguous_host());
     }
     let path = head.uri.path();
-    if snapshot.config.health.as_deref() == Some(path) && is_read(&head.method) {
-        return Ok(health(snapshot));
+    let own = snapshot.config.own.find(path);
+    if let Some(own) = own
+        && is_read(&head.method)
+    {
+        return own_answer(snapshot, own, head);
     }
     let found = snapshot.config.table.lookup(host(head), head.method.as_str(), path);
     let (index, captures) = match found.map_err(|error| Failure::bad_path(&error))? {
         Lookup::Found { route, captures } => (route.index, captures),
-        Lookup::MethodNotAllowed { allow } => {
-            let allow = with_options(&allow);
-            let asks = head.method == Method::OPTIONS;
-            return if asks { Ok(options(&allow)) } else { Err(Failure::method_not_allowed(&allow)) };
-        }
+        Lookup::MethodNotAllowed { allow } => return not_allowed(head, &allow, own),
+        Lookup::NotFound if own.is_some() => return not_allowed(head, "", own),
         Lookup::NotFound => return Err(Failure::route_not_found()),
     };
     let target = snapshot.targets.get(index).ok_or_else(Failure::route_not_found)?;
@@ -183,6 +183,16 @@ fn is_read(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
 }
 
+fn own_answer(snapshot: &Snapshot, own: Own, head: &Parts) -> Result<Response<Body>, Failure> {
+    match own {
+        Own::Health => Ok(health(snapshot)),
+        Own::Docs(file) => {
+            let docs = snapshot.docs.as_ref().ok_or_else(Failure::route_not_found)?;
+            Ok(docs.answer(file, &head.headers))
+        }
+    }
+}
+
 fn health(snapshot: &Snapshot) -> Response<Body> {
     let health = Health::of(snapshot);
     let mut response = Response::new(Body::full(serde_json::to_vec(&health).unwrap_or_default()));
@@ -193,12 +203,14 @@ fn health(snapshot: &Snapshot) -> Response<Body> {
     response
 }
 
-/// OPTIONS is answered on every path that has a route.
-fn with_options(allow: &str) -> String {
-    let mut methods: Vec<&str> = allow.split(", ").chain(["OPTIONS"]).collect();
-    methods.sort_unstable();
-    methods.dedup();
-    methods.join(", ")
+/// The answer on a path that takes other methods. OPTIONS is answered on all of these.
+fn not_allowed(head: &Parts, allow: &str, own: Option<Own>) -> Result<Response<Body>, Failure> {
+    let allow = allowed([allow, Own::methods(own), "OPTIONS"]);
+    if head.method == Method::OPTIONS {
+        Ok(options(&allow))
+    } else {
+        Err(Failure::method_not_allowed(&allow))
+    }
 }
 
 fn options(allowed: &str) -> Response<Body> {

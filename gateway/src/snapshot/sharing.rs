@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use super::Snapshot;
 use crate::edge::Body;
 use crate::policy::Cors;
-use crate::route::Lookup;
+use crate::route::{self, Lookup, Own};
 
 /// The answer to a preflight, when the request is one and its path is served. It asks for no credentials: it has none.
 pub(super) fn preflight(snapshot: &Snapshot, head: &Parts, host: Option<&str>) -> Option<Response<Body>> {
@@ -29,9 +29,13 @@ pub(super) fn preflight(snapshot: &Snapshot, head: &Parts, host: Option<&str>) -
 /// The methods that the path takes, as far as the page needs to know.
 fn allowed(snapshot: &Snapshot, head: &Parts, host: Option<&str>) -> Option<String> {
     let path = head.uri.path();
-    if snapshot.config.health.as_deref() == Some(path) {
-        return Some("GET, HEAD".to_owned());
-    }
+    let Some(own) = snapshot.config.own.find(path) else { return routed(snapshot, head, host, path) };
+    let routed = routed(snapshot, head, host, path).unwrap_or_default();
+    Some(route::allowed([Own::methods(Some(own)), &routed]))
+}
+
+/// Those of its routes.
+fn routed(snapshot: &Snapshot, head: &Parts, host: Option<&str>, path: &str) -> Option<String> {
     let table = &snapshot.config.table;
     match table.lookup(host, head.method.as_str(), path).ok()? {
         Lookup::MethodNotAllowed { allow } => Some(allow),

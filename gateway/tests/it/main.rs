@@ -5,6 +5,7 @@
 //! | `auth` | who may call: tokens, API keys, a service that decides |
 //! | `calls` | the main job: REST in, gRPC behind, JSON back |
 //! | `compression` | bodies in gzip, deflate, brotli and zstd, both ways |
+//! | `docs` | the page of the API and what it is made of |
 //! | `errors` | every refusal, in the shapes of the contract |
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
 //! | `metrics` | what Prometheus gets, read by a parser of somebody else's |
@@ -23,6 +24,7 @@
 mod auth;
 mod calls;
 mod compression;
+mod docs;
 mod edge;
 mod errors;
 mod harness;

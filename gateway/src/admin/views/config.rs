@@ -27,6 +27,8 @@ pub(in crate::admin) struct Config {
     limits: Limits,
     explain: bool,
     health: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    docs: Option<String>,
     drain: String,
     log: Log,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +142,8 @@ pub(in crate::admin) fn config(snapshot: &Snapshot) -> Config {
         errors: word(config.errors),
         limits: Limits::from(&config.limits),
         explain: config.explain,
-        health: config.health.clone(),
+        health: config.own.health.clone(),
+        docs: config.own.docs.as_ref().map(|docs| docs.as_str().to_owned()),
         drain: duration(config.drain),
         log: Log {
             level: config.log.level.as_str(),

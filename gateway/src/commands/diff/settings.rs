@@ -23,8 +23,12 @@ pub(super) fn between(old: &GatewayConfig, new: &GatewayConfig) -> Vec<Alteratio
     };
     let word = |config: &GatewayConfig| format!("{:?}", config.errors).to_lowercase();
     differ("errors", word(old), word(new), true);
-    let health = |config: &GatewayConfig| config.health.clone().unwrap_or_default();
+    let health = |config: &GatewayConfig| config.own.health.clone().unwrap_or_default();
     differ("health", health(old), health(new), false);
+    let docs = |config: &GatewayConfig| {
+        config.own.docs.as_ref().map(|docs| docs.as_str().to_owned()).unwrap_or_default()
+    };
+    differ("docs", docs(old), docs(new), false);
     let drain = |config: &GatewayConfig| format!("{:?}", config.drain);
     differ("drain", drain(old), drain(new), false);
     let admin = |config: &GatewayConfig| {

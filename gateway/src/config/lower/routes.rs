@@ -107,7 +107,7 @@ pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context
     exposed::annotations(inputs, &mut rules, used, context);
     exposed::auto(inputs, &mut rules, used, context);
 
-    let (mut matcher, kept) = table::table(&rules, inputs.settings.health.as_deref(), context);
+    let (mut matcher, kept) = table::table(&rules, &inputs.settings.own, context);
     let mut plans = Vec::with_capacity(kept.len());
     let (mut served, mut whole) = (Vec::with_capacity(kept.len()), true);
     for index in &kept {

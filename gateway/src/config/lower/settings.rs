@@ -5,13 +5,13 @@ use std::time::Duration;
 use transcode::{DecodeOptions, EncodeOptions};
 use upstream::{Address, UpstreamSpec};
 
-use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
 use crate::config::raw::{At, RawLimits};
 use crate::config::{Context, LogSpec};
 use crate::edge::LimitsSpec;
 use crate::proxy::coding::Offer;
-use crate::route::ErrorFormat;
+use crate::route::{DocsPath, DocsPathError, ErrorFormat, OwnPaths};
 use crate::telemetry::spans::TracingSpec;
 use crate::telemetry::trace::Sample;
 
@@ -24,6 +24,7 @@ const SINGLE: &[&str] = &[
     "limits",
     "explain",
     "health",
+    "docs",
     "log",
     "drain",
     "cors",
@@ -38,7 +39,7 @@ pub(super) struct Settings {
     pub(super) errors: ErrorFormat,
     pub(super) compression: Offer,
     pub(super) limits: LimitsSpec,
-    pub(super) health: Option<String>,
+    pub(super) own: OwnPaths,
     pub(super) drain: Duration,
     pub(super) log: LogSpec,
     pub(super) explain: bool,
@@ -72,7 +73,7 @@ pub(super) fn settings(files: &[File], context: &mut Context) -> Settings {
         errors: errors.map_or_else(ErrorFormat::default, |at| at.value),
         compression: compression(files, context),
         limits: limits(files, context),
-        health: health(files, context),
+        own: own(files, context),
         drain: drain.map_or(Duration::from_secs(10), |at| at.value),
         log: log(files),
         explain: explain.is_some_and(|at| at.value),
@@ -154,6 +155,51 @@ fn apply_limits(limits: &mut LimitsSpec, raw: &RawLimits) {
     let count = |at: &At<u32>| usize::try_from(at.value).unwrap_or(usize::MAX);
     limits.connections = raw.connections.as_ref().map_or(limits.connections, count);
     limits.requests = raw.requests.as_ref().map_or(limits.requests, count);
+}
+
+/// Where the gateway answers itself, and that it is not asked for two answers in one place.
+fn own(files: &[File], context: &mut Context) -> OwnPaths {
+    let mut own = OwnPaths { health: health(files, context), docs: None };
+    let Some((docs, place)) = docs(files, context) else { return own };
+    let health = own.health.take();
+    own.docs = Some(docs);
+    if let Some(path) = &health
+        && own.find(path).is_some()
+    {
+        let told = files.iter().find_map(|file| file.raw.health.as_ref());
+        let diagnostic =
+            Diagnostic::error(Code::BadValue, format!("`docs` and `health` both answer at `{path}`"))
+                .at(place, "the page and its files")
+                .with_help("move one of them, as `docs: /docs` and `health: /health`");
+        context.push(match told {
+            Some(told) => diagnostic.and_at(told.place, "the health answer"),
+            None => diagnostic.with_note("the health answer is at `/health` when nothing else is said"),
+        });
+    }
+    OwnPaths { health, ..own }
+}
+
+fn docs(files: &[File], context: &mut Context) -> Option<(DocsPath, Place)> {
+    let raw = files.iter().find_map(|file| file.raw.docs.as_ref()).filter(|raw| !raw.value.is_empty())?;
+    let error = match DocsPath::parse(&raw.value) {
+        Ok(docs) => return Some((docs, raw.place)),
+        Err(error) => error,
+    };
+    let help = match &error {
+        DocsPathError::Slash(meant) => {
+            format!("write `{meant}`: the page is served with and without a slash at the end")
+        }
+        DocsPathError::Relative if DocsPath::parse(&format!("/{}", raw.value)).is_ok() => {
+            format!("write `/{}`", raw.value)
+        }
+        _ => "write a path of letters, digits, `-`, `.`, `_` and `~`, as /docs, or \"\" for none".to_owned(),
+    };
+    context.push(
+        Diagnostic::error(Code::BadValue, format!("`{}` is not a path for a page: {error}", raw.value))
+            .at(raw.place, "")
+            .with_help(help),
+    );
+    None
 }
 
 fn health(files: &[File], context: &mut Context) -> Option<String> {

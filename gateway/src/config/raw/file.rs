@@ -38,12 +38,11 @@ const KEYS: &[&str] = &[
     "limits",
     "explain",
     "health",
+    "docs",
     "log",
     "tracing",
     "drain",
 ];
-/// What the language has and this version does not act on.
-const NOT_YET: &[&str] = &["docs"];
 
 /// One file. Settings of the whole gateway may stand in any file, but only in one.
 #[derive(Debug, Default)]
@@ -69,6 +68,7 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) limits: RawLimits,
     pub(in crate::config) explain: Option<At<bool>>,
     pub(in crate::config) health: Option<At<String>>,
+    pub(in crate::config) docs: Option<At<String>>,
     pub(in crate::config) log: RawLog,
     pub(in crate::config) tracing: Option<RawTracing>,
     pub(in crate::config) drain: Option<At<Duration>>,
@@ -188,12 +188,12 @@ impl RawFile {
             "errors" => self.errors = reader.choice(value, ERROR_FORMATS),
             "limits" => self.limits = limits(value, reader),
             "explain" => self.explain = reader.boolean(value),
-            "health" => self.health = health(value, reader),
+            "health" => self.health = own_path(value, "/health", reader),
+            "docs" => self.docs = own_path(value, "/docs", reader),
             "log" => self.log = log(value, reader),
             "tracing" => self.tracing = tracing(key, value, reader),
             "drain" => self.drain = reader.duration_or_zero(value),
-            name if NOT_YET.contains(&name) => reader.not_supported(key),
-            _ => reader.unknown_key_besides(key, "the top level", KEYS, NOT_YET),
+            _ => reader.unknown_key(key, "the top level", KEYS),
         }
     }
 }
@@ -284,11 +284,12 @@ fn limits(node: &Node, reader: &mut Reader<'_>) -> RawLimits {
     limits
 }
 
-fn health(node: &Node, reader: &mut Reader<'_>) -> Option<At<String>> {
+/// The path of an answer of the gateway's own; empty for none.
+fn own_path(node: &Node, example: &str, reader: &mut Reader<'_>) -> Option<At<String>> {
     if matches!(node.kind, Kind::Null) {
         return Some(At::new(String::new(), node.place));
     }
-    reader.text(node, "a path, as /health, or \"\" for none")
+    reader.text(node, &format!("a path, as {example}, or \"\" for none"))
 }
 
 fn log(node: &Node, reader: &mut Reader<'_>) -> RawLog {

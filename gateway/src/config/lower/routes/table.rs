@@ -7,10 +7,10 @@ use http_rule::{MethodPattern, Template};
 use super::Rule;
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic};
-use crate::route::{Matcher, OriginKind, Problem, TableBuilder};
+use crate::route::{Matcher, OriginKind, Own, OwnPaths, Problem, TableBuilder};
 
 /// The matcher, and the rules that it leads to, in its order.
-pub(super) fn table(rules: &[Rule], health: Option<&str>, context: &mut Context) -> (Matcher, Vec<usize>) {
+pub(super) fn table(rules: &[Rule], own: &OwnPaths, context: &mut Context) -> (Matcher, Vec<usize>) {
     let whole: Vec<usize> = (0..rules.len())
         .filter(|index| rules.get(*index).is_some_and(|rule| rule.template.is_some()))
         .collect();
@@ -34,9 +34,11 @@ pub(super) fn table(rules: &[Rule], health: Option<&str>, context: &mut Context)
             }
         }
     }
+    let own: Vec<(Template, Own)> =
+        own.all().filter_map(|(path, own)| Some((Template::parse(&path).ok()?, own))).collect();
     for rule in whole.iter().filter_map(|index| rules.get(*index)) {
-        if health.is_some_and(|health| hidden(rule, health)) {
-            context.push(hidden_by_health(rule));
+        if let Some(own) = hidden(rule, &own) {
+            context.push(hidden_by(rule, own));
         }
     }
     if dropped.is_empty() {
@@ -103,23 +105,24 @@ fn shadowed(route: &Rule, by: &Rule) -> Diagnostic {
     notes.into_iter().flatten().fold(diagnostic, |diagnostic, note| diagnostic.with_note(note.clone()))
 }
 
-/// Whether the gateway's own health answer takes the requests of a rule.
-fn hidden(rule: &Rule, health: &str) -> bool {
-    let same_path = |template: &Template| {
-        template.variables().is_empty()
-            && Template::parse(health).is_ok_and(|path| path.segments() == template.segments())
-    };
-    let get = matches!(rule.pattern(), MethodPattern::Named(name) if name == "GET" || name == "HEAD");
-    get && rule.template.as_ref().is_some_and(same_path)
+/// What the gateway itself answers to all requests of a rule.
+fn hidden(rule: &Rule, own: &[(Template, Own)]) -> Option<Own> {
+    let is_read = matches!(rule.pattern(), MethodPattern::Named(name) if name == "GET" || name == "HEAD");
+    let template = rule.template.as_ref().filter(|template| is_read && template.variables().is_empty())?;
+    own.iter()
+        .find(|(path, _)| path.segments() == template.segments() && path.verb() == template.verb())
+        .map(|(_, own)| *own)
 }
 
-fn hidden_by_health(rule: &Rule) -> Diagnostic {
+fn hidden_by(rule: &Rule, own: Own) -> Diagnostic {
+    let help = match own {
+        Own::Health => "move the health answer with `health: /healthz` (\"\" for none)",
+        Own::Docs(_) => "move the page of the API with `docs: /api-docs`",
+    };
     Diagnostic::warning(
         Code::RouteShadowed,
         format!("no request reaches `{}`: the gateway answers there itself", rule.name()),
     )
     .at(rule.places.path, "never reached")
-    .with_help(
-        "give the route another path, or move the health answer with `health: /healthz` (\"\" for none)",
-    )
+    .with_help(format!("give the route another path, or {help}"))
 }
