@@ -10,6 +10,7 @@ mod operation;
 mod paths;
 mod query;
 mod schemas;
+mod schemes;
 
 use std::sync::Arc;
 

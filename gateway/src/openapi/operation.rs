@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use http::StatusCode;
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use prost_reflect::MethodDescriptor;
 use serde_json::{Map, Value, json};
 use transcode::plan::{FieldPlan, WellKnown};
@@ -15,7 +15,7 @@ use super::errors::Response;
 use super::paths::{PathParameter, Slot};
 use super::schemas::Schemas;
 use super::schemas::message::describe;
-use super::{query, reference, set};
+use super::{query, reference, schemes, set};
 use crate::policy::Scheme;
 use crate::route::{HostPattern, RoutePlan};
 
@@ -46,7 +46,7 @@ impl<'s> Operations<'s> {
         while schema.find(&error).is_some() {
             error.push('_');
         }
-        let schemes = scheme_names(routes);
+        let schemes = schemes::names(routes);
         Self {
             schema,
             error,
@@ -154,36 +154,6 @@ impl<'s> Operations<'s> {
         self.security.insert(name.clone(), scheme);
         set(operation, "security", json!([{ name: plan.policies.scopes() }]));
     }
-}
-
-/// A name for each way to know callers that these routes use, of the characters that keys of components may have. What
-/// has such a name already keeps it.
-fn scheme_names(routes: &[&RoutePlan]) -> IndexMap<Arc<str>, String> {
-    let named = routes.iter().filter_map(|plan| Some(plan.policies.auth()?.name()));
-    let all: IndexSet<&Arc<str>> = named.collect();
-    let (good, other): (Vec<_>, Vec<_>) = all.into_iter().partition(|name| is_key(name));
-    let mut names: IndexMap<Arc<str>, String> =
-        good.into_iter().map(|name| (Arc::clone(name), name.to_string())).collect();
-    for name in other {
-        let plain: String = name.chars().map(|c| if is_key_char(c) { c } else { '_' }).collect();
-        let plain = if plain.is_empty() { "auth".to_owned() } else { plain };
-        let mut unique = plain.clone();
-        let mut n = 1;
-        while names.values().any(|known| *known == unique) {
-            n += 1;
-            unique = format!("{plain}_{n}");
-        }
-        names.insert(Arc::clone(name), unique);
-    }
-    names
-}
-
-fn is_key(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(is_key_char)
-}
-
-fn is_key_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
 fn method(schema: &Schema, plan: &RoutePlan) -> Option<MethodDescriptor> {
