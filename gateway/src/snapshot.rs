@@ -20,6 +20,7 @@ use crate::config::GatewayConfig;
 use crate::policy;
 use crate::proxy::{Share, Split, Target};
 use crate::route::RoutePlan;
+use crate::telemetry::access;
 use crate::telemetry::metrics::RouteMetrics;
 use crate::telemetry::spans::Spans;
 
@@ -115,7 +116,8 @@ impl Snapshot {
             let metrics =
                 counters.get(&identity(plan)).map(|metrics| Arc::clone(metrics)).unwrap_or_default();
             let mirror = plan.targets.mirror.as_deref().and_then(by_name);
-            Some(Ok(Target { plan: Arc::clone(plan), metrics, split, mirror, chain }))
+            let line = access::Route::new(&plan.name, plan.grpc.path.as_str().trim_start_matches('/'));
+            Some(Ok(Target { plan: Arc::clone(plan), line, metrics, split, mirror, chain }))
         };
         let targets = config.routes.iter().filter_map(target).collect::<Result<_, _>>()?;
         let spans = spans(&config, previous)?;

@@ -3,6 +3,7 @@
 //! It imports no other module: whoever has something to report brings it here.
 
 pub mod access;
+mod hex;
 pub mod logging;
 pub mod metrics;
 mod otlp;

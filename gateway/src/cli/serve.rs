@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{ServeArgs, environment};
 use crate::app::{App, Options, Signal, Signals, StartError};
@@ -29,13 +30,23 @@ enum End {
     CutOff,
 }
 
+impl End {
+    /// How long the last access records may take.
+    const fn patience(self) -> Duration {
+        match self {
+            Self::Orderly => Duration::from_secs(5),
+            Self::CutOff => Duration::from_millis(100),
+        }
+    }
+}
+
 fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<End, StartError> {
     let source = Source { path: args.file.config.clone(), environment: Arc::new(environment) };
     let level = logging::init(format_of(&source));
     raise_descriptors();
-    let (access, written) = AccessLog::start(std::io::stdout())?;
     let cpus = || std::thread::available_parallelism().map_or(1, usize::from);
     let workers = args.workers.map_or_else(cpus, usize::from);
+    let (access, written) = AccessLog::start(std::io::stdout(), workers)?;
 
     // The control runtime: signals, reloads, accepts and the admin address. Requests never run on it.
     let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -63,10 +74,12 @@ fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<End,
         Ok::<End, StartError>(end)
     })?;
     drop(control);
-    match end {
-        // The last access records are written before the process ends.
-        End::Orderly => drop(written.join()),
-        End::CutOff => tracing::warn!("stopped at once: a second signal came before the drain was over"),
+    if let End::CutOff = end {
+        tracing::warn!("stopped at once: a second signal came before the drain was over");
+    }
+    // The last access records are written before the process ends, unless nobody reads them.
+    if !written.wait(end.patience()) {
+        tracing::warn!("the last access records are lost: nobody has read them");
     }
     Ok(end)
 }

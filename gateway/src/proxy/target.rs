@@ -8,6 +8,7 @@ use http::HeaderName;
 
 use crate::policy::Chain;
 use crate::route::RoutePlan;
+use crate::telemetry::access;
 use crate::telemetry::metrics::RouteMetrics;
 
 /// A route, ready to take requests.
@@ -15,6 +16,8 @@ use crate::telemetry::metrics::RouteMetrics;
 pub struct Target {
     /// What was declared, compiled.
     pub plan: Arc<RoutePlan>,
+    /// What its access records say of it.
+    pub line: access::Route,
     /// Its counters.
     pub metrics: Arc<RouteMetrics>,
     /// Where its calls go.

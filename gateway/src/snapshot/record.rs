@@ -189,8 +189,7 @@ impl Drop for Recorder<'_> {
             peer: self.peer.address,
             method: self.method(),
             path: self.path(),
-            route: self.target.map_or("", |target| &target.plan.name),
-            grpc: self.target.map_or("", |target| target.plan.grpc.path.as_str().trim_start_matches('/')),
+            route: self.target.map(|target| &target.line),
             status: self.end.status.as_u16(),
             code: self.end.code.name(),
             took,
@@ -199,12 +198,12 @@ impl Drop for Recorder<'_> {
             sent: self.end.sent,
             attempts: self.trail.call.attempts,
             endpoint: self.trail.call.endpoint.as_deref().unwrap_or_default(),
-            request_id: self.id.to_str().unwrap_or_default(),
+            request_id: self.id.as_bytes(),
             caller: self.caller(),
             trace: self.trace.id(),
             flag: self.end.flag,
         };
-        self.access.log(&record, log.format.into());
+        self.access.log(self.peer.worker, &record, log.format.into());
     }
 }
 

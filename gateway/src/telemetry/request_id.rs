@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::random;
+use super::{hex, random};
 
 /// Where a request's id travels, to and fro.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,14 +31,9 @@ fn is_sane(id: &[u8]) -> bool {
 
 /// A new id: 128 random bits as 32 hexadecimal digits.
 fn new() -> HeaderValue {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0_u8; 32];
-    let mut bits = (u128::from(random::next()) << 64) | u128::from(random::next());
-    for digit in &mut text {
-        *digit = DIGITS.get((bits & 15) as usize).copied().unwrap_or(b'0');
-        bits >>= 4;
-    }
-    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("0"))
+    let digits = [random::next(), random::next()].map(|bits| hex::digits(bits.to_be_bytes()));
+    HeaderValue::from_bytes(digits.as_flattened().as_flattened())
+        .unwrap_or_else(|_| HeaderValue::from_static("0"))
 }
 
 #[cfg(test)]

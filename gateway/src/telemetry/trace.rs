@@ -2,14 +2,18 @@
 //!
 //! A valid `traceparent` is continued; an invalid one is as good as none, and goes no further, its `tracestate` with it.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::random;
+use super::{hex, random};
 
 /// Where the trace travels.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// What tracing systems say to one another; never looked into.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// How long a `traceparent` is.
+const LENGTH: usize = 55;
 
 /// The flag that says that the trace is recorded.
 const SAMPLED: u8 = 1;
@@ -28,17 +32,17 @@ pub struct Context {
 impl Context {
     /// Reads a `traceparent`. Versions to come are read as far as this one goes.
     pub fn parse(value: &[u8]) -> Option<Self> {
-        let (head, rest) = value.split_at_checked(55)?;
-        let version = hex(head.get(..2)?)?;
+        let (head, rest) = value.split_at_checked(LENGTH)?;
+        let version = number(head.get(..2)?)?;
         let dashes = [2, 35, 52].iter().all(|at| head.get(*at) == Some(&b'-'));
         let ends = rest.is_empty() || version > 0 && rest.first() == Some(&b'-');
         if version == 0xff || !dashes || !ends {
             return None;
         }
         let context = Self {
-            trace: hex(head.get(3..35)?)?,
-            span: u64::try_from(hex(head.get(36..52)?)?).ok()?,
-            flags: u8::try_from(hex(head.get(53..)?)?).ok()?,
+            trace: number(head.get(3..35)?)?,
+            span: u64::try_from(number(head.get(36..52)?)?).ok()?,
+            flags: u8::try_from(number(head.get(53..)?)?).ok()?,
         };
         (context.trace != 0 && context.span != 0).then_some(context)
     }
@@ -52,15 +56,22 @@ impl Context {
     ///
     /// Marked as sensitive, so that HTTP/2 keeps it out of its table of fields that may come again (see `request_id::of`).
     pub fn header(self) -> HeaderValue {
-        let text = format!("00-{:032x}-{:016x}-{:02x}", self.trace, self.span, self.flags & SAMPLED);
-        let mut value = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let mut text = Vec::with_capacity(LENGTH);
+        text.extend_from_slice(b"00-");
+        text.extend_from_slice(hex::digits(self.trace.to_be_bytes()).as_flattened());
+        text.push(b'-');
+        text.extend_from_slice(hex::digits(self.span.to_be_bytes()).as_flattened());
+        text.push(b'-');
+        text.extend_from_slice(hex::digits([self.flags & SAMPLED]).as_flattened());
+        let mut value =
+            HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(HeaderValue::from_static(""));
         value.set_sensitive(true);
         value
     }
 }
 
 /// Digits and lower-case letters only.
-fn hex(text: &[u8]) -> Option<u128> {
+fn number(text: &[u8]) -> Option<u128> {
     let mut value = 0;
     for digit in text {
         let digit = match digit {

@@ -18,6 +18,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+/// Threads of a gateway that serve connections.
+const WORKERS: usize = 2;
+
 /// A running gateway, with a folder of its own that its files lie in.
 pub(crate) struct Gateway {
     folder: TempDir,
@@ -87,10 +90,11 @@ impl Files {
         records: impl std::io::Write + Send + 'static,
         log: mpsc::UnboundedReceiver<String>,
     ) -> Result<Gateway, StartError> {
-        let (access, _) = AccessLog::start(records).unwrap();
+        let (access, _) = AccessLog::start(records, WORKERS).unwrap();
         let source = Source { path: self.0.path().join("routes.yaml"), environment: Arc::new(|_| None) };
         let refresh = std::time::Duration::from_millis(100);
-        let app = App::start(Options { source, workers: 2, level: Level::fixed(), access, refresh }).await?;
+        let app =
+            App::start(Options { source, workers: WORKERS, level: Level::fixed(), access, refresh }).await?;
         let (stop, stopped) = oneshot::channel();
         let (address, admin) = (app.addresses()[0], app.admin());
         let running = tokio::spawn(app.run(async move { drop(stopped.await) }));

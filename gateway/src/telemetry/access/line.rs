@@ -1,0 +1,230 @@
+//! What an access record looks like as a line, of text or JSON.
+//!
+//! Every request pays for this, so that common values are written byte by byte; `core::fmt` and serde have the rare ones.
+
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime};
+
+use super::Record;
+use super::clock::{Clock, Time, three_digits};
+use crate::telemetry::hex;
+use crate::telemetry::logging::Format;
+
+/// The longest name of a caller that is written, in characters: tokens come from elsewhere.
+const MAX_CALLER: usize = 128;
+
+/// What all lines of a route say of it.
+#[derive(Debug)]
+pub struct Route {
+    text: Box<str>,
+    json: Box<str>,
+}
+
+impl Route {
+    /// A route by its name, and the gRPC method that it calls, `package.Service/Method`.
+    pub fn new(name: &str, grpc: &str) -> Self {
+        let json = |text: &str| serde_json::Value::from(text).to_string();
+        Self {
+            text: format!(" route={name:?} grpc={grpc}").into(),
+            json: format!(",\"route\":{},\"grpc\":{}", json(name), json(grpc)).into(),
+        }
+    }
+}
+
+/// Lines, and what it takes to write the next one.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) text: Vec<u8>,
+    clock: Clock,
+}
+
+impl Lines {
+    /// Adds a record's line.
+    pub(super) fn write(&mut self, now: SystemTime, record: &Record<'_>, format: Format) {
+        let time = self.clock.read(now);
+        match format {
+            Format::Text => text(&mut self.text, time, record),
+            Format::Json => json(&mut self.text, time, record),
+        }
+    }
+}
+
+fn text(line: &mut Vec<u8>, time: Time<'_>, record: &Record<'_>) {
+    time.write(line);
+    line.push(b' ');
+    put(line, record.method);
+    line.push(b' ');
+    // A path can hold any visible character, but not a blank or a line end: hyper has refused those.
+    put(line, record.path);
+    line.push(b' ');
+    number(line, record.status);
+    line.push(b' ');
+    put(line, record.code);
+    line.push(b' ');
+    tenths(line, record.took);
+    if let Some(route) = record.route {
+        put(line, &route.text);
+        put(line, " upstream=");
+        tenths(line, record.upstream);
+        put(line, " own=");
+        tenths(line, record.own());
+    }
+    if !record.endpoint.is_empty() {
+        put(line, " endpoint=");
+        put(line, record.endpoint);
+        put(line, " attempts=");
+        number(line, record.attempts);
+    }
+    if !record.flag.is_empty() {
+        put(line, " flag=");
+        put(line, record.flag);
+    }
+    if let Some(trace) = record.trace {
+        put(line, " trace=");
+        line.extend_from_slice(hex::digits(trace.to_be_bytes()).as_flattened());
+    }
+    if !record.caller.is_empty() {
+        put(line, " caller=");
+        word(line, cut(record.caller));
+    }
+    put(line, " in=");
+    number(line, record.received);
+    put(line, " out=");
+    number(line, record.sent);
+    put(line, " peer=");
+    address(line, record.peer);
+    put(line, " id=");
+    line.extend_from_slice(record.request_id);
+    line.push(b'\n');
+}
+
+fn json(line: &mut Vec<u8>, time: Time<'_>, record: &Record<'_>) {
+    put(line, "{\"time\":\"");
+    time.write(line);
+    put(line, "\",\"peer\":\"");
+    address(line, record.peer);
+    put(line, "\",\"method\":\"");
+    put(line, record.method);
+    line.push(b'"');
+    if !record.path.is_empty() {
+        put(line, ",\"path\":");
+        json_string(line, record.path);
+    }
+    if let Some(route) = record.route {
+        put(line, &route.json);
+    }
+    put(line, ",\"code\":\"");
+    put(line, record.code);
+    line.push(b'"');
+    if !record.endpoint.is_empty() {
+        put(line, ",\"endpoint\":");
+        json_string(line, record.endpoint);
+    }
+    put(line, ",\"request_id\":\"");
+    line.extend_from_slice(record.request_id);
+    line.push(b'"');
+    if !record.caller.is_empty() {
+        put(line, ",\"caller\":");
+        json_string(line, cut(record.caller));
+    }
+    if !record.flag.is_empty() {
+        put(line, ",\"flag\":\"");
+        put(line, record.flag);
+        line.push(b'"');
+    }
+    if let Some(trace) = record.trace {
+        put(line, ",\"trace_id\":\"");
+        line.extend_from_slice(hex::digits(trace.to_be_bytes()).as_flattened());
+        line.push(b'"');
+    }
+    put(line, ",\"status\":");
+    number(line, record.status);
+    put(line, ",\"took_ms\":");
+    thousandths(line, record.took);
+    put(line, ",\"upstream_ms\":");
+    thousandths(line, record.upstream);
+    put(line, ",\"own_ms\":");
+    thousandths(line, record.own());
+    put(line, ",\"received\":");
+    number(line, record.received);
+    put(line, ",\"sent\":");
+    number(line, record.sent);
+    put(line, ",\"attempts\":");
+    number(line, record.attempts);
+    put(line, "}\n");
+}
+
+fn put(line: &mut Vec<u8>, text: &str) {
+    line.extend_from_slice(text.as_bytes());
+}
+
+fn number(line: &mut Vec<u8>, number: impl itoa::Integer) {
+    put(line, itoa::Buffer::new().format(number));
+}
+
+/// Milliseconds with one decimal.
+fn tenths(line: &mut Vec<u8>, duration: Duration) {
+    let tenths =
+        duration.as_secs().saturating_mul(10_000) + u64::from((duration.subsec_nanos() + 50_000) / 100_000);
+    number(line, tenths / 10);
+    line.extend_from_slice(&[b'.', b'0' + (tenths % 10) as u8, b'm', b's']);
+}
+
+/// Milliseconds with three decimals.
+fn thousandths(line: &mut Vec<u8>, duration: Duration) {
+    let micros =
+        duration.as_secs().saturating_mul(1_000_000) + u64::from((duration.subsec_nanos() + 500) / 1000);
+    number(line, micros / 1000);
+    line.push(b'.');
+    line.extend_from_slice(&three_digits((micros % 1000) as u32));
+}
+
+/// The port only if it is known.
+fn address(line: &mut Vec<u8>, address: SocketAddr) {
+    match (address.ip(), address.port()) {
+        (IpAddr::V4(ip), port) => {
+            let [a, b, c, d] = ip.octets();
+            number(line, a);
+            for octet in [b, c, d] {
+                line.push(b'.');
+                number(line, octet);
+            }
+            if port != 0 {
+                line.push(b':');
+                number(line, port);
+            }
+        }
+        // Writing to a vector can't fail, here and below.
+        (ip, 0) => drop(write!(line, "{ip}")),
+        _ => drop(write!(line, "{address}")),
+    }
+}
+
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().nth(MAX_CALLER).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default()
+}
+
+/// A text that somebody else chose, as one word: in quotes, as Rust writes strings, unless it is one.
+fn word(line: &mut Vec<u8>, text: &str) {
+    match text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
+        true => put(line, text),
+        false => drop(write!(line, "{text:?}")),
+    }
+}
+
+fn json_string(line: &mut Vec<u8>, text: &str) {
+    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) & (byte != b'"') & (byte != b'\\');
+    // Hardly any text needs escapes. Looking at all of it, rather than up to the first, is many bytes at a time.
+    if !text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
+        drop(serde_json::to_writer(line, text));
+        return;
+    }
+    line.push(b'"');
+    put(line, text);
+    line.push(b'"');
+}
+
+#[cfg(test)]
+mod tests;

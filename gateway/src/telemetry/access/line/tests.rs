@@ -1,0 +1,137 @@
+use std::sync::LazyLock;
+
+use super::*;
+
+static ROUTE: LazyLock<Route> =
+    LazyLock::new(|| Route::new("GET /users/{user_id}", "shop.user.v1.UserService/GetUser"));
+
+fn record() -> Record<'static> {
+    Record {
+        peer: "127.0.0.1:4711".parse().unwrap(),
+        method: "GET",
+        path: "/users/\"1\"",
+        route: Some(&ROUTE),
+        status: 200,
+        code: "OK",
+        took: Duration::from_micros(1500),
+        upstream: Duration::from_micros(1200),
+        received: 0,
+        sent: 17,
+        attempts: 1,
+        endpoint: "127.0.0.1:50051",
+        request_id: b"abc",
+        caller: "",
+        trace: Some(0xa1),
+        flag: "",
+    }
+}
+
+fn line(format: Format, record: &Record<'_>) -> String {
+    let mut lines = Lines::default();
+    lines.write(SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_088_800_007), record, format);
+    String::from_utf8(lines.text).unwrap()
+}
+
+#[test]
+fn a_text_line_reads_from_left_to_right() {
+    assert_eq!(
+        line(Format::Text, &record()),
+        "2025-12-30T10:00:00.007Z GET /users/\"1\" 200 OK 1.5ms route=\"GET /users/{user_id}\" \
+         grpc=shop.user.v1.UserService/GetUser upstream=1.2ms own=0.3ms endpoint=127.0.0.1:50051 attempts=1 \
+         trace=000000000000000000000000000000a1 in=0 out=17 peer=127.0.0.1:4711 id=abc\n"
+    );
+}
+
+#[test]
+fn a_json_line_is_one_object() {
+    assert_eq!(
+        line(Format::Json, &Record { flag: "CIRCUIT_OPEN", ..record() }),
+        "{\"time\":\"2025-12-30T10:00:00.007Z\",\"peer\":\"127.0.0.1:4711\",\"method\":\"GET\",\"path\":\"/users/\\\"1\\\"\",\
+         \"route\":\"GET /users/{user_id}\",\"grpc\":\"shop.user.v1.UserService/GetUser\",\"code\":\"OK\",\
+         \"endpoint\":\"127.0.0.1:50051\",\"request_id\":\"abc\",\"flag\":\"CIRCUIT_OPEN\",\
+         \"trace_id\":\"000000000000000000000000000000a1\",\"status\":200,\"took_ms\":1.500,\"upstream_ms\":1.200,\
+         \"own_ms\":0.300,\"received\":0,\"sent\":17,\"attempts\":1}\n"
+    );
+}
+
+#[test]
+fn a_route_may_be_called_as_its_pattern_wants() {
+    let route = Route::new("GET ~^/é\"\\d+$", "a.B/C");
+    let record = Record { route: Some(&route), ..record() };
+    let text = line(Format::Text, &record);
+    assert!(text.contains(" route=\"GET ~^/é\\\"\\\\d+$\" grpc=a.B/C "), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&line(Format::Json, &record)).unwrap();
+    assert_eq!((&json["route"], &json["grpc"]), (&"GET ~^/é\"\\d+$".into(), &"a.B/C".into()));
+}
+
+#[test]
+fn what_is_not_known_is_left_out() {
+    let unknown = Record { route: None, endpoint: "", trace: None, ..record() };
+    assert_eq!(
+        line(Format::Text, &unknown),
+        "2025-12-30T10:00:00.007Z GET /users/\"1\" 200 OK 1.5ms in=0 out=17 peer=127.0.0.1:4711 id=abc\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(&line(Format::Json, &unknown)).unwrap();
+    for key in ["route", "grpc", "endpoint", "trace_id", "caller", "flag"] {
+        assert_eq!(json.get(key), None, "{key}");
+    }
+}
+
+#[test]
+fn nobody_writes_lines_by_the_name_in_a_token() {
+    for (caller, written) in [
+        ("u1", "caller=u1"),
+        ("a b", "caller=\"a b\""),
+        ("a\"b", "caller=\"a\\\"b\""),
+        ("x\n2025 GET", "caller=\"x\\n2025 GET\""),
+        ("\u{7f}\u{202e}", "caller=\"\\u{7f}\\u{202e}\""),
+        (&"é".repeat(200), &format!("caller={:?}", "é".repeat(128))),
+    ] {
+        let line = line(Format::Text, &Record { caller, ..record() });
+        assert!(line.contains(&format!(" {written} in=")) && line.lines().count() == 1, "{line}");
+    }
+}
+
+#[test]
+fn whatever_a_text_is_it_is_one_line_of_json() {
+    for caller in ["a b", "a\"b", "a\\b", "x\n\r\t\0\u{7f}", "é", "\u{202e}"] {
+        let line = line(Format::Json, &Record { caller, path: caller, ..record() });
+        assert_eq!(line.lines().count(), 1, "{line}");
+        let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&json["caller"], &json["path"]), (&caller.into(), &caller.into()));
+    }
+}
+
+#[test]
+fn durations_are_rounded() {
+    for (nanos, tenths, thousandths) in [
+        (0, "0.0ms", "0.000"),
+        (49_499, "0.0ms", "0.049"),
+        (49_500, "0.0ms", "0.050"),
+        (50_000, "0.1ms", "0.050"),
+        (999_999, "1.0ms", "1.000"),
+        (1_000_000_000, "1000.0ms", "1000.000"),
+        (61_234_567_890, "61234.6ms", "61234.568"),
+    ] {
+        let took = Duration::from_nanos(nanos);
+        let record = Record { took, upstream: took, ..record() };
+        let (text, json) = (line(Format::Text, &record), line(Format::Json, &record));
+        assert!(text.contains(&format!(" OK {tenths} route=")), "{text}");
+        assert!(text.contains(&format!(" upstream={tenths} own=0.0ms ")), "{text}");
+        assert!(json.contains(&format!("\"took_ms\":{thousandths},")), "{json}");
+    }
+}
+
+#[test]
+fn clients_are_named_with_their_port_if_it_is_known() {
+    for (peer, written) in [
+        ("203.0.113.7:65535", "203.0.113.7:65535"),
+        ("203.0.113.7:0", "203.0.113.7"),
+        ("[2001:db8::1]:443", "[2001:db8::1]:443"),
+        ("[2001:db8::1]:0", "2001:db8::1"),
+        ("[::ffff:203.0.113.7]:80", "[::ffff:203.0.113.7]:80"),
+    ] {
+        let line = line(Format::Text, &Record { peer: peer.parse().unwrap(), ..record() });
+        assert!(line.contains(&format!(" peer={written} id=")), "{line}");
+    }
+}
