@@ -8,7 +8,7 @@ use upstream::{CallError, Observer};
 
 use super::code::Code;
 use crate::route::RoutePlan;
-use crate::telemetry::spans::{self, Kind, Span, Spans, Value};
+use crate::telemetry::spans::{self, Kind, Outline, Span, Spans};
 use crate::telemetry::trace::{Context, TRACEPARENT, new_span};
 
 /// Records the tries of one call. They come one after the other.
@@ -55,25 +55,25 @@ impl Observer for Tries {
             None => Some("given up"),
         };
         let grpc = &self.plan.grpc;
-        let text = |text: &str| Value::Text(text.into());
-        let mut attributes = vec![
-            ("rpc.system", text("grpc")),
-            ("rpc.service", text(&grpc.service)),
-            ("rpc.method", text(&grpc.name)),
-            ("network.peer.address", text(endpoint)),
-            ("gateway.attempt", Value::Number(self.made.load(Relaxed).into())),
-        ];
-        attributes.extend(code.map(|code| ("rpc.grpc.status_code", Value::Number(code.number().into()))));
-        attributes.extend(error.map(|error| ("error.type", text(error))));
-        self.spans.record(Span {
+        let mut span = Span::new(&Outline {
             context: Context { span: token, ..self.request },
             parent: Some(self.request.span),
-            name: grpc.path.as_str().trim_start_matches('/').into(),
+            name: grpc.path.as_str().trim_start_matches('/'),
             kind: Kind::Client,
             begun: self.begun.load(Relaxed),
             ended: spans::now(),
-            attributes,
-            error: error.map(Into::into),
         });
+        span.text("rpc.system", "grpc");
+        span.text("rpc.service", &grpc.service);
+        span.text("rpc.method", &grpc.name);
+        span.text("network.peer.address", endpoint);
+        span.number("gateway.attempt", self.made.load(Relaxed).into());
+        if let Some(code) = code {
+            span.number("rpc.grpc.status_code", code.number().into());
+        }
+        if let Some(error) = error {
+            span.fail(error);
+        }
+        self.spans.record(span);
     }
 }

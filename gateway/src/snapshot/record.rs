@@ -14,7 +14,7 @@ use crate::proxy::failure::Failure;
 use crate::proxy::{Target, Trail};
 use crate::telemetry::access::{AccessLog, Record};
 use crate::telemetry::request_id;
-use crate::telemetry::spans::{self, Kind, Span, Value};
+use crate::telemetry::spans::{self, Kind, Outline, Span};
 use crate::telemetry::trace::{Context, Trace};
 
 /// The longest path that is recorded: records wait in queues that are bounded by their number.
@@ -119,43 +119,34 @@ impl<'a> Recorder<'a> {
 
     /// The request as a span, by the semantic conventions of HTTP servers.
     fn span(&self, context: Context, took: Duration) -> Span {
-        let text = |text: &str| Value::Text(text.into());
-        let (status, flag) = (self.end.status, self.end.flag);
-        let mut attributes = vec![
-            ("http.request.method", text(self.method())),
-            ("url.scheme", text(if self.peer.tls { "https" } else { "http" })),
-            ("url.path", text(self.path())),
-            ("http.response.status_code", Value::Number(status.as_u16().into())),
-            (
-                "network.protocol.version",
-                text(if self.head.version == Version::HTTP_2 { "2" } else { "1.1" }),
-            ),
-            ("client.address", text(&self.peer.address.ip().to_canonical().to_string())),
-            ("gateway.request_id", text(self.id.to_str().unwrap_or_default())),
-        ];
-        if let Some(target) = self.target {
-            attributes.push(("http.route", text(target.plan.template.source())));
-        }
-        if !flag.is_empty() {
-            attributes.push(("gateway.flag", text(flag)));
-        }
-        // What the client did wrong is no fault of the server.
-        let fails = status.is_server_error() || status == CLIENT_CLOSED;
-        let reason = if flag.is_empty() { self.end.code.name() } else { flag };
-        if fails {
-            attributes.push(("error.type", text(reason)));
-        }
         let ended = spans::now();
-        Span {
+        let mut span = Span::new(&Outline {
             context,
             parent: self.trace.client.map(|client| client.span),
-            name: self.target.map_or_else(|| self.head.method.as_str(), |target| &target.plan.name).into(),
+            name: self.target.map_or_else(|| self.head.method.as_str(), |target| &target.plan.name),
             kind: Kind::Server,
             begun: ended.saturating_sub(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
             ended,
-            attributes,
-            error: fails.then(|| reason.into()),
+        });
+        let (status, flag) = (self.end.status, self.end.flag);
+        span.text("http.request.method", self.method());
+        span.text("url.scheme", if self.peer.tls { "https" } else { "http" });
+        span.text("url.path", self.path());
+        span.number("http.response.status_code", status.as_u16().into());
+        span.text("network.protocol.version", if self.head.version == Version::HTTP_2 { "2" } else { "1.1" });
+        span.text("client.address", &self.peer.address.ip().to_canonical().to_string());
+        span.text("gateway.request_id", self.id.to_str().unwrap_or_default());
+        if let Some(target) = self.target {
+            span.text("http.route", target.plan.template.source());
         }
+        if !flag.is_empty() {
+            span.text("gateway.flag", flag);
+        }
+        // What the client did wrong is no fault of the server.
+        if status.is_server_error() || status == CLIENT_CLOSED {
+            span.fail(if flag.is_empty() { self.end.code.name() } else { flag });
+        }
+        span
     }
 
     /// What the route's policies say about the headers of any answer.

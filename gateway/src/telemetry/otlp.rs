@@ -1,154 +1,207 @@
-//! Spans as OTLP writes them: the messages of `opentelemetry/proto/trace/v1/trace.proto` as far as they are filled here.
+//! Spans as OTLP writes them: `opentelemetry/proto/trace/v1/trace.proto`, as far as it is filled here.
+//!
+//! A span is written straight to the wire as it is recorded. Messages of which it is made later cost several times as much.
 
-use prost::{Enumeration, Message, Oneof};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
-use super::spans::{Kind, Span, Value};
+use super::trace::Context;
 
 /// The method that takes spans.
 pub(super) const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-#[derive(Message)]
-struct ExportTraceServiceRequest {
-    #[prost(message, repeated, tag = "1")]
-    resource_spans: Vec<ResourceSpans>,
+/// How long a span may well be.
+const USUAL: usize = 768;
+
+/// Something that took time within a trace: a `Span`, written.
+#[derive(Debug)]
+pub struct Span(Vec<u8>);
+
+/// What every span has.
+#[derive(Debug)]
+pub struct Outline<'a> {
+    /// Its place.
+    pub context: Context,
+    /// The span that it is part of, if any.
+    pub parent: Option<u64>,
+    /// What it is called.
+    pub name: &'a str,
+    /// Which side of a call it is.
+    pub kind: Kind,
+    /// When it began, in nanoseconds since 1970.
+    pub begun: u64,
+    /// When it ended, likewise.
+    pub ended: u64,
 }
 
-#[derive(Message)]
-struct ResourceSpans {
-    #[prost(message, optional, tag = "1")]
-    resource: Option<Resource>,
-    #[prost(message, repeated, tag = "2")]
-    scope_spans: Vec<ScopeSpans>,
-}
-
-#[derive(Message)]
-struct Resource {
-    #[prost(message, repeated, tag = "1")]
-    attributes: Vec<KeyValue>,
-}
-
-#[derive(Message)]
-struct ScopeSpans {
-    #[prost(message, optional, tag = "1")]
-    scope: Option<Scope>,
-    #[prost(message, repeated, tag = "2")]
-    spans: Vec<OtlpSpan>,
-}
-
-#[derive(Message)]
-struct Scope {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    version: String,
-}
-
-#[derive(Message)]
-struct OtlpSpan {
-    #[prost(bytes = "vec", tag = "1")]
-    trace_id: Vec<u8>,
-    #[prost(bytes = "vec", tag = "2")]
-    span_id: Vec<u8>,
-    #[prost(bytes = "vec", tag = "4")]
-    parent_span_id: Vec<u8>,
-    #[prost(string, tag = "5")]
-    name: String,
-    #[prost(enumeration = "SpanKind", tag = "6")]
-    kind: i32,
-    #[prost(fixed64, tag = "7")]
-    start_time_unix_nano: u64,
-    #[prost(fixed64, tag = "8")]
-    end_time_unix_nano: u64,
-    #[prost(message, repeated, tag = "9")]
-    attributes: Vec<KeyValue>,
-    #[prost(message, optional, tag = "15")]
-    status: Option<SpanStatus>,
-    #[prost(fixed32, tag = "16")]
-    flags: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
-#[repr(i32)]
-enum SpanKind {
-    Unspecified = 0,
+/// Which side of a call a span is (`SpanKind`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The side that is called.
     Server = 2,
+    /// The side that calls.
     Client = 3,
 }
 
-#[derive(Message)]
-struct SpanStatus {
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(int32, tag = "3")]
-    code: i32,
-}
-
 /// `STATUS_CODE_ERROR`.
-const ERROR: i32 = 2;
+const ERROR: u64 = 2;
 
-#[derive(Message)]
-struct KeyValue {
-    #[prost(string, tag = "1")]
-    key: String,
-    #[prost(message, optional, tag = "2")]
-    value: Option<AnyValue>,
-}
-
-#[derive(Message)]
-struct AnyValue {
-    #[prost(oneof = "OneValue", tags = "1, 3")]
-    value: Option<OneValue>,
-}
-
-#[derive(Clone, PartialEq, Oneof)]
-enum OneValue {
-    #[prost(string, tag = "1")]
-    Text(String),
-    #[prost(int64, tag = "3")]
+/// The value of an attribute (`AnyValue`).
+#[derive(Clone, Copy)]
+enum Value<'a> {
+    Text(&'a str),
     Number(i64),
 }
 
+impl Span {
+    /// A span without attributes.
+    pub fn new(outline: &Outline<'_>) -> Self {
+        let mut out = Vec::with_capacity(USUAL);
+        bytes(&mut out, 1, &outline.context.trace.to_be_bytes()); // trace_id
+        bytes(&mut out, 2, &outline.context.span.to_be_bytes()); // span_id
+        if let Some(parent) = outline.parent {
+            bytes(&mut out, 4, &parent.to_be_bytes()); // parent_span_id
+        }
+        bytes(&mut out, 5, outline.name.as_bytes()); // name
+        number(&mut out, 6, outline.kind as u64); // kind
+        encode_key(7, WireType::SixtyFourBit, &mut out); // start_time_unix_nano
+        out.extend_from_slice(&outline.begun.to_le_bytes());
+        encode_key(8, WireType::SixtyFourBit, &mut out); // end_time_unix_nano
+        out.extend_from_slice(&outline.ended.max(outline.begun).to_le_bytes());
+        encode_key(16, WireType::ThirtyTwoBit, &mut out); // flags
+        out.extend_from_slice(&u32::from(outline.context.flags).to_le_bytes());
+        Self(out)
+    }
+
+    /// Adds a text, named by OpenTelemetry's semantic conventions.
+    pub fn text(&mut self, key: &str, text: &str) {
+        attribute(&mut self.0, 9, key, Value::Text(text));
+    }
+
+    /// Adds a number, named likewise.
+    pub fn number(&mut self, key: &str, number: i64) {
+        attribute(&mut self.0, 9, key, Value::Number(number));
+    }
+
+    /// Says that it failed, and why.
+    pub fn fail(&mut self, reason: &str) {
+        self.text("error.type", reason);
+        let mut status = Vec::new();
+        bytes(&mut status, 2, reason.as_bytes()); // message
+        number(&mut status, 3, ERROR); // code
+        bytes(&mut self.0, 15, &status); // status
+    }
+}
+
 /// Spans as an `ExportTraceServiceRequest`.
-pub(super) fn request(spans: Vec<Span>) -> Vec<u8> {
-    let resource = [("service.name", "gateway"), ("service.version", env!("CARGO_PKG_VERSION"))];
-    let resource = resource.map(|(key, value)| attribute(key, Value::Text(value.into())));
-    let instance = attribute("process.pid", Value::Number(std::process::id().into()));
-    let scope = Scope { name: "gateway".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
-    ExportTraceServiceRequest {
-        resource_spans: vec![ResourceSpans {
-            resource: Some(Resource { attributes: resource.into_iter().chain([instance]).collect() }),
-            scope_spans: vec![ScopeSpans {
-                scope: Some(scope),
-                spans: spans.into_iter().map(span).collect(),
-            }],
-        }],
+pub(super) fn request(spans: &[Span]) -> Vec<u8> {
+    let mut resource = Vec::new();
+    for (key, value) in [
+        ("service.name", Value::Text("gateway")),
+        ("service.version", Value::Text(env!("CARGO_PKG_VERSION"))),
+        ("process.pid", Value::Number(std::process::id().into())),
+    ] {
+        attribute(&mut resource, 1, key, value);
     }
-    .encode_to_vec()
+    let mut scope = Vec::new();
+    bytes(&mut scope, 1, b"gateway"); // name
+    bytes(&mut scope, 2, env!("CARGO_PKG_VERSION").as_bytes()); // version
+
+    let mut scope_spans = Vec::with_capacity(spans.iter().map(|span| span.0.len() + 4).sum::<usize>() + 64);
+    bytes(&mut scope_spans, 1, &scope); // scope
+    for Span(span) in spans {
+        bytes(&mut scope_spans, 2, span); // spans
+    }
+    let mut resource_spans = Vec::with_capacity(scope_spans.len() + 128);
+    bytes(&mut resource_spans, 1, &resource); // resource
+    bytes(&mut resource_spans, 2, &scope_spans); // scope_spans
+    let mut request = Vec::with_capacity(resource_spans.len() + 8);
+    bytes(&mut request, 1, &resource_spans); // resource_spans
+    request
 }
 
-fn span(span: Span) -> OtlpSpan {
-    let kind = match span.kind {
-        Kind::Server => SpanKind::Server,
-        Kind::Client => SpanKind::Client,
+/// A field of text, bytes, or a message that is written already.
+fn bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
+    encode_key(field, WireType::LengthDelimited, out);
+    encode_varint(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}
+
+fn number(out: &mut Vec<u8>, field: u32, number: u64) {
+    encode_key(field, WireType::Varint, out);
+    encode_varint(number, out);
+}
+
+/// A `KeyValue`.
+fn attribute(out: &mut Vec<u8>, field: u32, key: &str, value: Value<'_>) {
+    // Tags below 16 are one byte.
+    let delimited = |length: usize| 1 + encoded_len_varint(length as u64) + length;
+    let value_length = match value {
+        Value::Text(text) => delimited(text.len()),
+        Value::Number(number) => 1 + encoded_len_varint(number as u64),
     };
-    OtlpSpan {
-        trace_id: span.context.trace.to_be_bytes().to_vec(),
-        span_id: span.context.span.to_be_bytes().to_vec(),
-        parent_span_id: span.parent.map(|parent| parent.to_be_bytes().to_vec()).unwrap_or_default(),
-        name: span.name.into_string(),
-        kind: kind.into(),
-        start_time_unix_nano: span.begun,
-        end_time_unix_nano: span.ended.max(span.begun),
-        attributes: span.attributes.into_iter().map(|(key, value)| attribute(key, value)).collect(),
-        status: span.error.map(|message| SpanStatus { message: message.into_string(), code: ERROR }),
-        flags: u32::from(span.context.flags),
+    encode_key(field, WireType::LengthDelimited, out);
+    encode_varint((delimited(key.len()) + delimited(value_length)) as u64, out);
+    bytes(out, 1, key.as_bytes()); // key
+    encode_key(2, WireType::LengthDelimited, out); // value
+    encode_varint(value_length as u64, out);
+    match value {
+        Value::Text(text) => bytes(out, 1, text.as_bytes()), // string_value
+        Value::Number(value) => number(out, 3, value as u64), // int_value
     }
 }
 
-fn attribute(key: &str, value: Value) -> KeyValue {
-    let value = match value {
-        Value::Text(text) => OneValue::Text(text.into_string()),
-        Value::Number(number) => OneValue::Number(number),
-    };
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }) }
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+    use prost::Message;
+
+    use super::*;
+
+    /// Long enough for lengths of two bytes on every level.
+    const LONG: &str = "a text of more than a hundred and twenty-eight bytes, which is where lengths begin to need \
+                        a second byte, so that whoever counts one short is found out";
+
+    #[test]
+    fn the_reference_messages_read_what_is_written() {
+        let context = Context { trace: 0x0102 << 112 | 3, span: 4, flags: 1 };
+        let outline =
+            Outline { context, parent: Some(5), name: "GET /x", kind: Kind::Server, begun: 7, ended: 6 };
+        let mut span = Span::new(&outline);
+        span.text("long", LONG);
+        span.number("negative", -1);
+        span.fail(LONG);
+        let other = Span::new(&Outline { parent: None, kind: Kind::Client, begun: 1, ended: 2, ..outline });
+        let request = ExportTraceServiceRequest::decode(&*request(&[span, other])).unwrap();
+
+        let [resource_spans] = request.resource_spans.try_into().unwrap();
+        let keys = resource_spans.resource.unwrap().attributes.into_iter().map(|attribute| attribute.key);
+        assert_eq!(keys.collect::<Vec<_>>(), ["service.name", "service.version", "process.pid"]);
+        let [scope_spans] = resource_spans.scope_spans.try_into().unwrap();
+        assert_eq!(scope_spans.scope.unwrap().name, "gateway");
+        let [span, other] = scope_spans.spans.try_into().unwrap();
+        assert_eq!(span.trace_id, context.trace.to_be_bytes());
+        assert_eq!(
+            (span.span_id, span.parent_span_id),
+            (vec![0, 0, 0, 0, 0, 0, 0, 4], vec![0, 0, 0, 0, 0, 0, 0, 5])
+        );
+        assert_eq!((span.name.as_str(), span.kind, span.flags), ("GET /x", 2, 1));
+        assert_eq!(
+            (span.start_time_unix_nano, span.end_time_unix_nano),
+            (7, 7),
+            "a clock that was set back makes no time negative"
+        );
+        let attributes: Vec<_> =
+            span.attributes.into_iter().map(|a| (a.key, a.value.unwrap().value.unwrap())).collect();
+        let expected = [
+            ("long".to_owned(), Any::StringValue(LONG.to_owned())),
+            ("negative".to_owned(), Any::IntValue(-1)),
+            ("error.type".to_owned(), Any::StringValue(LONG.to_owned())),
+        ];
+        assert_eq!(attributes, expected);
+        let status = span.status.unwrap();
+        assert_eq!((status.message.as_str(), status.code), (LONG, 2));
+        assert_eq!((other.kind, other.parent_span_id, other.status), (3, vec![], None));
+        assert_eq!((other.start_time_unix_nano, other.end_time_unix_nano), (1, 2));
+    }
 }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
 use upstream::{Call, StartError, Upstream, UpstreamSpec, frame};
 
 use super::otlp;
-use super::trace::{Context, Sample};
+pub use super::otlp::{Kind, Outline, Span};
+use super::trace::Sample;
 
 /// Spans that wait to be sent.
 const QUEUE: usize = 8192;
@@ -33,45 +34,6 @@ pub struct TracingSpec {
     pub sample: Sample,
 }
 
-/// Something that took time within a trace.
-#[derive(Debug)]
-pub struct Span {
-    /// Its place.
-    pub context: Context,
-    /// The span that it is part of, if any.
-    pub parent: Option<u64>,
-    /// What it is called.
-    pub name: Box<str>,
-    /// Which side of a call it is.
-    pub kind: Kind,
-    /// When it began, in nanoseconds since 1970.
-    pub begun: u64,
-    /// When it ended, likewise.
-    pub ended: u64,
-    /// What is known of it, by OpenTelemetry's semantic conventions.
-    pub attributes: Vec<(&'static str, Value)>,
-    /// Why it failed, if it did.
-    pub error: Option<Box<str>>,
-}
-
-/// Which side of a call a span is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The side that is called.
-    Server,
-    /// The side that calls.
-    Client,
-}
-
-/// The value of an attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// A text.
-    Text(Box<str>),
-    /// A whole number.
-    Number(i64),
-}
-
 /// Now, in nanoseconds since 1970.
 pub fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -83,6 +45,8 @@ pub fn now() -> u64 {
 pub struct Spans {
     spec: TracingSpec,
     queue: mpsc::Sender<Order>,
+    /// Ends the wait for further spans.
+    hurry: Arc<Notify>,
     counters: Arc<Counters>,
 }
 
@@ -93,7 +57,7 @@ struct Counters {
 }
 
 enum Order {
-    Export(Box<Span>),
+    Export(Span),
     /// Sends what is there, and tells when that is done.
     Flush(oneshot::Sender<()>),
 }
@@ -107,8 +71,9 @@ impl Spans {
         let collector = Upstream::start("tracing", spec.collector.clone(), 1)?;
         let (queue, orders) = mpsc::channel(QUEUE);
         let counters = Arc::<Counters>::default();
-        tokio::spawn(run(orders, collector, Arc::clone(&counters)));
-        Ok(Self { spec, queue, counters })
+        let hurry = Arc::<Notify>::default();
+        tokio::spawn(run(orders, Arc::clone(&hurry), collector, Arc::clone(&counters)));
+        Ok(Self { spec, queue, hurry, counters })
     }
 
     /// What was declared.
@@ -118,8 +83,11 @@ impl Spans {
 
     /// Queues a span.
     pub fn record(&self, span: Span) {
-        if self.queue.try_send(Order::Export(Box::new(span))).is_err() {
+        if self.queue.try_send(Order::Export(span)).is_err() {
             self.counters.dropped.fetch_add(1, Relaxed);
+        }
+        if self.queue.capacity() <= QUEUE - BATCH {
+            self.hurry.notify_one();
         }
     }
 
@@ -128,6 +96,7 @@ impl Spans {
         let end = Instant::now() + patience;
         let (done, told) = oneshot::channel();
         if let Ok(Ok(())) = timeout_at(end, self.queue.send(Order::Flush(done))).await {
+            self.hurry.notify_one();
             drop(timeout_at(end, told).await);
         }
     }
@@ -143,12 +112,17 @@ impl Spans {
     }
 }
 
-async fn run(mut orders: mpsc::Receiver<Order>, collector: Arc<Upstream>, counters: Arc<Counters>) {
+async fn run(
+    mut orders: mpsc::Receiver<Order>,
+    hurry: Arc<Notify>,
+    collector: Arc<Upstream>,
+    counters: Arc<Counters>,
+) {
     let mut failing = false;
     while let Some(first) = orders.recv().await {
-        let (batch, told) = gather(first, &mut orders).await;
+        let (batch, told) = gather(first, &mut orders, &hurry).await;
         let count = batch.len() as u64;
-        let sent = if batch.is_empty() { Ok(()) } else { export(&collector, batch).await };
+        let sent = if batch.is_empty() { Ok(()) } else { export(&collector, &batch).await };
         let counter = if sent.is_ok() { &counters.exported } else { &counters.dropped };
         counter.fetch_add(count, Relaxed);
         // Once when it begins, not once a second.
@@ -166,27 +140,28 @@ async fn run(mut orders: mpsc::Receiver<Order>, collector: Arc<Upstream>, counte
 }
 
 /// The first span and those that come soon after it; and who waits for them to be sent.
-async fn gather(first: Order, orders: &mut mpsc::Receiver<Order>) -> (Vec<Span>, Vec<oneshot::Sender<()>>) {
+async fn gather(
+    first: Order,
+    orders: &mut mpsc::Receiver<Order>,
+    hurry: &Notify,
+) -> (Vec<Span>, Vec<oneshot::Sender<()>>) {
+    if orders.len() < BATCH && !orders.is_closed() && matches!(first, Order::Export(_)) {
+        // Whoever awaits the queue is woken for each span, at the cost of the worker that records it.
+        drop(timeout(PATIENCE, hurry.notified()).await);
+    }
     let (mut batch, mut told) = (Vec::new(), Vec::new());
-    let end = Instant::now() + PATIENCE;
     let mut next = Some(first);
     while let Some(order) = next {
         match order {
-            Order::Export(span) => batch.push(*span),
-            Order::Flush(done) => {
-                told.push(done);
-                break;
-            }
+            Order::Export(span) => batch.push(span),
+            Order::Flush(done) => told.push(done),
         }
-        if batch.len() >= BATCH {
-            break;
-        }
-        next = timeout_at(end, orders.recv()).await.ok().flatten();
+        next = if batch.len() < BATCH { orders.try_recv().ok() } else { None };
     }
     (batch, told)
 }
 
-async fn export(collector: &Upstream, batch: Vec<Span>) -> Result<(), &'static str> {
+async fn export(collector: &Upstream, batch: &[Span]) -> Result<(), &'static str> {
     let frame = frame::frame(&otlp::request(batch));
     let path = http::uri::PathAndQuery::from_static(otlp::EXPORT);
     let mut call = Call::new(path, frame, Instant::now() + TIMEOUT);
@@ -202,19 +177,12 @@ async fn export(collector: &Upstream, batch: Vec<Span>) -> Result<(), &'static s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::trace::Context;
     use upstream::Address;
 
     fn span() -> Span {
-        Span {
-            context: Context { trace: 1, span: 2, flags: 1 },
-            parent: None,
-            name: "x".into(),
-            kind: Kind::Server,
-            begun: 1,
-            ended: 2,
-            attributes: Vec::new(),
-            error: None,
-        }
+        let context = Context { trace: 1, span: 2, flags: 1 };
+        Span::new(&Outline { context, parent: None, name: "x", kind: Kind::Server, begun: 1, ended: 2 })
     }
 
     #[tokio::test]
