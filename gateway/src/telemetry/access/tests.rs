@@ -1,3 +1,5 @@
+//! Lines on their way to a reader: all, in order, counted when they are lost.
+
 use std::io::{BufRead, BufReader, PipeReader, pipe};
 
 use super::*;

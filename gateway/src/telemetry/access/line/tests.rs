@@ -1,3 +1,5 @@
+//! Lines as operators read them, and what their parts may hold.
+
 use std::sync::LazyLock;
 
 use super::*;
