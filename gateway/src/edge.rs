@@ -9,6 +9,7 @@ mod connection;
 mod forwarded;
 mod framing;
 mod io;
+mod linger;
 mod listener;
 mod load;
 mod proxy_protocol;

@@ -122,15 +122,25 @@ impl Activity {
 
     /// The opening is over: from now on a head begins with its first byte.
     pub(super) fn opened(&self) {
-        self.head_since.store(0, Relaxed);
+        self.on_no_head();
         self.idle_since.store(self.clock.now(), Relaxed);
     }
 
     /// The head of a request has begun, or is awaited as the first one.
     pub(super) fn on_head(&self) {
         if self.head_since.load(Relaxed) == 0 {
-            self.head_since.store(self.clock.now(), Relaxed);
+            self.on_next_head();
         }
+    }
+
+    /// The head of another request has begun.
+    pub(super) fn on_next_head(&self) {
+        self.head_since.store(self.clock.now(), Relaxed);
+    }
+
+    /// The last head is complete, and no other has begun.
+    pub(super) fn on_no_head(&self) {
+        self.head_since.store(0, Relaxed);
     }
 
     /// Bytes went out.
@@ -150,7 +160,6 @@ impl Activity {
 
     /// A request's head is complete. It is in flight until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
-        self.head_since.store(0, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
         self.load.begin();
         InFlight(Arc::clone(self))
@@ -245,6 +254,7 @@ impl Activity {
             let since = since.load(Relaxed);
             since != 0 && has_passed(since, now, limit)
         };
+        let idle_since = self.idle_since.load(Relaxed);
         let unsent = self.unsent.load(Relaxed) > 0;
         let is_pressed = unsent && self.load.is_pressed();
         let write = if is_pressed { self.limits.write_pressed } else { self.limits.write };
@@ -254,7 +264,10 @@ impl Activity {
         if unsent || self.is_busy() {
             return false;
         }
-        over(&self.head_since, self.limits.head) || over(&self.idle_since, self.limits.idle)
+        // A head that began behind a request has its time from the end of that one's answer.
+        let head_since = self.head_since.load(Relaxed);
+        head_since != 0 && has_passed(head_since.max(idle_since), now, self.limits.head)
+            || has_passed(idle_since, now, self.limits.idle)
     }
 }
 
@@ -350,8 +363,29 @@ mod tests {
     }
 
     #[test]
+    fn a_head_behind_a_request_has_its_time_from_the_end_of_that() {
+        let connection = connection();
+        connection.opened();
+        connection.on_next_head();
+        let request = connection.begin();
+        assert!(!at(&connection, 600));
+        connection.clock.set(20_000);
+        drop(request);
+        assert!(!at(&connection, 29));
+        assert!(at(&connection, 31));
+        connection.clock.set(25_000);
+        connection.on_head();
+        assert!(at(&connection, 31), "a byte more of the same head");
+        connection.on_next_head();
+        assert!(!at(&connection, 31) && at(&connection, 36), "of another head");
+        connection.on_no_head();
+        assert!(!at(&connection, 79));
+    }
+
+    #[test]
     fn a_request_in_flight_keeps_the_connection_open() {
         let connection = connection();
+        connection.opened();
         let request = connection.begin();
         assert!(!at(&connection, 600));
         drop(request);

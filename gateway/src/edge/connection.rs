@@ -24,6 +24,7 @@ use tokio::net::TcpStream;
 use super::activity::{Activity, Heard, Signal};
 use super::framing::Fault;
 use super::io::{Rewound, Watched};
+use super::linger::Linger;
 use super::screened::Screened;
 use super::sniff::{Protocol, is_plain_http, sniff};
 use super::transport::Transport;
@@ -126,6 +127,7 @@ impl<H: Handler> Connection<H> {
             if is_plain_http(&mut stream, read_ahead).await? {
                 stream.write_all(&refusal::bytes(self.handler.refuse(Fault::PlainText))).await?;
                 stream.shutdown().await?;
+                Linger::new().over(&mut stream).await;
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "plain HTTP on a TLS port"));
             }
             let mut stream = Transport::tls(stream, std::mem::take(read_ahead), config).await?;
@@ -176,13 +178,17 @@ impl<H: Handler> Connection<H> {
         });
         let refuse = Arc::clone(handler) as Arc<_>;
         let stream = Screened::new(stream, read_ahead, terms.max_head, Arc::clone(activity), refuse, peer);
-        let connection = http1::Builder::new()
+        let mut connection = http1::Builder::new()
             .max_headers(MAX_HEADERS)
             .max_buf_size(terms.max_head + ROOM)
             .header_read_timeout(None)
             .serve_connection(TokioIo::new(stream), service);
         // What has no request running gets time for one that is on its way.
-        supervise(connection, activity, Signal::Close, http1::Connection::graceful_shutdown).await
+        let finish = http1::Connection::graceful_shutdown;
+        supervise(Pin::new(&mut connection), activity, Signal::Close, finish).await?;
+        // Where a request asked for an upgrade, the library leaves it to us to shut down.
+        let mut stream = connection.into_parts().io.into_inner();
+        supervise(pin!(stream.shutdown()), activity, Signal::Close, |_| {}).await
     }
 
     async fn serve_http2(&self, stream: Transport, read_ahead: BytesMut, peer: Peer) -> Served {
@@ -207,21 +213,21 @@ impl<H: Handler> Connection<H> {
             .keep_alive_interval(Some(terms.limits.idle / 2))
             .serve_connection(TokioIo::new(Rewound::new(stream, read_ahead)), service);
         // GOAWAY loses no request: those that cross it are served.
-        supervise(connection, activity, Signal::Drain, http2::Connection::graceful_shutdown).await
+        supervise(pin!(connection), activity, Signal::Drain, http2::Connection::graceful_shutdown).await
     }
 }
 
 /// Drives a connection to its end, and has it finish when it is told to.
-async fn supervise<C>(
-    connection: C,
+async fn supervise<C, E>(
+    mut connection: Pin<&mut C>,
     activity: &Activity,
     last: Signal,
     finish: impl Fn(Pin<&mut C>),
 ) -> Served
 where
-    C: Future<Output = hyper::Result<()>>,
+    C: Future<Output = Result<(), E>>,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let mut connection = pin!(connection);
     let mut heard = Heard::default();
     poll_fn(|cx| {
         loop {

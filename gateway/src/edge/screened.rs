@@ -8,14 +8,13 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
 
 use super::activity::Activity;
-use super::framing::{Framing, Wrong};
+use super::framing::{Framing, Passed, Wrong};
+use super::linger::{Ended, Linger, Unwanted};
 use super::refusal;
 use super::{Peer, Refuse};
 
@@ -24,10 +23,6 @@ const READ: usize = 4096;
 /// What the library gets at a time. It doubles its buffer whenever a read fills a power of two, up to the largest head, and
 /// keeps it: this ends that at 32 KiB.
 const THROUGH: u64 = (32 << 10) - 1;
-/// How long, and how much, is read from a client that was answered before it had sent everything: closed at once, the system
-/// would reset the connection, and the answer could be lost (RFC 9112 section 9.6).
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 1 << 20;
 
 /// An HTTP/1.1 stream that lets through only what can be read in one way.
 pub(super) struct Screened<S> {
@@ -38,6 +33,8 @@ pub(super) struct Screened<S> {
     /// So many of those may be.
     open: usize,
     wrong: Option<Wrong>,
+    /// What comes behind it.
+    unwanted: Unwanted,
     end: End,
     activity: Arc<Activity>,
     refuse: Arc<dyn Refuse>,
@@ -53,7 +50,9 @@ enum End {
     /// Nothing more is said.
     Closing,
     /// The rest of what the client sends is read and dropped.
-    Lingering(Pin<Box<Sleep>>, usize),
+    Lingering(Linger),
+    /// There.
+    Closed,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Screened<S> {
@@ -74,6 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Screened<S> {
             held: read_ahead,
             open: 0,
             wrong: None,
+            unwanted: Unwanted::default(),
             end: End::Open,
             activity,
             refuse,
@@ -90,12 +90,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Screened<S> {
         }
         let passed = self.framing.pass(&self.held);
         self.open = passed.bytes;
-        self.note(passed.fault, passed.bytes < self.held.len());
+        self.note(passed, self.held.len());
     }
 
-    fn note(&mut self, fault: Option<Wrong>, in_head: bool) {
-        self.wrong = fault;
-        if in_head {
+    fn note(&mut self, passed: Passed, of: usize) {
+        self.wrong = passed.fault;
+        if passed.bytes == of {
+            self.activity.on_no_head();
+        } else if passed.bytes > 0 {
+            self.activity.on_next_head();
+        } else {
             self.activity.on_head();
         }
     }
@@ -120,21 +124,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Screened<S> {
         }
         let passed = self.framing.pass(fresh);
         let rest = fresh.get(passed.bytes..).unwrap_or_default();
-        let in_head = !rest.is_empty();
-        if in_head && passed.fault.is_none() {
+        let length = fresh.len();
+        if passed.fault.is_none() {
             self.held.extend_from_slice(rest);
         }
-        self.note(passed.fault, in_head);
+        self.note(passed, length);
         buf.set_filled(before + passed.bytes);
         Poll::Ready(Ok(true))
     }
 
     /// What the library reads where something is wrong.
-    fn poll_wrong(&self, cx: &Context<'_>, wrong: Wrong) -> Poll<io::Result<()>> {
+    fn poll_wrong(&mut self, cx: &mut Context<'_>, wrong: Wrong) -> Poll<io::Result<()>> {
         match wrong {
             Wrong::Body(what) => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what))),
-            // Requests before it are answered first. The library would not come back to read by itself.
-            Wrong::Head(_) if self.activity.is_answering(cx) => Poll::Pending,
+            // Requests before it are answered first, unless their client leaves. The library would not come back to read by
+            // itself.
+            Wrong::Head(_) if self.activity.is_answering(cx) => {
+                match self.unwanted.poll_drop(&mut self.stream, cx) {
+                    Poll::Ready(Ended::Closed) => Poll::Ready(Ok(())),
+                    Poll::Ready(Ended::TooMuch) | Poll::Pending => Poll::Pending,
+                }
+            }
             Wrong::Head(_) => Poll::Ready(Ok(())),
         }
     }
@@ -152,19 +162,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Screened<S> {
     /// Whether the client may be sending still.
     fn is_interrupted(&self) -> bool {
         self.wrong.is_some() || !self.framing.is_between_requests()
-    }
-
-    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let End::Lingering(until, left) = &mut self.end else { return Poll::Ready(Ok(())) };
-        while until.as_mut().poll(cx).is_pending() && *left > 0 {
-            let mut room = [0; READ];
-            let mut buf = ReadBuf::new(&mut room);
-            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
-                Ok(()) if !buf.filled().is_empty() => *left = left.saturating_sub(buf.filled().len()),
-                _ => break,
-            }
-        }
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -238,12 +235,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Screened<S> {
                 }
                 End::Closing => {
                     ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
-                    if !this.is_interrupted() {
-                        return Poll::Ready(Ok(()));
-                    }
-                    this.end = End::Lingering(Box::pin(tokio::time::sleep(LINGER)), LINGER_BYTES);
+                    let is_interrupted = this.is_interrupted();
+                    this.end = if is_interrupted { End::Lingering(Linger::new()) } else { End::Closed };
                 }
-                End::Lingering(..) => return this.poll_linger(cx),
+                End::Lingering(linger) => {
+                    ready!(linger.poll(&mut this.stream, cx));
+                    this.end = End::Closed;
+                }
+                End::Closed => return Poll::Ready(Ok(())),
             }
         }
     }

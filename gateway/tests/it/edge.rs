@@ -113,16 +113,59 @@ async fn requests_that_could_be_read_in_two_ways_are_refused() {
 
 #[tokio::test]
 async fn a_client_that_leaves_cancels_its_call() {
-    let (peer, gateway) = silent(ROUTES).await;
-    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
-    stream.write_all(b"GET /books/b1 HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    let patience = tokio::time::Instant::now() + Duration::from_secs(20);
-    while peer.calls() == 0 {
-        assert!(tokio::time::Instant::now() < patience, "the call arrives");
-        tokio::task::yield_now().await;
+    let begun = "GET /books/b1 HTTP/1.1\r\nhost: a\r\n\r\n";
+    // Also while something waits behind the call: the beginning of a head, a bad one, more than anybody reads at once.
+    let bad = "GET /books/b2 HTTP/1.1\r\nhost : a\r\n\r\n";
+    for behind in ["", "GET /books/b2 HT", bad, &format!("{bad}{}", "x".repeat(100_000))] {
+        let (peer, gateway) = silent(ROUTES).await;
+        let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+        stream.write_all(format!("{begun}{behind}").as_bytes()).await.unwrap();
+        let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+        while peer.calls() == 0 {
+            assert!(tokio::time::Instant::now() < patience, "the call arrives");
+            tokio::task::yield_now().await;
+        }
+        drop(stream);
+        let cancelled = tokio::time::timeout(Duration::from_secs(20), peer.cancelled(1)).await;
+        cancelled.unwrap_or_else(|_| panic!("the call is cancelled: {behind:.50}"));
     }
-    drop(stream);
-    tokio::time::timeout(Duration::from_secs(20), peer.cancelled(1)).await.expect("the call is cancelled");
+}
+
+#[tokio::test]
+async fn a_head_behind_a_request_has_no_more_time_than_the_first() {
+    let backend = library().start().await;
+    let limits = "limits: {header_timeout: 200ms, idle_timeout: 1h}\n";
+    let gateway = gateway(&backend, &format!("{ROUTES}{limits}")).await;
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream.write_all(b"GET /books/b1 HTTP/1.1\r\nhost: a\r\n\r\nGET /books/b2 HTTP/1.1\r\n").await.unwrap();
+    let answer = closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.matches("HTTP/1.1 ").count() == 1, "{answer}");
+}
+
+#[tokio::test]
+async fn asking_for_an_upgrade_changes_nothing() {
+    let backend = library().start().await;
+    let routes = format!("{ROUTES}  - post: /books\n    grpc: library.v1.Library/CreateBook\n");
+    let gateway = gateway(&backend, &format!("{routes}limits: {{body: 1KiB}}\n")).await;
+    let upgrade = "host: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n";
+    let large = "x".repeat(600_000);
+    for (sent, expected) in [
+        (format!("POST /books HTTP/1.1\r\n{upgrade}content-length: 999999\r\n\r\n{large}"), &["413"][..]),
+        (
+            format!(
+                "GET /books/b1 HTTP/1.1\r\n{upgrade}\r\nGET /books/b2 HTTP/1.1\r\nhost : a\r\n\r\n{large}"
+            ),
+            &["200", "400"],
+        ),
+        ("CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\nGET / HTTP/9.9\r\n\r\n".to_owned(), &["404", "400"]),
+    ] {
+        let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("the answer is not lost to a reset");
+        let statuses: Vec<&str> = answer.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+        assert_eq!(statuses, expected, "{sent:.100}: {answer}");
+    }
 }
 
 #[tokio::test]
