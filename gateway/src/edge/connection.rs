@@ -14,7 +14,8 @@ use std::task::Poll;
 
 use bytes::BytesMut;
 use http::header::CONNECTION;
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -194,20 +195,26 @@ impl<H: Handler> Connection<H> {
     async fn serve_http2(&self, stream: Transport, read_ahead: BytesMut, peer: Peer) -> Served {
         let Self { terms, handler, activity, .. } = self;
         let peer = Arc::new(peer);
-        let service = service_fn(|request| {
+        let service = service_fn(|request: Request<Incoming>| {
             let in_flight = activity.begin();
             let (handler, peer, activity) = (Arc::clone(handler), Arc::clone(&peer), Arc::clone(activity));
+            let is_too_large = header_list(&request) > terms.max_head;
             async move {
+                if is_too_large {
+                    return Ok::<Response<Body>, Infallible>(handler.refuse(Fault::HeadTooLarge));
+                }
                 let mut answer = handler.handle(request, &peer).await;
                 drop(in_flight);
                 answer.body_mut().count(|bytes| activity.unsent(bytes));
-                Ok::<Response<Body>, Infallible>(answer)
+                Ok(answer)
             }
         });
+        // The library refuses without a body what is larger than it may be: it gets room for what we refuse with one.
+        let largest = u32::try_from(terms.max_head.saturating_mul(2)).unwrap_or(u32::MAX);
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(u32::try_from(terms.max_head).unwrap_or(u32::MAX))
+            .max_header_list_size(largest)
             .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
             .max_local_error_reset_streams(MAX_LOCAL_RESETS)
             .keep_alive_interval(Some(terms.limits.idle / 2))
@@ -215,6 +222,17 @@ impl<H: Handler> Connection<H> {
         // GOAWAY loses no request: those that cross it are served.
         supervise(pin!(connection), activity, Signal::Drain, http2::Connection::graceful_shutdown).await
     }
+}
+
+/// The size of a request's fields as HTTP/2 counts it (RFC 9113 section 6.5.2).
+fn header_list(request: &Request<Incoming>) -> usize {
+    const EACH: usize = 32;
+    let uri = request.uri();
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let pseudo = authority + path + request.method().as_str().len();
+    let fields = request.headers().iter();
+    fields.fold(pseudo, |sum, (name, value)| sum + name.as_str().len() + value.len() + EACH)
 }
 
 /// Drives a connection to its end, and has it finish when it is told to.

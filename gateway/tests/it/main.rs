@@ -16,6 +16,7 @@
 //! | `proxies` | who the client is behind trusted proxies and the PROXY protocol |
 //! | `reflection` | servers as the source of their own descriptors |
 //! | `tracing` | one request followed by its trace: log, metadata, exported spans |
+//! | `refusals` | what the edge refuses, over both protocols |
 //! | `reload` | the file edited while requests run |
 //! | `set` | fields that the gateway fills |
 //! | `tls` | certificates, names, client certificates, renewal |
@@ -35,6 +36,7 @@ mod policies;
 mod proxies;
 mod redacted;
 mod reflection;
+mod refusals;
 mod reload;
 mod set;
 mod tls;
