@@ -62,14 +62,12 @@ impl Query<'_, '_> {
     }
 
     fn field(&mut self, message: &Message, field: &FieldPlan, name: String, path: String) {
-        if field.map().is_some() {
-            return;
-        }
-        if let Some(index) = field.message() {
+        let value = field.map().map_or(field, |map| &map.value);
+        if let Some(index) = value.message() {
             let inner = self.schemas.schema.message_at(index);
             match inner.plan().well_known {
                 WellKnown::Timestamp | WellKnown::Duration | WellKnown::FieldMask | WellKnown::Wrapper => {}
-                WellKnown::None if !field.is_list() => {
+                WellKnown::None if !field.is_list() && field.map().is_none() => {
                     return self.message(&inner, &format!("{name}."), &format!("{path}."));
                 }
                 _ => return,
@@ -90,6 +88,11 @@ impl Query<'_, '_> {
             set(&mut parameter, "required", true);
         }
         set(&mut parameter, "deprecated", said.remove("deprecated"));
+        // `labels[key]=value`
+        if field.map().is_some() {
+            set(&mut parameter, "style", "deepObject");
+            set(&mut parameter, "explode", true);
+        }
         set(&mut parameter, "schema", not_null(self.schemas.field(field)));
         self.found.push(parameter.into());
     }
@@ -105,8 +108,10 @@ pub(super) fn not_null(mut schema: Value) -> Value {
     if let Some(kinds) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
         kinds.retain(|kind| kind.get("type").is_none_or(|kind| kind != "null"));
     }
-    if let Some(items) = schema.get_mut("items") {
-        *items = not_null(items.take());
+    for inner in ["items", "additionalProperties"] {
+        if let Some(inner) = schema.get_mut(inner) {
+            *inner = not_null(inner.take());
+        }
     }
     schema
 }

@@ -192,21 +192,24 @@ fn sample(document: &Value, schema: &Value, depth: usize) -> Value {
 
 /// A request as the document says that it may be sent, with everything in it.
 fn request(document: &Value, path: &str, method: &str, operation: &Value) -> Request<Full<bytes::Bytes>> {
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let text = |parameter: &Value| match sample(document, &parameter["schema"], 0) {
-        Value::String(text) => vec![text],
-        Value::Array(items) => {
-            items.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect()
+        Value::Array(items) => items.iter().map(|item| format!("={}", plain(item))).collect(),
+        Value::Object(entries) => {
+            assert_eq!((&parameter["style"], &parameter["explode"]), (&json!("deepObject"), &json!(true)));
+            entries.iter().map(|(key, value)| format!("[{key}]={}", plain(value))).collect()
         }
-        other => vec![other.to_string()],
+        other => vec![format!("={}", plain(&other))],
     };
     let mut uri = path.to_owned();
     for parameter in parameters(operation, "path") {
-        uri = uri.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), &text(parameter)[0]);
+        let value = text(parameter)[0].trim_start_matches('=').to_owned();
+        uri = uri.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), &value);
     }
     let query: Vec<String> = parameters(operation, "query")
         .iter()
         .flat_map(|parameter| {
-            text(parameter).into_iter().map(|v| format!("{}={v}", parameter["name"].as_str().unwrap()))
+            text(parameter).into_iter().map(|v| format!("{}{v}", parameter["name"].as_str().unwrap()))
         })
         .filter(|pair| !pair.starts_with("thing.right") && !pair.starts_with("thing.third"))
         .collect();
@@ -502,13 +505,18 @@ fn a_query_has_every_field_that_it_can_give_and_no_other() {
     let names: Vec<&str> = query.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
     assert_eq!(names[..6], ["filter.minCount", "filter.old", "colours", "ids", "since", "lost"]);
     for absent in
-        ["name", "labels", "more", "free", "filter.inner.minCount", "thing.parent.name", "thing.any"]
+        ["name", "more", "free", "thing.byNumber", "filter.inner.minCount", "thing.parent.name", "thing.any"]
     {
         assert!(!names.contains(&absent), "{absent}");
     }
-    for present in ["thing.name", "thing.madeAt", "thing.text", "thing.left", "thing.mask"] {
+    for present in
+        ["labels", "thing.counts", "thing.name", "thing.madeAt", "thing.text", "thing.left", "thing.mask"]
+    {
         assert!(names.contains(&present), "{present} of {names:?}");
     }
+    let labels = query.iter().find(|parameter| parameter["name"] == "labels").unwrap();
+    assert_eq!((&labels["style"], &labels["explode"]), (&json!("deepObject"), &json!(true)));
+    assert_eq!(labels["schema"], json!({"type": "object", "additionalProperties": {"type": "string"}}));
     let find = |name: &str| query.iter().find(|parameter| parameter["name"] == name).unwrap();
     assert_eq!(find("filter.minCount")["description"], "At least so many.");
     assert_eq!(find("filter.old")["deprecated"], true);

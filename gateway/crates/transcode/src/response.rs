@@ -113,11 +113,14 @@ impl ResponsePlan {
 
 #[cold]
 fn no_such_field(plan: &MessagePlan, name: &str) -> BindingError {
-    let message = format!("{} has no field {name:?}", plan.full_name);
+    let message = format!("{} has no field `{name}`", plan.full_name);
     let known = plan.fields.iter().filter(|field| !field.is_extension).map(|field| field.name.to_string());
     let error = BindingError::new(Subject::ResponseBody, message);
     if name.contains('.') {
         return error.help("response_body names a field of the response itself, not one inside another");
+    }
+    if name == "*" {
+        return error.help("leave response_body out: without it the answer is the whole response");
     }
     error.unknown(name, known)
 }

@@ -13,7 +13,10 @@ use super::{
     scan::{Fields, each},
     value::{describe, same},
 };
-use crate::{Reason, Schema, Unknown};
+use crate::{
+    Reason, Schema, Unknown,
+    plan::{FieldPlan, Kind, WellKnown},
+};
 
 /// Where a value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,8 @@ struct Given<'s, 'r> {
     text: Text<'r>,
     /// Where the encoded field lies in the output; `None` if the body has the same value, which then stands.
     wire: Option<Range<usize>>,
+    /// Of an entry of a map, where its encoded key lies in the output; else empty.
+    key: Range<usize>,
 }
 
 /// What the body has in a field's place.
@@ -81,17 +86,22 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
 
     /// Gives a field its value, unless that cannot be.
     pub(crate) fn give(&mut self, steps: Steps<'s>, text: Text<'r>, report: &mut Report) {
-        let Some(at) = self.append(&steps, &text, report) else { return };
-        if !self.oneofs_agree(&steps, &text, report) {
+        let Some(leaf) = steps.last() else { return };
+        let Some(at) = self.append(leaf.field, &text, report) else { return };
+        if !self.oneofs_agree(&steps, &text, report) || !self.wholes_agree(&steps, &text, report) {
             return self.out.truncate(at);
         }
         let Some((leaf, parents)) = steps.split_last() else { return };
+        let digest = digest(&steps);
         if leaf.field.is_list() {
             nest(parents, at, self.out);
+            if leaf.parent.well_known != WellKnown::None {
+                self.digests.push(digest);
+                self.given.push(Given { steps, text, wire: None, key: 0..0 });
+            }
             return;
         }
-        let digest = digest(&steps);
-        if let Some(earlier) = self.find(&steps, digest) {
+        if let Some(earlier) = self.find(&steps, digest, 0..0) {
             self.agree(earlier, at, &steps, &text, report);
             return self.out.truncate(at);
         }
@@ -111,15 +121,48 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
             }
         };
         self.digests.push(digest);
-        self.given.push(Given { steps, text, wire });
+        self.given.push(Given { steps, text, wire, key: 0..0 });
+    }
+
+    /// Gives a map an entry, whose key is this part of the parameter's name. The body has no say: it would have the whole
+    /// request, and then there were no parameters, or the whole map.
+    pub(crate) fn give_entry(
+        &mut self,
+        steps: Steps<'s>,
+        key: Range<usize>,
+        text: Text<'r>,
+        report: &mut Report,
+    ) {
+        let Some(map) = steps.last().and_then(|step| step.field.map()) else { return };
+        let at = self.out.len();
+        let key = text.name.get(key).unwrap_or_default();
+        if let Err(fault) = self.schema.append_text(&map.key, key, self.out) {
+            return report.violation(&text.name, fault.reason, format!("the key: {}", fault.description));
+        }
+        let value_at = self.out.len();
+        let fits = self.append(&map.value, &text, report).is_some();
+        if !fits || !self.oneofs_agree(&steps, &text, report) {
+            return self.out.truncate(at);
+        }
+        let digest = digest(&steps);
+        if let Some(earlier) = self.find(&steps, digest, at..value_at) {
+            self.agree(earlier, value_at, &steps, &text, report);
+            return self.out.truncate(at);
+        }
+        let (key, value) = (value_at - at, self.out.len() - value_at);
+        let place = nest(&steps, at, self.out);
+        let (key, wire) = (place..place + key, place + key..place + key + value);
+        self.digests.push(digest);
+        self.given.push(Given { steps, text, wire: Some(wire), key });
     }
 
     /// Compares a parameter with the body, which has the field's place to itself. `false` if the body leaves it out.
     pub(crate) fn compare(&mut self, steps: &Steps<'s>, text: &Text<'r>, report: &mut Report) -> bool {
-        if steps.last().is_none_or(|leaf| leaf.field.is_list()) {
+        if steps.last().is_none_or(|leaf| leaf.field.is_list() || leaf.field.map().is_some()) {
             return false;
         }
-        let Some(at) = self.append(steps, text, report) else { return true };
+        let Some(leaf) = steps.last() else { return false };
+        let Some(at) = self.append(leaf.field, text, report) else { return true };
         let found = self.in_body(steps, at);
         self.out.truncate(at);
         match found {
@@ -132,9 +175,9 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
 
     /// Whether a top-level field has a value from anywhere.
     pub(crate) fn has(&self, number: u32) -> bool {
-        let by_url =
-            self.given.iter().any(|given| matches!(&*given.steps, [only] if only.field.number == number));
-        by_url || self.body_fields().any(|(found, _)| found == number)
+        let start = self.body.as_ref().map_or(0, |body| body.start);
+        let wire = self.out.get(start..).unwrap_or_default();
+        Fields::new(wire).any(|(found, _)| found == number)
     }
 
     /// The output.
@@ -148,10 +191,9 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
     }
 
     /// Appends the field alone, outside the messages it belongs into; tells where.
-    fn append(&mut self, steps: &Steps<'s>, text: &Text<'r>, report: &mut Report) -> Option<usize> {
-        let leaf = steps.last()?;
+    fn append(&mut self, field: &FieldPlan, text: &Text<'r>, report: &mut Report) -> Option<usize> {
         let at = self.out.len();
-        let Err(fault) = self.schema.append_text(leaf.field, &text.value, self.out) else { return Some(at) };
+        let Err(fault) = self.schema.append_text(field, &text.value, self.out) else { return Some(at) };
         let lenient = text.source == Source::Query && fault.reason == Reason::UnknownEnum;
         match lenient && self.unknown != Unknown::Reject {
             true => report.unknown(&text.name, fault.reason, || fault.description),
@@ -160,11 +202,33 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
         None
     }
 
-    fn find(&self, steps: &[Step<'s>], digest: u64) -> Option<usize> {
+    /// Who has given the field already, or the entry of the map with the key that lies there in the output.
+    fn find(&self, steps: &[Step<'s>], digest: u64, key: Range<usize>) -> Option<usize> {
+        let key = self.out.get(key);
+        let is_same = |given: &Given<'s, 'r>| {
+            self.out.get(given.key.clone()) == key && numbers(&given.steps) == numbers(steps)
+        };
         let candidates = self.digests.iter().enumerate().filter(|(_, found)| **found == digest);
-        candidates
-            .map(|(index, _)| index)
-            .find(|&index| self.given.get(index).is_some_and(|given| numbers(&given.steps) == numbers(steps)))
+        candidates.map(|(index, _)| index).find(|&index| self.given.get(index).is_some_and(is_same))
+    }
+
+    /// Whether nobody has given a field inside this one, nor one that this one is inside of. Only well-known types can be
+    /// given both as a whole and by their fields.
+    fn wholes_agree(&self, steps: &[Step<'s>], text: &Text<'r>, report: &mut Report) -> bool {
+        let Some(leaf) = steps.last() else { return true };
+        let is_whole = matches!(leaf.field.kind, Kind::Message(_));
+        if !is_whole && leaf.parent.well_known == WellKnown::None {
+            return true;
+        }
+        let overlaps = |given: &&Given<'s, 'r>| {
+            given.steps.len() != steps.len()
+                && given.steps.iter().zip(steps).all(|(one, other)| one.field.number == other.field.number)
+        };
+        let Some(rival) = self.given.iter().find(overlaps) else { return true };
+        let (name, source) = (&rival.text.name, rival.text.source.name());
+        let description = format!("given twice: `{name}` of {source} gives it, or a part of it, already");
+        report.violation(&text.name, Reason::Conflict, description);
+        false
     }
 
     /// Reports a conflict if the field appended at `at` differs from the one that is given already.

@@ -4,14 +4,14 @@ use std::{borrow::Cow, ops::Range};
 
 use super::{
     given::{Binder, Source, Text},
-    path::{Shape, Step, Steps, shape},
+    path::{Shape, Step, Steps, inside, shape},
     percent::decode_query,
     query::{Parameter, parameters},
     report::Report,
 };
 use crate::{
     Reason, Schema,
-    plan::{Kind, MessagePlan, WellKnown},
+    plan::{FieldPlan, Kind, MessagePlan, WellKnown},
     suggest::nearest,
 };
 
@@ -38,6 +38,8 @@ pub(crate) enum Open {
 /// A parameter's name, resolved.
 enum Target<'s> {
     Field(Steps<'s>),
+    /// One entry of a map: the map, and where in the name the key stands.
+    Entry(Steps<'s>, Range<usize>),
     /// The name leads nowhere: this part of it is no field of this message.
     Unknown(&'s MessagePlan, Range<usize>),
     /// The name leads to something that text cannot fill, and why.
@@ -81,8 +83,9 @@ fn one<'s, 'r>(
         let describe = || "the body is the whole request, so there are no query parameters".to_owned();
         return report.unknown(&name, Reason::UnknownParameter, describe);
     }
-    let steps = match resolve(schema, request, &name) {
-        Target::Field(steps) => steps,
+    let (steps, key) = match resolve(schema, request, &name) {
+        Target::Field(steps) => (steps, None),
+        Target::Entry(steps, key) => (steps, Some(key)),
         Target::Unknown(parent, segment) => {
             return report.unknown(&name, Reason::UnknownParameter, || unknown(parent, &name, segment));
         }
@@ -92,8 +95,10 @@ fn one<'s, 'r>(
     let text = Text { name, value, source: Source::Query };
     let in_body =
         matches!(open, Open::AllBut(body) if steps.first().is_some_and(|step| step.field.position == body));
-    if !in_body {
-        return binder.give(steps, text, report);
+    match key {
+        _ if in_body => {}
+        Some(key) => return binder.give_entry(steps, key, text, report),
+        None => return binder.give(steps, text, report),
     }
     if !binder.compare(&steps, &text, report) {
         let describe = || "this field is given in the body, not in the query".to_owned();
@@ -110,7 +115,7 @@ fn value<'r>(
     report: &mut Report,
 ) -> Option<Cow<'r, str>> {
     let Some(raw) = parameter.value else {
-        let kind = steps.last().map(|leaf| text_kind(schema, leaf));
+        let kind = steps.last().map(|leaf| text_kind(schema, leaf.field));
         if kind == Some(Kind::String) {
             return Some(Cow::Borrowed(""));
         }
@@ -127,44 +132,73 @@ fn value<'r>(
     }
 }
 
-/// The kind of the text that fills a leaf: a wrapper's is that of what it wraps.
-fn text_kind(schema: &Schema, leaf: &Step<'_>) -> Kind {
-    let Kind::Message(index) = leaf.field.kind else { return leaf.field.kind };
+/// The kind of the text that fills a field: a wrapper's is that of what it wraps, a map's that of its values.
+fn text_kind(schema: &Schema, field: &FieldPlan) -> Kind {
+    let field = field.map().map_or(field, |map| &map.value);
+    let Kind::Message(index) = field.kind else { return field.kind };
     let plan = schema.plan(index);
     match plan.well_known {
-        WellKnown::Wrapper => plan.field_by_number(1).map_or(leaf.field.kind, |value| value.kind),
-        _ => leaf.field.kind,
+        WellKnown::Wrapper => plan.field_by_number(1).map_or(field.kind, |value| value.kind),
+        _ => field.kind,
     }
 }
 
+/// The path in a parameter's name, and in `path[key]` where the key stands.
+fn split_key(name: &str) -> (&str, Option<Range<usize>>) {
+    let keyed = name.strip_suffix(']').and_then(|name| name.split_once('['));
+    keyed.map_or((name, None), |(path, key)| {
+        let start = path.len() + 1;
+        (path, Some(start..start + key.len()))
+    })
+}
+
 fn resolve<'s>(schema: &'s Schema, request: &'s MessagePlan, name: &str) -> Target<'s> {
+    let (path, key) = split_key(name);
     let mut steps = Steps::new();
     let mut parent = request;
-    let mut segments = name.split('.').peekable();
+    let mut segments = path.split('.').peekable();
     let mut start = 0;
     while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        let end = start + segment.len();
         let Some(field) = parent.field_by_key(segment.as_bytes()).filter(|field| !field.is_extension) else {
-            return Target::Unknown(parent, start..start + segment.len());
+            return Target::Unknown(parent, start..end);
         };
         steps.push(Step { parent, field });
-        start += segment.len() + 1;
-        match (shape(schema, field), segments.peek().is_some()) {
-            (Shape::Leaf | Shape::Leaves, false) => return Target::Field(steps),
-            (Shape::Nested(index), true) if steps.len() < MAX_SEGMENTS => parent = schema.plan(index),
-            (Shape::Nested(_), true) => {
-                return Target::Closed(format!("reaches deeper than {MAX_SEGMENTS} levels"));
+        let shape = shape(schema, field);
+        match (shape, inside(shape, field)) {
+            (Shape::Entries, _) if last => {
+                return match key {
+                    Some(key) => Target::Entry(steps, key),
+                    None => {
+                        Target::Closed(format!("is a map; give its entries one by one, as `{name}[key]=…`"))
+                    }
+                };
             }
-            (Shape::Nested(index), false) => {
+            (Shape::Closed(what), _) => {
+                return Target::Closed(format!("`{segment}` is {what}, which a query cannot hold"));
+            }
+            (Shape::Entries, _) => {
+                return Target::Closed(format!("`{segment}` is a map; name its entries as `{segment}[key]`"));
+            }
+            (Shape::Leaves, _) if last && key.is_some() => {
+                return Target::Closed(format!("is a list; repeat the parameter, as `{path}=…&{path}=…`"));
+            }
+            _ if last && key.is_some() => {
+                return Target::Closed(format!("`{segment}` is no map, so it has no `[…]`"));
+            }
+            (Shape::Leaf | Shape::Leaves, _) if last => return Target::Field(steps),
+            (Shape::Nested(index), _) if last => {
                 let first = schema.plan(index).fields.first().map_or("…", |field| &field.json_name);
                 return Target::Closed(format!(
                     "is a message; give its fields one by one, as `{name}.{first}=…`"
                 ));
             }
-            (Shape::Closed(what), _) => {
-                return Target::Closed(format!("`{segment}` is {what}, which a query cannot hold"));
-            }
-            (Shape::Leaf | Shape::Leaves, true) => return Target::Unknown(parent, NOTHING),
+            (_, Some(index)) if steps.len() < MAX_SEGMENTS => parent = schema.plan(index),
+            (_, Some(_)) => return Target::Closed(format!("reaches deeper than {MAX_SEGMENTS} levels")),
+            (_, None) => return Target::Unknown(parent, NOTHING),
         }
+        start = end + 1;
     }
     Target::Unknown(request, NOTHING)
 }

@@ -1,5 +1,7 @@
 //! Field paths: from `user.address.city` to the fields it leads through, and to nested wire.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use super::error::{BindingError, Subject};
@@ -33,6 +35,8 @@ pub(crate) enum Shape {
     Leaf,
     /// A list of those.
     Leaves,
+    /// A map from text to one value of those: its entries can be given, one by one.
+    Entries,
     /// An ordinary message: only its fields can be given.
     Nested(MessageIndex),
     /// Nothing: text cannot say what goes in there.
@@ -41,8 +45,11 @@ pub(crate) enum Shape {
 
 /// What text can do with `field`. This is decided by the descriptor alone, never by a request.
 pub(crate) fn shape(schema: &Schema, field: &FieldPlan) -> Shape {
-    if matches!(field.cardinality, Cardinality::Map(_)) {
-        return Shape::Closed("a map");
+    if let Cardinality::Map(map) = &field.cardinality {
+        return match shape(schema, &map.value) {
+            Shape::Leaf => Shape::Entries,
+            _ => Shape::Closed("a map of messages"),
+        };
     }
     let repeated = field.is_list();
     let leaf = if repeated { Shape::Leaves } else { Shape::Leaf };
@@ -54,6 +61,14 @@ pub(crate) fn shape(schema: &Schema, field: &FieldPlan) -> Shape {
         }
         WellKnown::None | WellKnown::Empty if repeated => Shape::Closed("a list of messages"),
         WellKnown::None | WellKnown::Empty => Shape::Nested(index),
+    }
+}
+
+/// The message that a path goes on into: an ordinary one, or a singular one that text could fill as a whole.
+pub(crate) fn inside(shape: Shape, field: &FieldPlan) -> Option<MessageIndex> {
+    match (shape, field.kind) {
+        (Shape::Nested(index), _) | (Shape::Leaf, Kind::Message(index) | Kind::Group(index)) => Some(index),
+        _ => None,
     }
 }
 
@@ -77,10 +92,12 @@ impl FieldPath {
                 return Err(unknown_field(subject, plan, segment));
             };
             places.push((plan.index, field.position));
-            match (shape(schema, field), segments.peek().is_some()) {
-                (Shape::Leaf, false) => {}
-                (Shape::Nested(index), true) => plan = schema.plan(index),
-                (shape, last) => return Err(misfit(subject, path, segment, field, shape, !last)),
+            let shape = shape(schema, field);
+            let last = segments.peek().is_none();
+            match inside(shape, field) {
+                Some(index) if !last => plan = schema.plan(index),
+                _ if last && shape == Shape::Leaf => {}
+                _ => return Err(misfit(subject, path, segment, field, shape, last)),
             }
         }
         Ok(Self { name: path.into(), places: places.into() })
@@ -117,10 +134,11 @@ fn misfit(
     last: bool,
 ) -> BindingError {
     let what = match (shape, field.kind) {
-        (Shape::Leaves, _) => "a list",
-        (Shape::Nested(_), _) => "a message",
-        (Shape::Closed(what), _) => what,
-        (Shape::Leaf, kind) => kind.name(),
+        (Shape::Leaves, _) => Cow::Borrowed("a list"),
+        (Shape::Entries, _) => Cow::Borrowed("a map"),
+        (Shape::Nested(_), _) => Cow::Borrowed("a message"),
+        (Shape::Closed(what), _) => Cow::Borrowed(what),
+        (Shape::Leaf, kind) => Cow::Owned(format!("of type {}", kind.name())),
     };
     let place = if segment == path { String::new() } else { format!(" in `{path}`") };
     let error = BindingError::new(

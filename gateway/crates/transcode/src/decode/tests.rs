@@ -326,6 +326,10 @@ fn depth_is_bounded() {
     let value = (0..200).fold(wire(), |inner, _| wire().message(6, wire().message(1, inner)));
     let error = decode("google.protobuf.Value", &value, &DecodeOptions::default()).unwrap_err();
     assert_eq!(error.kind, DecodeErrorKind::Depth(100));
+    // Each level of a Value is two messages, and one level of JSON: what is taken in a request can be answered.
+    let value = (0..99).fold(wire().raw(&[0x20, 1]), |inner, _| wire().message(6, wire().message(1, inner)));
+    let json = format!("{}true{}", "[".repeat(99), "]".repeat(99));
+    assert_eq!(decode("google.protobuf.Value", &value, &DecodeOptions::default()).unwrap(), json);
     let groups = wire().raw(&[0xa3; 300].map(|_| 0x0b));
     let error = decode("t.All", &groups, &DecodeOptions::default()).unwrap_err();
     assert_eq!(error.kind, DecodeErrorKind::Malformed("groups nested too deep"));

@@ -194,7 +194,8 @@ impl<'a> Decoder<'a, '_> {
                 let Some(index) = plan.field_by_number(number).and_then(|field| field.message()) else {
                     return Err(Halt::malformed("a Value of another shape"));
                 };
-                self.message(self.schema.plan(index), &merged, depth + 1)?;
+                // The value and its struct or list are two messages, and one level of JSON.
+                self.message(self.schema.plan(index), &merged, depth)?;
             }
         }
         Ok(())

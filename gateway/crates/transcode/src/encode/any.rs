@@ -38,9 +38,12 @@ impl<'a> Encoder<'a, '_> {
         let Some(type_at) = self.any_type(start)? else { return Ok(true) };
         let Some(inner) = type_name(&self.scratch).and_then(|name| self.schema.find(name)) else {
             let name = report::echo(&self.scratch);
+            let description = match self.scratch.contains(&b'/') {
+                true => format!("the schema has no type `{name}`"),
+                false => format!("expected the URL of a type, as `type.googleapis.com/{name}`, got `{name}`"),
+            };
             self.scan.seek(start);
             self.scan.skip()?;
-            let description = format!("the schema has no type `{name}`");
             self.note(Note::plainly(type_at, Reason::UnknownType, description))?;
             return Ok(true);
         };

@@ -168,10 +168,14 @@ impl<'a> Encoder<'a, '_> {
             .iter()
             .filter(|other| other.oneof == field.oneof && other.position != field.position)
             .map(|other| &*other.json_name)
-            .take(5)
             .collect();
+        let more = match siblings.len().saturating_sub(5) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let some = siblings.get(..5).unwrap_or(&siblings).join(", ");
         self.scan.skip()?;
-        let description = format!("only one of it and {} may be given", siblings.join(", "));
+        let description = format!("only one of it and {some}{more} may be given");
         self.note(Note::plainly(key_at, Reason::Duplicate, description))
     }
 

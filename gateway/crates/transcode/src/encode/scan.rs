@@ -315,6 +315,7 @@ impl<'j> Scanner<'j> {
     pub(crate) fn unexpected<T>(&mut self, expected: &str) -> Step<T> {
         let got = match self.rest().utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next()) {
             None => "the end of the body".to_owned(),
+            Some('\u{feff}') => "a byte order mark".to_owned(),
             Some(c) if c.is_control() => format!("{:?}", c),
             Some(c) => format!("`{c}`"),
         };

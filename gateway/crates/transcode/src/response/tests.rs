@@ -124,7 +124,7 @@ fn broken_wire_is_refused_wherever_it_is_broken() {
 fn a_field_that_is_not_there_is_found_out_at_load() {
     let message = schema().message("r.Reply").unwrap();
     let error = ResponsePlan::compile(&message, Some("nam")).unwrap_err();
-    assert_eq!(error.to_string(), "r.Reply has no field \"nam\"");
+    assert_eq!(error.to_string(), "r.Reply has no field `nam`");
     assert!(error.known.contains(&"name".to_owned()));
     let error = ResponsePlan::compile(&message, Some("child.name")).unwrap_err();
     assert!(error.help.unwrap().contains("not one inside another"));

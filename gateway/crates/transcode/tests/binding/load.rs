@@ -45,8 +45,10 @@ fn rules_that_do_not_fit() {
         ("Search", &["filter.brands"], "", Subject::Variable(0), "`brands` in `filter.brands` is a list"),
         ("Search", &["extra"], "", Subject::Variable(0), "is a value of any shape"),
         ("Search", &["any"], "", Subject::Variable(0), "is a value of any shape"),
-        ("Search", &["text.x"], "", Subject::Variable(0), "`text` in `text.x` is string"),
-        ("Search", &["since.seconds"], "", Subject::Variable(0), "`since` in `since.seconds`"),
+        ("Search", &["text.x"], "", Subject::Variable(0), "`text` in `text.x` is of type string"),
+        ("Search", &["since.second"], "", Subject::Variable(0), "Timestamp has no field `second`"),
+        ("Search", &["fields.paths"], "", Subject::Variable(0), "`paths` in `fields.paths` is a list"),
+        ("Search", &["named"], "", Subject::Variable(0), "`named` is a map of messages"),
         ("Search", &["text"], "nope", Subject::Body, "bind.Search has no field `nope`"),
         ("Search", &["text"], "filter.inner", Subject::Body, "has no field `filter.inner`"),
         ("Search", &["text"], "pageSize", Subject::Body, "has no field `pageSize`"),
@@ -73,7 +75,7 @@ fn every_error_is_told_and_names_come_with_the_ones_that_are_known() {
     let unknown: Vec<_> = found.iter().filter_map(|error| error.unknown.as_deref()).collect();
     assert_eq!(unknown, ["nope", "min_prize", "exrta"]);
     let known = &found.iter().find(|error| error.unknown.as_deref() == Some("min_prize")).unwrap().known;
-    assert_eq!(known, &["min_price", "brands", "inner", "a", "b"]);
+    assert_eq!(known, &["min_price", "brands", "inner", "a", "b", "tags"]);
     let [json_name] = &*errors("Search", &["pageSize"], "") else { panic!() };
     assert!(json_name.help.as_deref().unwrap_or_default().contains("`page_size`"), "{json_name:?}");
 }

@@ -132,3 +132,15 @@ fn keys_that_are_let_through_although_unknown_are_in_no_mask() {
     let json = r#"{"user":{"id":"5","name":"x"},"updateMask":"name"}"#;
     rule.check("warned", Request { unknown: Unknown::Warn, ..request }, Want::Warned(json, &["user.nmae"]));
 }
+
+#[test]
+fn a_mask_that_is_given_by_its_paths_is_given() {
+    let rule = rule("PATCH", "UpdateUser", &["user.id"], "user");
+    let request = Request {
+        path: &["5"],
+        body: r#"{"name":"x"}"#,
+        query: "updateMask.paths=phone_number",
+        ..Request::default()
+    };
+    assert_eq!(mask(&rule, "update_mask", request).as_deref(), Some("phone_number"));
+}

@@ -63,6 +63,86 @@ fn well_known_types_are_given_as_their_json_text() {
 }
 
 #[test]
+fn well_known_types_can_be_given_field_by_field_too() {
+    let rule = rule("GET", "Search", &[], "");
+    let rows = [
+        ("since.seconds=1&since.nanos=5000000", r#"{"since":"1970-01-01T00:00:01.005Z"}"#),
+        ("within.seconds=-2", r#"{"within":"-2s"}"#),
+        ("fields.paths=text&fields.paths=page_size", r#"{"fields":"text,pageSize"}"#),
+        ("atLeast.value=5", r#"{"atLeast":"5"}"#),
+        ("title.value=&sold.value=true", r#"{"title":"","sold":true}"#),
+    ];
+    for (query, json) in rows {
+        rule.check(query, Request { query, ..Request::default() }, Want::Message(json));
+    }
+    let twice = [
+        ("since=2025-12-30T10:00:00Z&since.seconds=1", "since.seconds", "`since` of the query"),
+        ("since.nanos=1&since=2025-12-30T10:00:00Z", "since", "`since.nanos` of the query"),
+        ("fields.paths=text&fields=text", "fields", "`fields.paths` of the query"),
+        ("atLeast=1&at_least.value=1", "at_least.value", "`atLeast` of the query"),
+        ("since.seconds=1&since.seconds=2", "since.seconds", "as \"1\" and as \"2\""),
+    ];
+    for (query, field, part) in twice {
+        let want = Want::Refused(&[(field, Reason::Conflict, part)]);
+        rule.check(query, Request { query, ..Request::default() }, want);
+    }
+    let rule = super::support::rule("GET", "Search", &["since.seconds"], "");
+    let request = Request { path: &["7"], query: "since.nanos=1000000", ..Request::default() };
+    rule.check("the path", request, Want::Message(r#"{"since":"1970-01-01T00:00:07.001Z"}"#));
+    let request = Request { query: "since=2025-12-30T10:00:00Z", ..request };
+    let want = Want::Refused(&[("since", Reason::Conflict, "`since.seconds` of the path")]);
+    rule.check("the path", request, want);
+}
+
+#[test]
+fn maps_are_given_entry_by_entry() {
+    let rule = rule("GET", "Search", &[], "");
+    let rows = [
+        ("labels[a]=x&labels[b]=y", r#"{"labels":{"a":"x","b":"y"}}"#),
+        ("labels%5Ba%5D=x", r#"{"labels":{"a":"x"}}"#),
+        ("labels[]=x&labels[a]=&labels[b]", r#"{"labels":{"":"x","a":"","b":""}}"#),
+        ("labels[~!@$%25^*()%26]=x", r#"{"labels":{"~!@$%^*()&":"x"}}"#),
+        ("labels[a.b]=x&labels[c[d]]=y", r#"{"labels":{"a.b":"x","c[d]":"y"}}"#),
+        ("labels[a+b]=c+d", r#"{"labels":{"a b":"c d"}}"#),
+        ("labels[a]=x&labels[a]=x", r#"{"labels":{"a":"x"}}"#),
+        ("shades[-1]=RED&shades[7]=2", r#"{"shades":{"-1":"RED","7":"GREEN"}}"#),
+        ("shades[1]=RED&shades[1.0]=1", r#"{"shades":{"1":"RED"}}"#),
+        ("times[true]=2025-12-30T10:00:00Z", r#"{"times":{"true":"2025-12-30T10:00:00Z"}}"#),
+        (
+            "filter.inner.tags[a]=x&filter.tags[a]=y",
+            r#"{"filter":{"inner":{"tags":{"a":"x"}},"tags":{"a":"y"}}}"#,
+        ),
+        ("byFilter.tags[a]=x", r#"{"byFilter":{"tags":{"a":"x"}}}"#),
+    ];
+    for (query, json) in rows {
+        rule.check(query, Request { query, ..Request::default() }, Want::Message(json));
+    }
+    let refused = [
+        ("labels[a]=x&labels[a]=y", "labels[a]", Reason::Conflict, "as \"x\" and as \"y\""),
+        ("shades[1]=RED&shades[1.0]=2", "shades[1.0]", Reason::Conflict, "given twice"),
+        ("shades[x]=RED", "shades[x]", Reason::Type, "the key: expected int32, got \"x\""),
+        ("shades[]=RED", "shades[]", Reason::Type, "the key: expected int32, got \"\""),
+        ("shades[1]=MAUVE", "shades[1]", Reason::UnknownEnum, "MAUVE"),
+        ("shades[1]", "shades[1]", Reason::Type, "expected enum, got no value"),
+        ("times[1]=2025-12-30T10:00:00Z", "times[1]", Reason::Type, "the key: expected true or false"),
+        ("times[true]=today", "times[true]", Reason::Format, "expected a timestamp"),
+        ("byField=a&byFilter.tags[a]=x", "byFilter.tags[a]", Reason::Conflict, "`byField` of the query"),
+        ("byFilter.tags[a]=x&byField=a", "byField", Reason::Conflict, "`byFilter.tags[a]` of the query"),
+    ];
+    for (query, field, reason, part) in refused {
+        let want = Want::Refused(&[(field, reason, part)]);
+        rule.check(query, Request { query, ..Request::default() }, want);
+    }
+    let warned =
+        Request { query: "shades[1]=MAUVE&shades[2]=RED", unknown: Unknown::Warn, ..Request::default() };
+    rule.check("warned", warned, Want::Warned(r#"{"shades":{"2":"RED"}}"#, &["shades[1]"]));
+    let rule = super::support::rule("POST", "Bodies", &[], "counts");
+    let request = Request { query: "counts[a]=1", body: r#"{"a":1}"#, ..Request::default() };
+    let want = Want::Refused(&[("counts[a]", Reason::UnknownParameter, "given in the body")]);
+    rule.check("a map that is the body", request, want);
+}
+
+#[test]
 fn repeated_fields_repeat_the_parameter_in_order() {
     let rule = rule("GET", "Search", &[], "");
     let rows = [
@@ -181,13 +261,24 @@ fn names_that_mean_nothing_are_unknown() {
         (".text=1", ".text", "no such query parameter"),
         ("filter..a=1", "filter..a", "no such query parameter"),
         ("text.x=1", "text.x", "no such query parameter"),
-        ("since.seconds=1", "since.seconds", "no such query parameter"),
+        ("since.second=1", "since.second", "did you mean `since.seconds`?"),
+        ("days.seconds=1", "days.seconds", "no such query parameter"),
         ("filter=1", "filter", "is a message"),
         ("filter", "filter", "is a message"),
         ("nothing=", "nothing", "is a message"),
         ("labels=1", "labels", "is a map"),
         ("labels.a=1", "labels.a", "is a map"),
-        ("labels[a]=1", "labels[a]", "no such query parameter"),
+        ("labels=1", "labels", "as `labels[key]=…`"),
+        ("label[a]=1", "label[a]", "did you mean `labels[a]`?"),
+        ("labels[a]x=1", "labels[a]x", "no such query parameter"),
+        ("labels[a].b=1", "labels[a].b", "no such query parameter"),
+        ("labels.[a]=1", "labels.[a]", "`labels` is a map"),
+        ("[a]=1", "[a]", "no such query parameter"),
+        ("text[a]=1", "text[a]", "`text` is no map"),
+        ("ids[]=1", "ids[]", "is a list; repeat the parameter, as `ids=…&ids=…`"),
+        ("filter[a]=1", "filter[a]", "`filter` is no map"),
+        ("named[a]=1", "named[a]", "is a map of messages"),
+        ("named[a].a=1", "named[a].a", "no such query parameter"),
         ("filters=1", "filters", "is a list of messages"),
         ("filters.a=1", "filters.a", "is a list of messages"),
         ("extra=1", "extra", "is a value of any shape"),

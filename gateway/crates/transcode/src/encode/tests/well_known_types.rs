@@ -114,7 +114,7 @@ fn what_is_no_any() {
             r#"{"any":{"@type":"test.Item"}}"#,
             "any.@type",
             Reason::UnknownType,
-            "the schema has no type `test.Item`",
+            "expected the URL of a type, as `type.googleapis.com/test.Item`, got `test.Item`",
         ),
         (
             r#"{"any":{"@type":"a/b","x":[{}]}}"#,
