@@ -295,7 +295,8 @@ fn the_schema_and_check_agree_on_the_broken_configurations() {
     let (mut taken, mut refused) = (0, 0);
     let mut wrong = Vec::new();
     for path in files_below(Path::new("tests/config"), "yaml") {
-        let text = std::fs::read_to_string(&path).unwrap();
+        // What is no text is no YAML, either.
+        let text = String::from_utf8(std::fs::read(&path).unwrap()).unwrap_or_default();
         let Some(value) = yaml(&text) else { continue };
         let errors = errors(&validator, &value);
         let ok = config::load(&path, &environment).config.is_some();

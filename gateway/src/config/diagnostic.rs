@@ -83,7 +83,7 @@ impl Diagnostic {
         Self {
             severity,
             code,
-            message: message.into(),
+            message: one_line(message.into()),
             primary: None,
             secondary: Vec::new(),
             notes: Vec::new(),
@@ -188,6 +188,31 @@ impl Diagnostics {
     pub fn to_json(&self) -> serde_json::Value {
         json::to_json(self)
     }
+}
+
+/// The most characters of a message: it quotes values, and those may be of any length.
+const MAX_MESSAGE: usize = 400;
+
+/// A message as it can be printed: on one line, and not without end. A quoted value shows its beginning and its end.
+fn one_line(message: String) -> String {
+    let message = match message.contains(char::is_control) {
+        true => message.chars().flat_map(escaped).collect(),
+        false => message,
+    };
+    if message.len() <= MAX_MESSAGE || message.chars().count() <= MAX_MESSAGE {
+        return message;
+    }
+    let half = MAX_MESSAGE / 2;
+    let head: String = message.chars().take(half).collect();
+    let tail: Vec<char> = message.chars().rev().take(half).collect();
+    format!("{head}…{}", tail.into_iter().rev().collect::<String>())
+}
+
+/// A character as it is, or as what it is written as in code.
+fn escaped(c: char) -> impl Iterator<Item = char> {
+    let control = c.is_control().then(|| c.escape_default());
+    let plain = (!c.is_control()).then_some(c);
+    control.into_iter().flatten().chain(plain)
 }
 
 impl fmt::Display for Diagnostics {

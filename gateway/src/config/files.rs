@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Context;
 use super::diagnostic::{Code, Diagnostic, FileId, Place, Sources};
 use super::glob;
-use super::raw::{At, RawFile, Reader, parse, secrets};
+use super::raw::{At, Kind, RawFile, Reader, parse, secrets};
 
 /// A file that was read.
 #[derive(Debug)]
@@ -66,8 +66,12 @@ impl Walk<'_> {
         self.seen.insert(canonical, included);
         let text = match read_text(path) {
             Ok(text) => text,
-            Err(error) => {
+            Err(ReadError::Io(error)) => {
                 self.context.push(unreadable(path, &error, included));
+                return;
+            }
+            Err(ReadError::NotUtf8(bytes)) => {
+                self.not_utf8(path, &bytes, included);
                 return;
             }
         };
@@ -77,6 +81,10 @@ impl Walk<'_> {
         }
         let id = self.context.sources.add(path.display().to_string(), text);
         let raw = match parse(&self.context.sources, id) {
+            Ok(node) if included.is_none() && matches!(node.kind, Kind::Null) => {
+                self.context.push(empty(path));
+                return;
+            }
             Ok(mut node) => {
                 for place in secrets(&node) {
                     self.context.sources.mask(place);
@@ -98,6 +106,32 @@ impl Walk<'_> {
         for include in includes {
             self.include(&folder, &include);
         }
+    }
+
+    /// Shows the first byte that no UTF-8 text has, in its line.
+    fn not_utf8(&mut self, path: &Path, bytes: &[u8], included: Option<Place>) {
+        let at = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), |_| bytes.len());
+        let message = format!("`{}` is not UTF-8 text", path.display());
+        let mut finding = Diagnostic::error(Code::FileUnreadable, message);
+        if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || bytes.contains(&0) {
+            // There are no lines to show.
+            finding = finding.with_help("save it as UTF-8: it is UTF-16, or no text at all");
+            if let Some(place) = included {
+                finding = finding.at(place, "included here");
+            }
+            self.context.push(finding);
+            return;
+        }
+        let id = self.context.sources.add(path.display().to_string(), String::from_utf8_lossy(bytes));
+        self.context.sources.mask_values(id, "secret:");
+        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let place =
+            Place { file: id, start: clamp(at), end: clamp(at + char::REPLACEMENT_CHARACTER.len_utf8()) };
+        finding = finding.at(place, "this byte is not").with_help("save it as UTF-8");
+        self.context.push(match included {
+            Some(place) => finding.and_at(place, "included here"),
+            None => finding,
+        });
     }
 
     fn include(&mut self, folder: &Path, include: &At<String>) {
@@ -124,18 +158,31 @@ impl Walk<'_> {
 /// No file that people write is longer; a device or a pipe might be.
 const MAX_FILE: u64 = 256 << 20;
 
-fn read_text(path: &Path) -> std::io::Result<String> {
+/// Why a file has no text.
+enum ReadError {
+    Io(std::io::Error),
+    /// What it holds instead.
+    NotUtf8(Vec<u8>),
+}
+
+impl From<std::io::Error> for ReadError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, ReadError> {
     use std::io::{Error, ErrorKind, Read};
     let file = std::fs::File::open(path)?;
     if file.metadata()?.is_dir() {
-        return Err(Error::from(ErrorKind::IsADirectory));
+        return Err(Error::from(ErrorKind::IsADirectory).into());
     }
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(Error::from(ErrorKind::FileTooLarge));
+        return Err(Error::from(ErrorKind::FileTooLarge).into());
     }
-    let text = String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "not UTF-8 text"))?;
+    let text = String::from_utf8(bytes).map_err(|error| ReadError::NotUtf8(error.into_bytes()))?;
     // What some editors add is no part of what is shown.
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(if text.contains("\r\n") { text.replace("\r\n", "\n") } else { text })
@@ -153,7 +200,7 @@ pub(super) fn io_text(error: &std::io::Error) -> String {
 fn unreadable(path: &Path, error: &std::io::Error, included: Option<Place>) -> Diagnostic {
     let message = format!("cannot read `{}`: {}", path.display(), io_text(error));
     let mut diagnostic = Diagnostic::error(Code::FileUnreadable, message);
-    if error.kind() == std::io::ErrorKind::IsADirectory {
+    if error.kind() == std::io::ErrorKind::IsADirectory && included.is_some() {
         diagnostic = diagnostic.with_help("for every file in a folder, write its name and /*.yaml");
     }
     match included {

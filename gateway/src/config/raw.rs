@@ -22,7 +22,7 @@ pub(super) use auth::{RawAsked, RawAuth, RawAuthSpec, RawJwt, RawRouteAuth, api_
 pub(super) use file::{RawDescriptor, RawFile, RawLimits};
 pub(super) use headers::{RawCors, RawEdits, RawHeaders};
 pub(super) use listener::{RawCertificate, RawListener, RawListenerTls};
-pub(super) use node::{Key, parse};
+pub(super) use node::{Key, Kind, parse};
 pub(super) use rate_limit::{RawLimit, RawRateLimit};
 pub(super) use reader::{At, Reader};
 pub(super) use route::{RawBinding, RawMethod, RawRoute, RawSettings, RawTargets};

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use transcode::{LoadError, LoadErrorKind, Schema};
 
 use super::upstreams::Upstreams;
-use crate::config::diagnostic::{Code, Diagnostic, FileId, Place};
+use crate::config::diagnostic::{Code, Diagnostic, FileId, Place, Severity};
 use crate::config::files::File;
 use crate::config::raw::{At, RawDescriptor};
 use crate::config::{Before, Context};
@@ -109,15 +109,18 @@ fn named_again(at: &At<String>, first: Option<Place>) -> Diagnostic {
 
 /// Tells when something needs descriptors and there are none: without them there are no methods to call.
 fn none(files: &[File], context: &mut Context) -> bool {
-    let told = files.iter().any(|file| file.raw.key("descriptors").is_some());
+    // What is wrong with a list that came to nothing has been told, unless it is simply empty.
+    let empty = files.iter().find_map(|file| file.raw.key("descriptors"));
+    let told = empty.is_some() && context.found.iter().any(|finding| finding.severity == Severity::Error);
     let needed = files.iter().find(|file| !file.raw.routes.is_empty() || !file.raw.services.is_empty());
     let Some(file) = needed else { return false };
     if !told {
-        let place = file.raw.key("routes").or_else(|| file.raw.key("services"));
+        let place = empty.or_else(|| file.raw.key("routes")).or_else(|| file.raw.key("services"));
         let mut diagnostic = Diagnostic::error(Code::NoDescriptors, "nothing describes the gRPC services")
             .with_help("add `descriptors: [shop.binpb]` (made by protoc, buf or `gateway descriptors`) or `descriptors: [proto/]`");
         if let Some(place) = place {
-            diagnostic = diagnostic.at(place, "needs descriptors");
+            diagnostic =
+                diagnostic.at(place, if empty.is_some() { "names none" } else { "needs descriptors" });
         }
         context.push(diagnostic);
     }

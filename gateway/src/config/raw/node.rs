@@ -35,6 +35,9 @@ pub(in crate::config) struct Key {
     pub(in crate::config) place: Place,
 }
 
+/// How deep values nest at most: three times as deep as anything that means something. Each level takes stack.
+const MAX_DEPTH: usize = 24;
+
 /// Reads one file. An empty one is an empty mapping.
 pub(in crate::config) fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
     let text = sources.text(file);
@@ -47,7 +50,8 @@ pub(in crate::config) fn parse(sources: &Sources, file: FileId) -> Result<Node, 
         budget: serde_yaml::budget! {
             max_events: 20_000_000,
             max_nodes: 10_000_000,
-            max_depth: 64,
+            max_depth: MAX_DEPTH,
+            max_recorded_anchor_events: 200_000,
         },
     };
     match serde_yaml::from_str_with_options::<Spanned<Value>>(text, options) {
@@ -59,35 +63,42 @@ pub(in crate::config) fn parse(sources: &Sources, file: FileId) -> Result<Node, 
 fn syntax_error(sources: &Sources, file: FileId, error: &serde_yaml::Error) -> Diagnostic {
     let text = error.to_string();
     // The position stands at the end of the message as well; the label shows it better.
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    let message = text.split_once(" at line ").map_or(text.as_str(), |(message, _)| message);
     let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-    let mut place = sources.place_of(file, line, column);
-    let source = sources.text(file).lines().nth(usize::try_from(line).map_or(0, |l| l.max(1) - 1));
-    let source = source.unwrap_or("");
-
-    if source.trim_start_matches(' ').starts_with('\t') {
-        let tab = source.find('\t').unwrap_or(0) as u64 + 1;
-        place = sources.place_of(file, line, tab);
+    if let Some(tab) = tab(sources, file, message, line) {
+        return Diagnostic::error(Code::YamlSyntax, "not valid YAML: a tab in the indentation")
+            .at(tab, "here")
+            .with_help("YAML is indented with spaces");
     }
+    let source = line_of(sources.text(file), line).unwrap_or("");
     let (message, help) = explain(message, source);
     Diagnostic::error(Code::YamlSyntax, format!("not valid YAML: {message}"))
-        .at(place, "here")
+        .at(sources.place_of(file, line, column), "here")
         .with_help_if(help.map(str::to_owned))
+}
+
+fn line_of(text: &str, line: u64) -> Option<&str> {
+    text.lines().nth(usize::try_from(line.max(1)).ok()? - 1)
+}
+
+/// The tab that the parser stumbled over: in the line that it names, or in the first indentation behind the value that it
+/// names the beginning of.
+fn tab(sources: &Sources, file: FileId, message: &str, line: u64) -> Option<Place> {
+    let text = sources.text(file);
+    let is_indented = |line: &str| line.trim_start_matches(' ').starts_with('\t');
+    let further = if message.contains("found a tab") { u64::MAX } else { line };
+    let lines = text.lines().zip(1..).skip_while(|(_, number)| *number < line);
+    let (source, line) =
+        lines.take_while(|(_, number)| *number <= further).find(|(line, _)| is_indented(line))?;
+    let column = source.find('\t')? as u64 + 1;
+    Some(sources.place_of(file, line, column))
 }
 
 /// What the parser says, in words for those who do not know its grammar, and what to do about it.
 fn explain<'m>(message: &'m str, source: &str) -> (&'m str, Option<&'static str>) {
-    if message.contains("multiple YAML documents") {
-        return (
-            "a file holds one document",
-            Some("remove what follows `---`, or move it to a file of its own and `include` it"),
-        );
-    }
-    if source.trim_start_matches(' ').starts_with('\t') {
-        return ("a tab in the indentation", Some("YAML is indented with spaces"));
-    }
-    if message.contains("unknown anchor") {
-        return (message, Some("give a value that name with `&name` further up, or quote this one"));
+    let said = SAYINGS.iter().find(|saying| message.contains(saying.parser));
+    if let Some(said) = said {
+        return (said.message.unwrap_or(message), Some(said.help));
     }
     if message.contains("anchor or alias") {
         let help = "a bare `*` begins the name of an alias; write \"*\" in quotes for a star";
@@ -103,20 +114,84 @@ fn explain<'m>(message: &'m str, source: &str) -> (&'m str, Option<&'static str>
         let help = "close every `{` and `[`, and inside them quote values that hold braces or commas: {get: \"/users/{id}\"}";
         return (message, Some(help));
     }
-    if message.contains("illegal placement") {
-        return (message, Some("a `{`, `[` or quote further up is probably not closed"));
-    }
-    if message.contains("unclosed quote") {
-        return (message, Some("end the value with the quote that it begins with"));
-    }
-    if message.contains("mapping values are not allowed") {
-        return (message, Some("indent keys of one mapping alike, and quote values that contain `: `"));
-    }
-    if message.contains("unexpected character") {
-        return (message, Some("quote the value"));
+    if message.starts_with("invalid ") {
+        return ("the value is not of the type that its tag names", Some("leave the tag (`!!…`) out"));
     }
     (message, None)
 }
+
+/// A mistake that the parser has words for, and ours.
+struct Saying {
+    /// What its message holds.
+    parser: &'static str,
+    /// Ours, where the parser's own does not say it.
+    message: Option<&'static str>,
+    help: &'static str,
+}
+
+const SAYINGS: &[Saying] = &[
+    Saying {
+        parser: "multiple YAML documents",
+        message: Some("a file holds one document"),
+        help: "remove what follows `---`, or move it to a file of its own and `include` it",
+    },
+    Saying {
+        parser: "unknown anchor",
+        message: None,
+        help: "give a value that name with `&name` further up, or quote this one",
+    },
+    Saying {
+        parser: "recursive references",
+        message: Some("an alias within the value that it stands for"),
+        help: "write the value out, or give the anchor to another one",
+    },
+    Saying {
+        parser: "merge value must be",
+        message: Some("`<<` takes a mapping, or a list of mappings"),
+        help: "name one by its anchor, as `<<: *defaults`",
+    },
+    Saying {
+        parser: "Depth {",
+        message: Some("nested deeper than 24 levels"),
+        help: "nothing in a configuration nests that deep: a bracket is probably repeated",
+    },
+    Saying {
+        parser: "recursion limit",
+        message: Some("nested deeper than 24 levels"),
+        help: "nothing in a configuration nests that deep: a bracket is probably repeated",
+    },
+    Saying {
+        parser: "budget breached",
+        message: Some("too large, once all of its aliases are written out"),
+        help: "use fewer aliases of aliases, or split the file and `include` its parts",
+    },
+    Saying {
+        parser: "alias replay",
+        message: Some("too large, once all of its aliases are written out"),
+        help: "use fewer aliases of aliases, or split the file and `include` its parts",
+    },
+    Saying {
+        parser: "illegal placement",
+        message: None,
+        help: "a `{`, `[` or quote further up is probably not closed",
+    },
+    Saying {
+        parser: "unclosed quote",
+        message: None,
+        help: "end the value with the quote that it begins with",
+    },
+    Saying {
+        parser: "mapping values are not allowed",
+        message: None,
+        help: "indent keys of one mapping alike, and quote values that contain `: `",
+    },
+    Saying {
+        parser: "while parsing a block",
+        message: None,
+        help: "indent keys of one mapping alike, and so the `-` of one list",
+    },
+    Saying { parser: "unexpected character", message: None, help: "quote the value" },
+];
 
 /// What the deserializer hands over, before places are ours.
 enum Value {

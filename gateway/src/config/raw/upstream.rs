@@ -150,7 +150,13 @@ fn part<T: Default>(
     reader: &mut Reader<'_>,
     read: fn(&Node, &mut Reader<'_>) -> T,
 ) -> Option<Part<T>> {
-    if matches!(node.kind, Kind::Scalar(_)) {
+    if let Kind::Scalar(scalar) = &node.kind {
+        if !scalar.eq_ignore_ascii_case("true") && !scalar.eq_ignore_ascii_case("false") {
+            let message = format!("expected a mapping, true or false, found `{scalar}`");
+            let help = "write a mapping, false for none, or true for the defaults";
+            reader.bad(Code::WrongType, node.place, message, help);
+            return None;
+        }
         let on = reader.boolean(node)?.value;
         return Some(if on { Part::On(T::default()) } else { Part::Off });
     }
