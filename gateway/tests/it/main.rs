@@ -18,6 +18,7 @@
 //! | `tracing` | one request followed by its trace: log, metadata, exported spans |
 //! | `refusals` | what the edge refuses, over both protocols |
 //! | `reload` | the file edited while requests run |
+//! | `semantics` | what the suites of other transcoders ask of one |
 //! | `set` | fields that the gateway fills |
 //! | `tls` | certificates, names, client certificates, renewal |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -38,6 +39,7 @@ mod redacted;
 mod reflection;
 mod refusals;
 mod reload;
+mod semantics;
 mod set;
 mod tls;
 mod tokens;
