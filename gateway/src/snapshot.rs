@@ -6,6 +6,7 @@
 mod dispatch;
 mod docs;
 mod health;
+mod host;
 mod record;
 mod sharing;
 mod tally;

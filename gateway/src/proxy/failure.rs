@@ -71,9 +71,9 @@ impl Failure {
         Self::new(Reason::BadPath, error.to_string())
     }
 
-    /// The request names no host, or several.
-    pub fn ambiguous_host() -> Self {
-        Self::new(Reason::BadHead, "an HTTP/1.1 request has one Host header").with(CONNECTION, "close")
+    /// The request does not name one host.
+    pub fn bad_host(what: &'static str) -> Self {
+        Self::new(Reason::BadHead, what).with(CONNECTION, "close")
     }
 
     /// The token is good, but what it says cannot fill a field of the request.

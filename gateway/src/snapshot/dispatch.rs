@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
+use super::host;
 use super::record::Recorder;
 use super::sharing;
 use super::{Current, Health, Snapshot, Tally};
@@ -66,7 +67,7 @@ impl Handler for Dispatch {
         let peer = client.as_ref().unwrap_or(peer);
         let mut recorder = Recorder::new(&snapshot, &head, peer, &self.access, &self.tally);
 
-        let mut response = match sharing::preflight(&snapshot, &head, host(&head)) {
+        let mut response = match sharing::preflight(&snapshot, &head, host::of(&head)) {
             Some(response) => recorder.succeeded(response),
             None => {
                 let result = if peer.load.requests() > snapshot.config.limits.requests {
@@ -105,10 +106,7 @@ async fn answer<'s>(
     recorder: &mut Recorder<'s>,
 ) -> Result<Response<Body>, Failure> {
     let head = recorder.head;
-    let hosts = head.headers.get_all(HOST).iter().count();
-    if hosts > 1 || hosts == 0 && head.version == Version::HTTP_11 {
-        return Err(Failure::ambiguous_host());
-    }
+    host::check(head)?;
     let path = head.uri.path();
     let own = snapshot.config.own.find(path);
     if let Some(own) = own
@@ -116,7 +114,7 @@ async fn answer<'s>(
     {
         return own_answer(snapshot, own, head);
     }
-    let found = snapshot.config.table.lookup(host(head), head.method.as_str(), path);
+    let found = snapshot.config.table.lookup(host::of(head), head.method.as_str(), path);
     let (index, captures) = match found.map_err(|error| Failure::bad_path(&error))? {
         Lookup::Found { route, captures } => (route.index, captures),
         Lookup::MethodNotAllowed { allow } => return not_allowed(head, &allow, own),
@@ -155,7 +153,7 @@ async fn admit(target: &Target, recorder: &Recorder<'_>) -> Result<Admitted, Ref
         uri: &head.uri,
         version: head.version,
         headers: &head.headers,
-        host: host(head),
+        host: host::of(head),
         client: peer.address.ip().to_canonical(),
         tls: peer.tls,
         request_id: id,
@@ -171,12 +169,8 @@ fn explained(snapshot: &Snapshot, head: &Parts, failure: Failure) -> Failure {
     if !snapshot.config.explain || !failure.is_about_the_request() {
         return failure;
     }
-    let near = near_misses(&snapshot.config.table, host(head), head.method.as_str(), head.uri.path());
+    let near = near_misses(&snapshot.config.table, host::of(head), head.method.as_str(), head.uri.path());
     failure.with_near_misses(near)
-}
-
-fn host(head: &Parts) -> Option<&str> {
-    head.uri.host().or_else(|| head.headers.get(HOST)?.to_str().ok())
 }
 
 fn is_read(method: &Method) -> bool {

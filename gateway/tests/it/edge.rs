@@ -93,22 +93,78 @@ async fn a_body_that_stops_in_the_middle_is_a_timeout() {
 async fn requests_that_could_be_read_in_two_ways_are_refused() {
     let backend = library().start().await;
     let gateway = gateway(&backend, ROUTES).await;
-    for head in [
-        "POST /books/b1 HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
-        "POST /books/b1 HTTP/1.1\r\nhost: a\r\ncontent-length: +5\r\n\r\nhello",
-        "GET /books/b1 HTTP/1.1\r\nhost : a\r\n\r\n",
-        "GET /books/b1 HTTP/1.1\r\nhost: a\r\n x: folded\r\n\r\n",
-        "GET /books/b1 HTTP/1.1\r\n\r\n",
-        "GET /books/b1 HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
-        "POST /books/b1 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-        "GET  /books/b1 HTTP/1.1\r\nhost: a\r\n\r\n",
+    for (target, fields) in [
+        ("POST /books/b1 HTTP/1.1", "host: a\r\ncontent-length: 5\r\ncontent-length: 6"),
+        ("POST /books/b1 HTTP/1.1", "host: a\r\ncontent-length: +5"),
+        ("POST /books/b1 HTTP/1.1", "host: a\r\ntransfer-encoding: chunked, identity"),
+        ("GET /books/b1 HTTP/1.1", "host : a"),
+        ("GET /books/b1 HTTP/1.1", "host: a\r\n x: folded"),
+        ("GET /books/b1 HTTP/1.1", "host: a\r\nx: a\0b"),
+        ("GET /books/b1 HTTP/1.1", "host: a\nx: y"),
+        ("GET /books/b1 HTTP/1.1", "host: a\rx: y"),
+        ("GET  /books/b1 HTTP/1.1", "host: a"),
+        ("GET /books/b1 HTTP/1.2", "host: a"),
+        ("GET /books/b1", "host: a"),
+        // Which host?
+        ("GET /books/b1 HTTP/1.1", "x: y"),
+        ("GET http://a/books/b1 HTTP/1.1", "x: y"),
+        ("GET /books/b1 HTTP/1.1", "host: a\r\nhost: b"),
+        ("GET /books/b1 HTTP/1.1", "host: a\r\nhost: a"),
+        ("GET /books/b1 HTTP/1.1", "host: a b"),
+        ("GET /books/b1 HTTP/1.1", "host: a/books"),
+        ("GET /books/b1 HTTP/1.1", "host: b@a"),
+        ("GET /books/b1 HTTP/1.1", "host: a:b"),
+        ("GET http://b@a/books/b1 HTTP/1.1", "host: a"),
+        // Which path?
+        ("GET books/b1 HTTP/1.1", "host: a"),
+        ("GET http:///books/b1 HTTP/1.1", "host: a"),
+        ("GET /books/b1#x HTTP/1.1", "host: a"),
+        ("GET /books/../b1 HTTP/1.1", "host: a"),
+        ("GET /x/%2e%2E/books/b1 HTTP/1.1", "host: a"),
+        ("GET /./books/b1 HTTP/1.1", "host: a"),
+        ("GET /books/%c0%ae HTTP/1.1", "host: a"),
+        ("GET /books/%u002e HTTP/1.1", "host: a"),
     ] {
+        let head = format!("{target}\r\n{fields}\r\nconnection: close\r\n\r\n");
         let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         let answer = closed(&mut stream).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{head:?}: {answer}");
+        assert!(answer.contains("\"reason\":\"BAD_"), "{head:?}: {answer}");
     }
     assert!(backend.seen().is_empty());
+}
+
+#[tokio::test]
+async fn requests_that_are_unusual_are_read_as_the_standard_says() {
+    let backend = library().start().await;
+    let route = "  - get: /of/{name}\n    grpc: library.v1.Library/GetBook\n    host: [shop.example]\n";
+    let gateway = gateway(&backend, &format!("{ROUTES}{route}")).await;
+    for (target, host, status) in [
+        // The target's host is the one that counts.
+        ("GET http://shop.example/of/b1 HTTP/1.1", "other.example", "200"),
+        ("GET http://other.example/of/b1 HTTP/1.1", "shop.example", "404"),
+        ("GET HTTP://SHOP.example:80/of/b1 HTTP/1.1", "shop.example", "200"),
+        ("GET /of/b1 HTTP/1.1", "SHOP.EXAMPLE:3000", "200"),
+        ("GET /books/b1 HTTP/1.1", "", "200"),
+        ("GET /books/b1 HTTP/1.1", "[::1]:80", "200"),
+        ("GET /books/b%2F1 HTTP/1.1", "a", "200"),
+        ("GET /books%2Fb1 HTTP/1.1", "a", "404"),
+        ("GET //books/b1 HTTP/1.1", "a", "404"),
+        ("GET /books//b1 HTTP/1.1", "a", "404"),
+        ("get /books/b1 HTTP/1.1", "a", "405"),
+        ("GET * HTTP/1.1", "a", "404"),
+        ("OPTIONS * HTTP/1.1", "a", "404"),
+        ("CONNECT a:80 HTTP/1.1", "a:80", "404"),
+        ("GET a:80 HTTP/1.1", "a:80", "404"),
+        ("\r\nGET /books/b1 HTTP/1.1", "a", "200"),
+    ] {
+        let head = format!("{target}\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = closed(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{head:?}: {answer}");
+    }
 }
 
 #[tokio::test]

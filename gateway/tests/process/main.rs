@@ -6,7 +6,8 @@
 //! | `frames` | HTTP/2 by hand: frames that no library would write |
 //! | `http1` | slow heads and bodies, silence, smuggling, chunks, large answers that nobody reads |
 //! | `http2` | floods of every kind, bombs, clients that grant no window |
-//! | `vectors` | malformed frames and headers, section by section of RFC 9113 |
+//! | `vectors` | malformed frames, section by section of RFC 9113 |
+//! | `fields` | malformed requests and field sections, played by `vectors` |
 //! | `openings` | TLS that stalls or is none, PROXY headers that are none |
 //! | `drain` | an orderly end, and a renewed certificate, under load |
 //!
@@ -15,6 +16,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod drain;
+mod fields;
 mod frames;
 mod gateway;
 mod http1;

@@ -5,22 +5,23 @@
 
 use std::time::Duration;
 
+use crate::fields::{requests, sections};
 use crate::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PADDED, PING, PRIORITIZED,
-    PRIORITY, PUSH_PROMISE, RST_STREAM, Raw, SETTINGS, WINDOW_UPDATE, field, fields, frame, get, post,
+    PRIORITY, PUSH_PROMISE, RST_STREAM, Raw, SETTINGS, WINDOW_UPDATE, field, frame, get, post,
 };
 use crate::gateway::{Gateway, Settings};
 
-const PROTOCOL_ERROR: u32 = 1;
+pub(crate) const PROTOCOL_ERROR: u32 = 1;
 const FLOW_CONTROL_ERROR: u32 = 3;
 const STREAM_CLOSED: u32 = 5;
 const FRAME_SIZE_ERROR: u32 = 6;
 const REFUSED_STREAM: u32 = 7;
-const COMPRESSION_ERROR: u32 = 9;
+pub(crate) const COMPRESSION_ERROR: u32 = 9;
 
 /// What has to come back.
 #[derive(Debug, Clone, Copy)]
-enum Expect {
+pub(crate) enum Expect {
     /// The connection ends, with one of these codes if it says any.
     Connection(&'static [u32]),
     /// The stream ends with one of these codes, or is answered with a 400; or the connection ends with one of them.
@@ -44,39 +45,29 @@ fn window(stream: u32, by: u32) -> Vec<u8> {
 }
 
 /// A whole request without a body.
-fn whole(stream: u32) -> Vec<u8> {
+pub(crate) fn whole(stream: u32) -> Vec<u8> {
     frame(HEADERS, END_HEADERS | END_STREAM, stream, &get("/books/b1"))
 }
 
 /// A request whose body is to come.
-fn open(stream: u32) -> Vec<u8> {
+pub(crate) fn open(stream: u32) -> Vec<u8> {
     frame(HEADERS, END_HEADERS, stream, &post("/books"))
-}
-
-/// A request with these fields after the ordinary ones.
-fn with(more: &[(&str, &str)]) -> Vec<u8> {
-    frame(HEADERS, END_HEADERS | END_STREAM, 1, &[get("/books/b1"), fields(more)].concat())
-}
-
-/// A request of these fields alone.
-fn only(all: &[(&str, &str)]) -> Vec<u8> {
-    frame(HEADERS, END_HEADERS | END_STREAM, 1, &fields(all))
 }
 
 fn reset(stream: u32) -> Vec<u8> {
     frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())
 }
 
-fn join(frames: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn join(frames: &[Vec<u8>]) -> Vec<u8> {
     frames.concat()
 }
 
 /// Section, what is wrong, the bytes after preface and settings, and what has to come back.
-type Vector = (&'static str, &'static str, Vec<u8>, Expect);
+pub(crate) type Vector = (&'static str, &'static str, Vec<u8>, Expect);
 
 const IDLE: &[u32] = &[PROTOCOL_ERROR, STREAM_CLOSED];
 const CLOSED: &[u32] = &[STREAM_CLOSED, PROTOCOL_ERROR];
-const PROTOCOL: &[u32] = &[PROTOCOL_ERROR];
+pub(crate) const PROTOCOL: &[u32] = &[PROTOCOL_ERROR];
 const SIZE: &[u32] = &[FRAME_SIZE_ERROR, PROTOCOL_ERROR];
 
 fn frames() -> Vec<Vector> {
@@ -169,6 +160,34 @@ fn frames() -> Vec<Vector> {
             join(&[started(), frame(0xbe, 0, 0, b"")]),
             Connection(PROTOCOL),
         ),
+        ("5.1", "PRIORITY on an idle stream", frame(PRIORITY, 0, 9, &[0, 0, 0, 0, 16]), Fine),
+        ("5.1", "PRIORITY after the end", join(&[whole(1), frame(PRIORITY, 0, 1, &[0, 0, 0, 0, 16])]), Fine),
+        ("5.1", "WINDOW_UPDATE after the end", join(&[whole(1), window(1, 100)]), Fine),
+        ("5.1", "RST_STREAM after the end", join(&[whole(1), reset(1)]), Fine),
+        (
+            "6.1",
+            "DATA with padding",
+            join(&[open(1), frame(DATA, PADDED | END_STREAM, 1, b"\x02{}\0\0")]),
+            Status("200"),
+        ),
+        (
+            "6.1",
+            "DATA with padding but no length of it",
+            join(&[open(1), frame(DATA, PADDED, 1, b"")]),
+            Connection(SIZE),
+        ),
+        (
+            "6.2",
+            "HEADERS with padding but no length of it",
+            frame(HEADERS, END_HEADERS | PADDED, 1, b""),
+            Connection(SIZE),
+        ),
+        (
+            "6.2",
+            "HEADERS with half a priority",
+            frame(HEADERS, END_HEADERS | PRIORITIZED, 1, &[0; 4]),
+            Connection(SIZE),
+        ),
         ("6.1", "DATA on stream 0", frame(DATA, 0, 0, b"x"), Connection(PROTOCOL)),
         (
             "6.1",
@@ -243,6 +262,18 @@ fn frames() -> Vec<Vector> {
             Stream(&[FLOW_CONTROL_ERROR]),
         ),
         (
+            "6.9.2",
+            "a setting that takes a window beyond the largest",
+            join(&[open(1), window(1, 0x7fff_0000), settings(&[(4, 0x7fff_ffff)])]),
+            Connection(&[FLOW_CONTROL_ERROR]),
+        ),
+        (
+            "6.9.2",
+            "a setting that takes a window below nothing",
+            join(&[settings(&[(4, 0)]), whole(1)]),
+            Fine,
+        ),
+        (
             "6.10",
             "a field section in three pieces",
             join(&[
@@ -276,6 +307,7 @@ fn frames() -> Vec<Vector> {
             join(&[open(1), frame(CONTINUATION, END_HEADERS, 1, b"")]),
             Connection(PROTOCOL),
         ),
+        ("6.8", "GOAWAY that is too short", frame(GOAWAY, 0, 0, &[0; 7]), Connection(SIZE)),
         (
             "8.4",
             "PUSH_PROMISE by a client",
@@ -285,69 +317,6 @@ fn frames() -> Vec<Vector> {
             ]),
             Connection(PROTOCOL),
         ),
-    ]
-}
-
-fn requests() -> Vec<Vector> {
-    let (method, scheme, path) = ((":method", "GET"), (":scheme", "http"), (":path", "/books/b1"));
-    let authority = (":authority", "shop.example");
-    let body = |length: &str, pieces: &[&str]| {
-        let mut sent =
-            frame(HEADERS, END_HEADERS, 1, &[post("/books"), field("content-length", length)].concat());
-        for (index, piece) in pieces.iter().enumerate() {
-            let flags = if index + 1 == pieces.len() { END_STREAM } else { 0 };
-            sent.extend(frame(DATA, flags, 1, piece.as_bytes()));
-        }
-        sent
-    };
-    let trailers = |flags: u8, trailers: &[(&str, &str)]| {
-        join(&[open(1), frame(DATA, 0, 1, b"{}"), frame(HEADERS, END_HEADERS | flags, 1, &fields(trailers))])
-    };
-    vec![
-        ("8.1", "an ordinary request", whole(1), Status("200")),
-        (
-            "8.1",
-            "a second section that does not end the stream",
-            trailers(0, &[("x-a", "1")]),
-            Stream(PROTOCOL),
-        ),
-        ("8.1", "trailers", trailers(END_STREAM, &[("x-a", "1")]), Status("200")),
-        (
-            "8.1",
-            "trailers with a pseudo field",
-            trailers(END_STREAM, &[(":method", "GET")]),
-            // The library drops the field, and nobody reads the trailers of a request.
-            Status("200"),
-        ),
-        ("8.2", "a name in upper case", with(&[("X-Upper", "1")]), Stream(PROTOCOL)),
-        ("8.2", "a name with a blank", with(&[("x y", "1")]), Stream(PROTOCOL)),
-        ("8.2", "a value with a line end", with(&[("x-a", "1\r\nx-b: 2")]), Stream(PROTOCOL)),
-        ("8.2", "a value with a zero", with(&[("x-a", "1\0")]), Stream(PROTOCOL)),
-        ("8.2.2", "a field of the connection", with(&[("connection", "keep-alive")]), Stream(PROTOCOL)),
-        ("8.2.2", "an encoding of the transfer", with(&[("transfer-encoding", "chunked")]), Stream(PROTOCOL)),
-        ("8.2.2", "an upgrade", with(&[("upgrade", "websocket")]), Stream(PROTOCOL)),
-        ("8.2.2", "TE that is not trailers", with(&[("te", "gzip")]), Stream(PROTOCOL)),
-        ("8.2.2", "TE that is", with(&[("te", "trailers")]), Status("200")),
-        ("8.3", "a pseudo field that nobody knows", with(&[(":test", "1")]), Stream(PROTOCOL)),
-        ("8.3", "a pseudo field of answers", with(&[(":status", "200")]), Stream(PROTOCOL)),
-        (
-            "8.3",
-            "a pseudo field after the others",
-            only(&[method, scheme, ("x-a", "1"), path, authority]),
-            Stream(PROTOCOL),
-        ),
-        ("8.3.1", "no method", only(&[scheme, path, authority]), Stream(PROTOCOL)),
-        ("8.3.1", "no scheme", only(&[method, path, authority]), Stream(PROTOCOL)),
-        ("8.3.1", "no path", only(&[method, scheme, authority]), Stream(PROTOCOL)),
-        ("8.3.1", "an empty path", only(&[method, scheme, (":path", ""), authority]), Stream(PROTOCOL)),
-        ("8.3.1", "two methods", only(&[method, method, scheme, path, authority]), Stream(PROTOCOL)),
-        ("8.3.1", "two schemes", only(&[method, scheme, scheme, path, authority]), Stream(PROTOCOL)),
-        ("8.3.1", "two paths", only(&[method, scheme, path, path, authority]), Stream(PROTOCOL)),
-        ("8.1.1", "a body that is shorter than it says", body("5", &["{}"]), Stream(PROTOCOL)),
-        ("8.1.1", "a body that is longer than it says", body("1", &["{}"]), Stream(PROTOCOL)),
-        ("8.1.1", "a body in pieces that is longer than it says", body("3", &["{}", "{}"]), Stream(PROTOCOL)),
-        ("8.1.1", "a length that is no number", body("x", &["{}"]), Stream(PROTOCOL)),
-        ("8.1.1", "a body as long as it says", body("2", &["{}"]), Status("200")),
     ]
 }
 
@@ -405,8 +374,8 @@ async fn play((section, what, bytes, expect): Vector, address: std::net::SocketA
 async fn malformed_frames_and_requests() {
     let backend = crate::library().await;
     let gateway = Gateway::start(&backend, &Settings::default());
-    let vectors: Vec<Vector> = frames().into_iter().chain(requests()).collect();
-    assert!(vectors.len() > 80);
+    let vectors: Vec<Vector> = [frames(), requests(), sections()].concat();
+    assert!(vectors.len() > 130);
     let plays: Vec<_> =
         vectors.into_iter().map(|vector| tokio::spawn(play(vector, gateway.address()))).collect();
     let mut wrong = Vec::new();

@@ -80,8 +80,12 @@ impl Head {
         if target.len() > MAX_TARGET {
             return Err(Fault::TargetTooLong);
         }
-        // What the HTTP library would refuse by itself, without a body, gets an answer of the usual shape here.
         let is_plain = target.first() == Some(&b'/') && target.iter().all(|byte| is_plain(*byte));
+        // The HTTP library would drop it without a word; others may route by it.
+        if !is_plain && target.contains(&b'#') {
+            return Err(Fault::Malformed("the request target has a fragment, which is not for servers"));
+        }
+        // What the HTTP library would refuse by itself, without a body, gets an answer of the usual shape here.
         if !is_plain && http::Uri::try_from(target).is_err() {
             return Err(Fault::Malformed("the request target is no URI: escape what a URI may not hold"));
         }
