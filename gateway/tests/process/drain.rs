@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
@@ -13,6 +13,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
@@ -39,7 +40,7 @@ enum Way {
 struct Target {
     address: SocketAddr,
     tls: Option<TlsConnector>,
-    calls: Arc<AtomicU32>,
+    calls: Arc<watch::Sender<u32>>,
     over: Arc<AtomicBool>,
 }
 
@@ -132,16 +133,14 @@ impl Target {
         assert_eq!(response.status(), StatusCode::OK);
         let body = response.into_body().collect().await.expect("the answer is complete");
         assert_eq!(body.to_bytes(), r#"{"name":"b1","text":"short"}"#);
-        self.calls.fetch_add(1, Relaxed);
+        self.calls.send_modify(|calls| *calls += 1);
     }
 
     /// Waits until so many calls were answered.
     async fn has_answered(&self, calls: u32) {
-        let until = Instant::now() + Duration::from_secs(30);
-        while self.calls.load(Relaxed) < calls {
-            assert!(Instant::now() < until, "calls are answered");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let mut answered = self.calls.subscribe();
+        let enough = answered.wait_for(|answered| *answered >= calls);
+        tokio::time::timeout(Duration::from_secs(30), enough).await.expect("calls are answered").unwrap();
     }
 }
 
@@ -294,7 +293,8 @@ async fn a_certificate_renewed_under_load_fails_no_call() {
     }
     for (pem, key) in &certificates[1..] {
         for target in &targets {
-            target.has_answered(target.calls.load(Relaxed) + 20).await;
+            let answered = *target.calls.borrow();
+            target.has_answered(answered + 20).await;
         }
         for (name, content) in [("edge.key", key), ("edge.pem", pem)] {
             let new = gateway.folder().join("new");

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tempfile::TempDir;
 use testkit::backend::Backend;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A running process.
@@ -98,6 +99,11 @@ impl Gateway {
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
     }
 
+    /// How many files and connections it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// What the system says about it in this file of its own.
     pub(crate) fn about(&self, file: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
@@ -155,21 +161,32 @@ pub(crate) struct Honest {
     clients: Vec<JoinHandle<Seen>>,
 }
 
+/// Their calls that were answered, of each.
+type Answered = watch::Sender<u32>;
+
 /// What such a client went through.
 #[derive(Debug, Default)]
 struct Seen {
-    calls: u32,
+    calls: Answered,
     slowest: Duration,
 }
 
+/// Calls after which a client of a gateway is nothing new to it.
+const WARM: u32 = 10;
 /// What an honest client waits at most for an answer while an attack goes on beside it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Honest {
-    pub(crate) fn start(address: SocketAddr) -> Self {
+    /// Starts them. When this returns, both have been answered so often that nothing is new to the gateway.
+    pub(crate) async fn start(address: SocketAddr) -> Self {
         let over = Arc::new(AtomicBool::new(false));
-        let one = tokio::spawn(each_anew(address, Arc::clone(&over)));
-        let two = tokio::spawn(all_on_one(address, Arc::clone(&over)));
+        let (one, two) = (Seen::default(), Seen::default());
+        let mut answered = [one.calls.subscribe(), two.calls.subscribe()];
+        let one = tokio::spawn(each_anew(address, Arc::clone(&over), one));
+        let two = tokio::spawn(all_on_one(address, Arc::clone(&over), two));
+        for answered in &mut answered {
+            answered.wait_for(|calls| *calls >= WARM).await.expect("an honest client is answered");
+        }
         Self { over, clients: vec![one, two] }
     }
 
@@ -178,13 +195,12 @@ impl Honest {
         self.over.store(true, Relaxed);
         for client in self.clients {
             let seen = client.await.unwrap();
-            assert!(seen.calls >= 3, "honest calls go on: {seen:?}");
+            assert!(*seen.calls.borrow() >= WARM, "honest calls go on: {seen:?}");
         }
     }
 }
 
-async fn each_anew(address: SocketAddr, over: Arc<AtomicBool>) -> Seen {
-    let mut seen = Seen::default();
+async fn each_anew(address: SocketAddr, over: Arc<AtomicBool>, mut seen: Seen) -> Seen {
     while !over.load(Relaxed) {
         let call = async {
             let stream = TcpStream::connect(address).await.unwrap();
@@ -199,8 +215,7 @@ async fn each_anew(address: SocketAddr, over: Arc<AtomicBool>) -> Seen {
     seen
 }
 
-async fn all_on_one(address: SocketAddr, over: Arc<AtomicBool>) -> Seen {
-    let mut seen = Seen::default();
+async fn all_on_one(address: SocketAddr, over: Arc<AtomicBool>, mut seen: Seen) -> Seen {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -225,7 +240,7 @@ impl Seen {
     async fn one(&mut self, call: impl Future<Output = ()>) {
         let started = Instant::now();
         tokio::time::timeout(PATIENCE, call).await.expect("an honest call is answered in time");
-        self.calls += 1;
+        self.calls.send_modify(|calls| *calls += 1);
         self.slowest = self.slowest.max(started.elapsed());
         // Honest clients leave the attackers some of the machine.
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -252,8 +267,7 @@ pub(crate) async fn withstand<F: Future<Output = ()>>(
 
 /// Attacks a gateway while honest clients use it.
 pub(crate) async fn withstand_with(gateway: &Gateway, attack: impl Future<Output = ()>) {
-    let honest = Honest::start(gateway.address());
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let honest = Honest::start(gateway.address()).await;
     let before = gateway.resident();
     let limited = tokio::time::timeout(Duration::from_secs(60), attack).await;
     limited.expect("an attack of this suite ends within a minute");
