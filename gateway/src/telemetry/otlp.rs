@@ -2,7 +2,7 @@
 //!
 //! A span is written straight to the wire as it is recorded. Messages of which it is made later cost several times as much.
 
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::{WireType, encode_varint, encoded_len_varint};
 
 use super::trace::Context;
 
@@ -63,11 +63,11 @@ impl Span {
         }
         bytes(&mut out, 5, outline.name.as_bytes()); // name
         number(&mut out, 6, outline.kind as u64); // kind
-        encode_key(7, WireType::SixtyFourBit, &mut out); // start_time_unix_nano
+        key(&mut out, 7, WireType::SixtyFourBit); // start_time_unix_nano
         out.extend_from_slice(&outline.begun.to_le_bytes());
-        encode_key(8, WireType::SixtyFourBit, &mut out); // end_time_unix_nano
+        key(&mut out, 8, WireType::SixtyFourBit); // end_time_unix_nano
         out.extend_from_slice(&outline.ended.max(outline.begun).to_le_bytes());
-        encode_key(16, WireType::ThirtyTwoBit, &mut out); // flags
+        key(&mut out, 16, WireType::ThirtyTwoBit); // flags
         out.extend_from_slice(&u32::from(outline.context.flags).to_le_bytes());
         Self(out)
     }
@@ -106,44 +106,60 @@ pub(super) fn request(spans: &[Span]) -> Vec<u8> {
     bytes(&mut scope, 1, b"gateway"); // name
     bytes(&mut scope, 2, env!("CARGO_PKG_VERSION").as_bytes()); // version
 
-    let mut scope_spans = Vec::with_capacity(spans.iter().map(|span| span.0.len() + 4).sum::<usize>() + 64);
-    bytes(&mut scope_spans, 1, &scope); // scope
+    let spans_length: usize = spans.iter().map(|span| delimited(span.0.len())).sum();
+    let scope_spans_length = delimited(scope.len()) + spans_length;
+    let resource_spans_length = delimited(resource.len()) + delimited(scope_spans_length);
+    let mut request = Vec::with_capacity(delimited(resource_spans_length));
+    begin(&mut request, 1, resource_spans_length); // resource_spans
+    bytes(&mut request, 1, &resource); // resource
+    begin(&mut request, 2, scope_spans_length); // scope_spans
+    bytes(&mut request, 1, &scope); // scope
     for Span(span) in spans {
-        bytes(&mut scope_spans, 2, span); // spans
+        bytes(&mut request, 2, span); // spans
     }
-    let mut resource_spans = Vec::with_capacity(scope_spans.len() + 128);
-    bytes(&mut resource_spans, 1, &resource); // resource
-    bytes(&mut resource_spans, 2, &scope_spans); // scope_spans
-    let mut request = Vec::with_capacity(resource_spans.len() + 8);
-    bytes(&mut request, 1, &resource_spans); // resource_spans
     request
+}
+
+fn key(out: &mut Vec<u8>, field: u32, wire: WireType) {
+    varint(out, u64::from(field << 3 | wire as u32));
+}
+
+/// Nearly all of them are short.
+fn varint(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 { out.push(value as u8) } else { encode_varint(value, out) }
+}
+
+/// Begins a field of text, bytes, or a message.
+fn begin(out: &mut Vec<u8>, field: u32, length: usize) {
+    key(out, field, WireType::LengthDelimited);
+    varint(out, length as u64);
+}
+
+/// How long such a field is in all, its number being below 16.
+fn delimited(length: usize) -> usize {
+    1 + encoded_len_varint(length as u64) + length
 }
 
 /// A field of text, bytes, or a message that is written already.
 fn bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
-    encode_key(field, WireType::LengthDelimited, out);
-    encode_varint(bytes.len() as u64, out);
+    begin(out, field, bytes.len());
     out.extend_from_slice(bytes);
 }
 
 fn number(out: &mut Vec<u8>, field: u32, number: u64) {
-    encode_key(field, WireType::Varint, out);
-    encode_varint(number, out);
+    key(out, field, WireType::Varint);
+    varint(out, number);
 }
 
 /// A `KeyValue`.
 fn attribute(out: &mut Vec<u8>, field: u32, key: &str, value: Value<'_>) {
-    // Tags below 16 are one byte.
-    let delimited = |length: usize| 1 + encoded_len_varint(length as u64) + length;
     let value_length = match value {
         Value::Text(text) => delimited(text.len()),
         Value::Number(number) => 1 + encoded_len_varint(number as u64),
     };
-    encode_key(field, WireType::LengthDelimited, out);
-    encode_varint((delimited(key.len()) + delimited(value_length)) as u64, out);
+    begin(out, field, delimited(key.len()) + delimited(value_length));
     bytes(out, 1, key.as_bytes()); // key
-    encode_key(2, WireType::LengthDelimited, out); // value
-    encode_varint(value_length as u64, out);
+    begin(out, 2, value_length); // value
     match value {
         Value::Text(text) => bytes(out, 1, text.as_bytes()), // string_value
         Value::Number(value) => number(out, 3, value as u64), // int_value

@@ -3,7 +3,7 @@
 //! Every request pays for this, so that common values are written byte by byte; `core::fmt` and serde have the rare ones.
 
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use super::Record;
@@ -180,24 +180,40 @@ fn thousandths(line: &mut Vec<u8>, duration: Duration) {
     line.extend_from_slice(&three_digits((micros % 1000) as u32));
 }
 
-/// The port only if it is known.
+/// A client's address; the port only if it is known.
 fn address(line: &mut Vec<u8>, address: SocketAddr) {
-    match (address.ip(), address.port()) {
-        (IpAddr::V4(ip), port) => {
-            let [a, b, c, d] = ip.octets();
-            number(line, a);
-            for octet in [b, c, d] {
-                line.push(b'.');
-                number(line, octet);
-            }
+    let (ip, port) = (address.ip(), address.port());
+    let mapped = match ip {
+        IpAddr::V4(ip) => Some(ip),
+        // What IPv4 clients of a dual-stack listener have.
+        IpAddr::V6(ip) => ip.to_ipv4_mapped(),
+    };
+    match mapped {
+        Some(v4) => {
+            let (before, after) = match (ip.is_ipv4(), port) {
+                (true, _) => ("", ":"),
+                (false, 0) => ("::ffff:", ""),
+                (false, _) => ("[::ffff:", "]:"),
+            };
+            put(line, before);
+            ipv4(line, v4);
             if port != 0 {
-                line.push(b':');
+                put(line, after);
                 number(line, port);
             }
         }
         // Writing to a vector can't fail, here and below.
-        (ip, 0) => drop(write!(line, "{ip}")),
-        _ => drop(write!(line, "{address}")),
+        None if port == 0 => drop(write!(line, "{ip}")),
+        None => drop(write!(line, "{address}")),
+    }
+}
+
+fn ipv4(line: &mut Vec<u8>, ip: Ipv4Addr) {
+    let [a, b, c, d] = ip.octets();
+    number(line, a);
+    for octet in [b, c, d] {
+        line.push(b'.');
+        number(line, octet);
     }
 }
 

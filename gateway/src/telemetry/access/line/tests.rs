@@ -132,8 +132,10 @@ fn clients_are_named_with_their_port_if_it_is_known() {
         ("[2001:db8::1]:443", "[2001:db8::1]:443"),
         ("[2001:db8::1]:0", "2001:db8::1"),
         ("[::ffff:203.0.113.7]:80", "[::ffff:203.0.113.7]:80"),
+        ("[::ffff:203.0.113.7]:0", "::ffff:203.0.113.7"),
     ] {
-        let line = line(Format::Text, &Record { peer: peer.parse().unwrap(), ..record() });
+        let peer: SocketAddr = peer.parse().unwrap();
+        let line = line(Format::Text, &Record { peer, ..record() });
         assert!(line.contains(&format!(" peer={written} id=")), "{line}");
     }
 }
