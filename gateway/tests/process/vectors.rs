@@ -10,7 +10,7 @@ use crate::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PADDED, PING, PRIORITIZED,
     PRIORITY, PUSH_PROMISE, RST_STREAM, Raw, SETTINGS, WINDOW_UPDATE, field, frame, get, post,
 };
-use crate::gateway::{Gateway, Settings};
+use crate::gateway::{Gateway, Settings, withstand_with};
 
 pub(crate) const PROTOCOL_ERROR: u32 = 1;
 const FLOW_CONTROL_ERROR: u32 = 3;
@@ -376,11 +376,14 @@ async fn malformed_frames_and_requests() {
     let gateway = Gateway::start(&backend, &Settings::default());
     let vectors: Vec<Vector> = [frames(), requests(), sections()].concat();
     assert!(vectors.len() > 130);
-    let plays: Vec<_> =
-        vectors.into_iter().map(|vector| tokio::spawn(play(vector, gateway.address()))).collect();
     let mut wrong = Vec::new();
-    for play in plays {
-        wrong.extend(play.await.unwrap());
-    }
+    withstand_with(&gateway, async {
+        let play = |vector| tokio::spawn(play(vector, gateway.address()));
+        let plays: Vec<_> = vectors.into_iter().map(play).collect();
+        for play in plays {
+            wrong.extend(play.await.unwrap());
+        }
+    })
+    .await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
