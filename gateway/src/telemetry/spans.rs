@@ -185,6 +185,48 @@ mod tests {
         Span::new(&Outline { context, parent: None, name: "x", kind: Kind::Server, begun: 1, ended: 2 })
     }
 
+    /// Spans whose task the test itself plays.
+    fn queue() -> (Spans, mpsc::Receiver<Order>) {
+        let collector = UpstreamSpec::new(vec![Address::parse("127.0.0.1:4317").unwrap()]);
+        let spec = TracingSpec { collector, sample: Sample::new(100) };
+        let (queue, orders) = mpsc::channel(QUEUE);
+        (Spans { spec, queue, hurry: Arc::default(), counters: Arc::default() }, orders)
+    }
+
+    /// How many spans are sent together when the first one is followed by so many, and how long it has waited for them.
+    async fn gathered(followers: usize, flush: bool) -> (usize, Duration) {
+        let (spans, mut orders) = queue();
+        spans.record(span());
+        let first = orders.recv().await.unwrap();
+        let begun = Instant::now();
+        let follow = async {
+            (0..followers).for_each(|_| spans.record(span()));
+            if flush {
+                spans.flush(Duration::ZERO).await;
+            }
+        };
+        let ((batch, _), ()) = tokio::join!(gather(first, &mut orders, &spans.hurry), follow);
+        (batch.len(), begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn spans_wait_for_others_until_they_are_a_batch_or_somebody_wants_them_sent() {
+        for (followers, flush, count, waited) in [
+            (0, false, 1, PATIENCE),
+            (BATCH - 1, false, BATCH, PATIENCE),
+            (BATCH, false, BATCH, Duration::ZERO),
+            (2 * BATCH, false, BATCH, Duration::ZERO),
+            (3, true, 4, Duration::ZERO),
+        ] {
+            let (sent, time) = gathered(followers, flush).await;
+            assert_eq!(sent, count, "{followers} more");
+            assert!(
+                time >= waited && time < waited + Duration::from_millis(10),
+                "{followers} more: {time:?}"
+            );
+        }
+    }
+
     #[tokio::test]
     async fn spans_that_nobody_takes_are_counted() {
         // Bound and not listening: connections are refused, and nobody else gets the port meanwhile.
