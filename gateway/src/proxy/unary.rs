@@ -77,7 +77,7 @@ pub async fn unary(
     mirror(exchange.target, &call);
     let called = Instant::now();
     trail.called = Some(called);
-    let outcome = upstream.unary_reported(call, &mut trail.call).await;
+    let outcome = upstream.unary_reported(&mut call, &mut trail.call).await;
     trail.answered = Some(called.elapsed());
     let answer = outcome?;
 

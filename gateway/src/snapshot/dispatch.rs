@@ -59,44 +59,46 @@ impl Refuse for Dispatch {
 }
 
 impl Handler for Dispatch {
-    async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body> {
-        // The request belongs to this snapshot from here to its last byte, whatever is put live meanwhile.
-        let snapshot = self.current.pin();
+    fn handle(&self, request: Request<Incoming>, peer: &Peer) -> impl Future<Output = Response<Body>> + Send {
+        // Taken apart outside: a future keeps a place for what it is given and one for what it makes of it.
         let (head, body) = request.into_parts();
-        let client = peer.client(&head.headers, &snapshot.config.trusted_proxies);
-        let peer = client.as_ref().unwrap_or(peer);
-        let mut recorder = Recorder::new(&snapshot, &head, peer, &self.access, &self.tally);
+        async move {
+            // The request belongs to this snapshot from here to its last byte, whatever is put live meanwhile.
+            let snapshot = self.current.pin();
+            let client = peer.client(&head.headers, &snapshot.config.trusted_proxies);
+            let peer = client.as_ref().unwrap_or(peer);
+            let mut recorder = Recorder::new(&snapshot, &head, peer, &self.access, &self.tally);
 
-        let mut response = match sharing::preflight(&snapshot, &head, host::of(&head)) {
-            Some(response) => recorder.succeeded(response),
-            None => {
-                let result = if peer.load.requests() > snapshot.config.limits.requests {
-                    Err(Failure::overloaded())
-                } else {
-                    answer(&snapshot, body, &mut recorder).await
-                };
-                let mut response = match result {
-                    Ok(response) => {
-                        let offer = &snapshot.config.compression;
-                        let response = if offer.is_empty() {
-                            response
-                        } else {
-                            coding::encode(response, offer, &head.headers, &recorder.peer.load).await
-                        };
-                        recorder.succeeded(response)
-                    }
-                    Err(failure) => recorder.failed(explained(&snapshot, &head, failure)),
-                };
-                sharing::mark(&snapshot, &head.headers, response.headers_mut());
-                response
+            let mut response = match sharing::preflight(&snapshot, &head) {
+                Some(response) => recorder.succeeded(response),
+                None => respond(&snapshot, body, &mut recorder).await,
+            };
+            response.headers_mut().insert(X_REQUEST_ID, recorder.id.clone());
+            if head.method == Method::HEAD {
+                strip_body(&mut response);
             }
-        };
-        response.headers_mut().insert(X_REQUEST_ID, recorder.id.clone());
-        if head.method == Method::HEAD {
-            strip_body(&mut response);
+            response
         }
-        response
     }
+}
+
+/// The answer to anything but a preflight, whatever comes of it.
+async fn respond<'s>(snapshot: &'s Snapshot, body: Incoming, recorder: &mut Recorder<'s>) -> Response<Body> {
+    let head = recorder.head;
+    let mut response = match answer(snapshot, body, recorder).await {
+        Ok(response) => {
+            let offer = &snapshot.config.compression;
+            let response = if offer.is_empty() {
+                response
+            } else {
+                coding::encode(response, offer, &head.headers, &recorder.peer.load).await
+            };
+            recorder.succeeded(response)
+        }
+        Err(failure) => recorder.failed(explained(snapshot, head, failure)),
+    };
+    sharing::mark(snapshot, &head.headers, response.headers_mut());
+    response
 }
 
 /// Finds who answers, and lets it.
@@ -105,6 +107,9 @@ async fn answer<'s>(
     body: Incoming,
     recorder: &mut Recorder<'s>,
 ) -> Result<Response<Body>, Failure> {
+    if recorder.peer.load.requests() > snapshot.config.limits.requests {
+        return Err(Failure::overloaded());
+    }
     let head = recorder.head;
     host::check(head)?;
     let path = head.uri.path();

@@ -177,7 +177,7 @@ impl Upstream {
         };
         let head = attempt::head(parts, endpoint, self.worker(call.worker).timeout(), now);
         let Opened { mut response, mut send, lease } =
-            Pool::open(endpoint, call.worker, head, self.breaker()).await?;
+            Pool::open(endpoint, call.worker, &mut Some(head), self.breaker()).await?;
         if request == Request::Complete {
             send.send_data(call.frame.clone(), true)?;
             let state = State::of((&mut response).await?, call.max_response)?;

@@ -4,7 +4,6 @@
 //! first try takes the map itself, and what a further try would need is kept as a plain list.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use smallvec::SmallVec;
 
 /// Fields that the head adds.
 const ADDED: usize = 4;
@@ -13,7 +12,7 @@ const ADDED: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Metadata {
     fresh: Option<HeaderMap>,
-    list: SmallVec<[(HeaderName, HeaderValue); 8]>,
+    list: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Metadata {

@@ -107,16 +107,16 @@ impl Pool {
         Self { state: Mutex::default(), freed: Notify::new(), waiting: AtomicUsize::new(0) }
     }
 
-    /// Opens a stream, on a new connection if need be. Dropping the future gives up the wait, not the dial.
+    /// Opens a stream, on a new connection if need be, and takes the request for it. Dropping the future gives up the wait, not
+    /// the dial.
     pub(crate) async fn open(
         endpoint: &Arc<Endpoint>,
         worker: usize,
-        request: Request<()>,
+        request: &mut Option<Request<()>>,
         breaker: &Breaker,
     ) -> Result<Opened, CallError> {
         let pool = endpoint.pool(worker);
-        let mut request = Some(request);
-        let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, worker, &mut request, cx))).await?;
+        let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, worker, request, cx))).await?;
         if let Attempt::Opened(response, send, load) = attempt {
             return Ok(Self::lease(endpoint, worker, response, send, load));
         }
@@ -125,7 +125,7 @@ impl Pool {
         loop {
             let mut freed = pin!(pool.freed.notified());
             freed.as_mut().enable();
-            let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, worker, &mut request, cx))).await?;
+            let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, worker, request, cx))).await?;
             if let Attempt::Opened(response, send, load) = attempt {
                 return Ok(Self::lease(endpoint, worker, response, send, load));
             }

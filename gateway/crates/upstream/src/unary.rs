@@ -34,12 +34,15 @@ type Outcome = Option<Result<Answer, CallError>>;
 
 impl Upstream {
     /// Makes a unary call. What the service answers, good or bad, is an [`Answer`]; dropping the future cancels the call.
-    pub async fn unary(&self, call: Call) -> Result<Answer, CallError> {
-        self.unary_reported(call, &mut Report::default()).await
+    pub async fn unary(&self, mut call: Call) -> Result<Answer, CallError> {
+        self.unary_reported(&mut call, &mut Report::default()).await
     }
 
-    /// The same; `report` says what was done, whatever came of it.
-    pub async fn unary_reported(&self, call: Call, report: &mut Report) -> Result<Answer, CallError> {
+    /// The same; the call's metadata is taken, and `report` says what was done, whatever came of it.
+    ///
+    /// The call is borrowed, as the parts of a try are below: what is handed from one future to the next is copied each time,
+    /// and has a place in every one of them.
+    pub async fn unary_reported(&self, call: &mut Call, report: &mut Report) -> Result<Answer, CallError> {
         self.metrics().requests.fetch_add(1, Relaxed);
         let result = match self.breaker().enter() {
             Ok(_permit) => self.admitted(call, report).await,
@@ -51,14 +54,14 @@ impl Upstream {
         result
     }
 
-    async fn admitted(&self, mut call: Call, report: &mut Report) -> Result<Answer, CallError> {
+    async fn admitted(&self, call: &mut Call, report: &mut Report) -> Result<Answer, CallError> {
         let worker = self.worker(call.worker);
         let mut metadata = Metadata::new(std::mem::take(&mut call.metadata));
         let mut tries = Tries::new(call.idempotent);
         let mut tried = Tried::new();
         let mut budget: Option<Permit<'_>> = None;
         loop {
-            let endpoint = self.pick(worker, &call, &tried).await?;
+            let endpoint = self.pick(worker, call, &tried).await?;
             let begun = Instant::now();
             if begun >= call.deadline {
                 return Err(CallError::Deadline);
@@ -66,14 +69,15 @@ impl Upstream {
             report.attempts += 1;
             report.endpoint = Some(Arc::clone(&endpoint.name));
             let mut metadata = metadata.next();
-            let watched = Watched::begin(&call, &endpoint, &mut metadata);
-            let request = attempt::head(
+            let watched = Watched::begin(call, &endpoint, &mut metadata);
+            let mut request = Some(attempt::head(
                 HeadParts { path: call.path.clone(), metadata, deadline: Some(call.deadline) },
                 &endpoint,
                 worker.timeout(),
                 begun,
-            );
-            let outcome = self.one_try(&call, request, &endpoint, begun, &tries, &tried, &mut budget).await;
+            ));
+            let outcome =
+                self.one_try(call, &mut request, &endpoint, begun, &tries, &tried, &mut budget).await;
             let Some(outcome) = outcome else {
                 self.record(&endpoint, &Err(CallError::Deadline), begun);
                 drop(watched);
@@ -110,7 +114,7 @@ impl Upstream {
     async fn one_try<'a>(
         &'a self,
         call: &Call,
-        request: http::Request<()>,
+        request: &mut Option<http::Request<()>>,
         endpoint: &Arc<Endpoint>,
         now: Instant,
         tries: &Tries,
@@ -214,6 +218,9 @@ impl Upstream {
     }
 }
 
-fn with_attempts(outcome: Result<Answer, CallError>, tried: &Tried) -> Result<Answer, CallError> {
-    outcome.map(|answer| Answer { attempts: 1 + tried.len() as u32, ..answer })
+fn with_attempts(mut outcome: Result<Answer, CallError>, tried: &Tried) -> Result<Answer, CallError> {
+    if let Ok(answer) = &mut outcome {
+        answer.attempts = 1 + tried.len() as u32;
+    }
+    outcome
 }
