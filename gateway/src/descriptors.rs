@@ -10,7 +10,7 @@ mod origin;
 mod reflection;
 mod sources;
 
-pub use annotations::{HttpRule, RuleReader};
+pub use annotations::{HttpRule, RuleFlaw, RuleReader};
 pub use comments::Comments;
 pub use compile::ProtoError;
 pub use origin::Origins;

@@ -43,26 +43,44 @@ impl RuleReader {
 
     /// The rules of a method, its additional bindings after the first; none when it has no annotation.
     pub fn rules(&self, method: &MethodDescriptor) -> Vec<HttpRule> {
-        let Some(extension) = &self.extension else {
-            return Vec::new();
-        };
-        let options = method.options();
-        if !options.has_extension(extension) {
-            return Vec::new();
-        }
-        let value = options.get_extension(extension);
-        let Some(rule) = value.as_message() else {
-            return Vec::new();
-        };
-        let mut rules: Vec<HttpRule> = read(rule).into_iter().collect();
+        let Some(rule) = self.annotation(method) else { return Vec::new() };
+        let mut rules: Vec<HttpRule> = read(&rule).into_iter().collect();
         // One level only: what nests deeper has no meaning.
-        if let Some(additional) =
-            field(rule, number::ADDITIONAL).and_then(|value| value.as_list().map(<[Value]>::to_vec))
-        {
-            rules.extend(additional.iter().filter_map(Value::as_message).filter_map(read));
-        }
+        rules.extend(additional(&rule).iter().filter_map(Value::as_message).filter_map(read));
         rules
     }
+
+    /// What of the annotation of a method says nothing.
+    pub fn flaws(&self, method: &MethodDescriptor) -> Vec<RuleFlaw> {
+        let Some(rule) = self.annotation(method) else { return Vec::new() };
+        let bindings = additional(&rule);
+        let bindings = bindings.iter().filter_map(Value::as_message);
+        let nested = bindings.clone().any(|binding| !additional(binding).is_empty());
+        let without_path = std::iter::once(&rule).chain(bindings).filter(|rule| read(rule).is_none()).count();
+        let nested = nested.then_some(RuleFlaw::Nested);
+        nested.into_iter().chain(std::iter::repeat_n(RuleFlaw::NoPath, without_path)).collect()
+    }
+
+    fn annotation(&self, method: &MethodDescriptor) -> Option<DynamicMessage> {
+        let extension = self.extension.as_ref()?;
+        let options = method.options();
+        let annotation = options.has_extension(extension).then(|| options.get_extension(extension))?;
+        annotation.as_message().cloned()
+    }
+}
+
+/// What of an annotation says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleFlaw {
+    /// Additional bindings of an additional binding: they nest one level deep.
+    Nested,
+    /// A binding without a method and path.
+    NoPath,
+}
+
+fn additional(rule: &DynamicMessage) -> Vec<Value> {
+    let bindings = field(rule, number::ADDITIONAL);
+    bindings.and_then(|bindings| bindings.as_list().map(<[Value]>::to_vec)).unwrap_or_default()
 }
 
 fn read(rule: &DynamicMessage) -> Option<HttpRule> {

@@ -12,7 +12,7 @@ use crate::config::lower::policies;
 use crate::config::lower::services::Service;
 use crate::config::lower::unused::Used;
 use crate::config::raw::{At, RawSettings};
-use crate::descriptors::{HttpRule, Origins, RuleReader};
+use crate::descriptors::{HttpRule, Origins, RuleFlaw, RuleReader};
 use crate::route::{Origin, OriginKind, identity};
 
 /// Adds the annotations of every service that has them switched on.
@@ -34,7 +34,13 @@ pub(super) fn annotations(
         let mut found = false;
         for method in descriptor.methods() {
             let annotated = reader.rules(&method);
-            found |= !annotated.is_empty();
+            let flaws = reader.flaws(&method);
+            found |= !annotated.is_empty() || !flaws.is_empty();
+            for flaw in flaws {
+                let line = origins.line(&method);
+                let places = places(&method, line, switch, inputs, context);
+                context.push(flawed(flaw, &places));
+            }
             if annotated.is_empty() || !is_unary(&method, switch, context) {
                 continue;
             }
@@ -129,6 +135,19 @@ fn annotation(
         response_body: rule.response_body,
         shared: Arc::clone(shared),
     })
+}
+
+fn flawed(flaw: RuleFlaw, places: &Places) -> Diagnostic {
+    let (message, help) = match flaw {
+        RuleFlaw::Nested => (
+            "additional_bindings within additional_bindings",
+            "they nest one level deep: move the inner ones to the annotation itself",
+        ),
+        RuleFlaw::NoPath => ("a binding without a method and path", "write one, as `get: \"/users/{id}\"`"),
+    };
+    let finding = Diagnostic::warning(Code::BadAnnotation, message).at(places.rule, "");
+    let finding = places.note.iter().fold(finding, |finding, note| finding.with_note(note.as_str()));
+    finding.with_note("the binding is left out; the other routes are served").with_help(help)
 }
 
 /// The method's line in its .proto file, where that is at hand; else the switch, with a note of where the rule is.
