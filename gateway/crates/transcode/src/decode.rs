@@ -55,7 +55,7 @@ impl Message {
     }
 }
 
-/// Runs `print` the fast way and, if the wire holds a field in pieces, again the careful way.
+/// Runs `print` the fast way and, if the wire holds a field in pieces or may do so, again the careful way.
 pub(crate) fn run<'a, T>(
     schema: &'a Schema,
     options: &'a DecodeOptions,
@@ -67,7 +67,7 @@ pub(crate) fn run<'a, T>(
     let start = out.len();
     let mut decoder = Decoder::new(schema, options, wire, out);
     let outcome = print(&mut decoder).or_else(|halt| {
-        if !halt.is_split() {
+        if !halt.may_be_split() {
             return Err(halt);
         }
         decoder.restart(start);

@@ -56,6 +56,12 @@ impl Halt {
         self.0.is_none()
     }
 
+    /// Whether a field came in pieces, or what was wrong with a message may be mended by pieces of it that come later.
+    pub(super) fn may_be_split(&self) -> bool {
+        use DecodeErrorKind::{Required, Unprintable};
+        self.0.as_ref().is_none_or(|failure| matches!(failure.kind, Required | Unprintable(_)))
+    }
+
     /// Says that it happened inside this field.
     #[cold]
     pub(super) fn within(mut self, field: &FieldPlan) -> Self {

@@ -147,6 +147,23 @@ fn presence() {
 }
 
 #[test]
+fn what_a_piece_lacks_another_may_have() {
+    let old = |fields| wire().message(1, fields);
+    check(
+        "t2.Wrapping",
+        old(wire().bytes(6, "x")).then(&old(wire().int(1, 5))),
+        r#"{"old":{"id":5,"raw":"eA=="}}"#,
+    );
+    check_error("t2.Wrapping", old(wire().bytes(6, "x")), "t2.Wrapping.old.id: required field is missing");
+    let both = |field: &[u8]| wire().raw(&[0x13]).raw(field).raw(&[0x14]);
+    check("t2.Wrapping", both(&[8, 1]).then(&both(&[16, 2])), r#"{"both":{"one":1,"two":2}}"#);
+    check_error("t2.Wrapping", both(&[8, 1]), "t2.Wrapping.both.two: required field is missing");
+    // Of a scalar the last counts, also where an earlier one could not be printed.
+    let timestamp = |seconds| wire().message(1, wire().int(1, seconds));
+    check("t.Known", timestamp(1 << 60).then(&timestamp(1)), r#"{"timestamp":"1970-01-01T00:00:01Z"}"#);
+}
+
+#[test]
 fn fields_in_pieces_become_one() {
     // A scalar twice: the last counts, also when it is the default.
     check("t.All", wire().int(1, 1).int(1, 2), r#"{"int32Value":2}"#);
