@@ -7,6 +7,7 @@ use super::Context;
 use super::diagnostic::{Code, Diagnostic, FileId, Place, Sources};
 use super::glob;
 use super::raw::{At, Kind, RawFile, Reader, parse, secrets};
+use crate::descriptors::read_file;
 
 /// A file that was read.
 #[derive(Debug)]
@@ -155,9 +156,6 @@ impl Walk<'_> {
     }
 }
 
-/// No file that people write is longer; a device or a pipe might be.
-const MAX_FILE: u64 = 256 << 20;
-
 /// Why a file has no text.
 enum ReadError {
     Io(std::io::Error),
@@ -172,17 +170,7 @@ impl From<std::io::Error> for ReadError {
 }
 
 fn read_text(path: &Path) -> Result<String, ReadError> {
-    use std::io::{Error, ErrorKind, Read};
-    let file = std::fs::File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(Error::from(ErrorKind::IsADirectory).into());
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(Error::from(ErrorKind::FileTooLarge).into());
-    }
-    let text = String::from_utf8(bytes).map_err(|error| ReadError::NotUtf8(error.into_bytes()))?;
+    let text = String::from_utf8(read_file(path)?).map_err(|error| ReadError::NotUtf8(error.into_bytes()))?;
     // What some editors add is no part of what is shown.
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     Ok(if text.contains("\r\n") { text.replace("\r\n", "\n") } else { text })

@@ -167,7 +167,7 @@ fn read(
     } else if path.extension().is_some_and(|extension| extension == "proto") {
         protos.push(ProtoFile { input: index, path: path.clone(), root: None });
     } else {
-        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let bytes = super::read_file(path).map_err(unreadable)?;
         sets.push(Set { input: Some(index), name: input.name.clone(), bytes });
     }
     Ok(())

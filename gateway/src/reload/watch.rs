@@ -12,6 +12,8 @@ use std::time::Duration;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
+use crate::descriptors::read_file;
+
 /// How long a directory has to be quiet: editors write, rename and touch in bursts.
 const QUIET: Duration = Duration::from_millis(100);
 /// A burst is over after this, even if it goes on.
@@ -207,7 +209,7 @@ fn fingerprint(path: &Path, depth: usize) -> u64 {
             fingerprint(&entry, depth + 1).hash(&mut hasher);
         }
     } else {
-        std::fs::read(path).ok().hash(&mut hasher);
+        read_file(path).ok().hash(&mut hasher);
     }
     hasher.finish()
 }

@@ -56,6 +56,9 @@ pub enum AddressError {
     /// The host is empty or has characters that no host name has.
     #[error("`{0}` is not a host name or an IP address")]
     Host(String),
+    /// More than one colon outside brackets.
+    #[error("`{0}` has several colons: an IPv6 address stands in brackets, before its port, as [::1]:50051")]
+    Brackets(String),
     /// A path, query or user name, which a gRPC address cannot have.
     #[error("an address has no path, query or user name; remove `{0}`")]
     Extra(String),
@@ -187,7 +190,7 @@ fn split_port(text: &str) -> Result<(&str, Option<&str>), AddressError> {
         };
     }
     match text.split_once(':') {
-        Some((_, port)) if port.contains(':') => Err(AddressError::Host(text.to_owned())),
+        Some((_, port)) if port.contains(':') => Err(AddressError::Brackets(text.to_owned())),
         Some((host, port)) => Ok((host, Some(port))),
         None => Ok((text, None)),
     }
@@ -240,7 +243,7 @@ mod tests {
             ("localhost:0", Port("0".into())),
             ("localhost:70000", Port("70000".into())),
             ("localhost:grpc", Port("grpc".into())),
-            ("::1:50051", Host("::1:50051".into())),
+            ("::1:50051", Brackets("::1:50051".into())),
             ("[::1:50051", Host("[::1:50051".into())),
             ("[users]:1", Host("[users]:1".into())),
             (":50051", Host(String::new())),

@@ -152,6 +152,8 @@ fn socket_address(raw: &At<String>, context: &mut Context) -> Option<SocketAddr>
             text.trim_start_matches(':'),
             text.trim_start_matches(':')
         )
+    } else if text.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6()) {
+        format!("an IPv6 address stands in brackets, before its port: {}", in_brackets(text))
     } else if text.parse::<IpAddr>().is_ok() {
         format!("add a port: {text}:3000")
     } else if text.contains("://") {
@@ -165,4 +167,16 @@ fn socket_address(raw: &At<String>, context: &mut Context) -> Option<SocketAddr>
             .with_help(help),
     );
     None
+}
+
+/// `::1:3000` as it was probably meant: `[::1]:3000`.
+fn in_brackets(text: &str) -> String {
+    match text.rsplit_once(':') {
+        Some((host, port))
+            if host.parse::<IpAddr>().is_ok() && port.parse::<u16>().is_ok_and(|port| port > 999) =>
+        {
+            format!("[{host}]:{port}")
+        }
+        _ => format!("[{text}]:3000"),
+    }
 }

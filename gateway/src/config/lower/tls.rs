@@ -132,7 +132,7 @@ fn not_its_key(certificate: &At<String>, key: &At<String>) -> Diagnostic {
 pub(super) fn read(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {
     let full = file.path(&path.value);
     context.watch.push(full.clone());
-    match std::fs::read(&full) {
+    match crate::descriptors::read_file(&full) {
         Ok(bytes) => Some(bytes.into()),
         Err(error) => {
             context.push(

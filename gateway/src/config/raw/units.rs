@@ -100,6 +100,9 @@ pub(super) fn size(text: &str) -> Result<usize, UnitError> {
             };
             return Err(UnitError::new(what, SIZE_HELP));
         }
+        other if other.starts_with(['.', ',', '_']) => {
+            return Err(UnitError::new(format!("`{text}` is not a whole number of a unit"), SIZE_HELP));
+        }
         other => {
             return Err(UnitError::new(format!("`{other}` in `{text}` is not a unit of size"), SIZE_HELP));
         }
