@@ -331,3 +331,25 @@ proptest! {
         let _ = loaded.diagnostics.lines();
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_back_is_not_followed() {
+    let folder = folder(&[
+        (
+            "proto/a.proto",
+            "syntax = \"proto3\"; package a.v1; service S { rpc M(Q) returns (Q); } message Q {}",
+        ),
+        ("proto/deep/b.proto", "syntax = \"proto3\"; package b.v1; message Q {}"),
+        (
+            "routes.yaml",
+            "descriptors: [proto/]\nupstreams: {u: {address: localhost:1}}\nservices: {a.v1.S: u}\n\
+             routes:\n  - {get: /m, grpc: a.v1.S/M}\n",
+        ),
+    ]);
+    let root = folder.path().join("proto");
+    std::os::unix::fs::symlink(".", root.join("here")).unwrap();
+    std::os::unix::fs::symlink("..", root.join("deep/up")).unwrap();
+    let loaded = load_in(folder.path());
+    assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics.render(false));
+}

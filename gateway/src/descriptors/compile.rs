@@ -246,10 +246,15 @@ fn proto_error(error: &Error, opened: &Path, roots: &[PathBuf]) -> ProtoError {
     if error.is_file_not_found() && help.is_none() {
         help = Some("imports count from the folder that `descriptors` names; name the folder above it, or add the file".to_owned());
     }
+    let mut message = error.to_string();
+    if message.ends_with("found 'edition'") {
+        message = "this file is of an edition, which is not compiled here".to_owned();
+        help = Some("make a descriptor set of it, with `buf build -o` or `protoc --include_imports -o`, and name that".to_owned());
+    }
     ProtoError {
         path,
         text,
-        message: error.to_string(),
+        message,
         at,
         label: label.and_then(|label| label.label().map(str::to_owned)).unwrap_or_default(),
         help,

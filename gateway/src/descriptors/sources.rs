@@ -211,6 +211,9 @@ fn find_protos(
             continue;
         }
         if path.is_dir() {
+            if leads_back(&path, folder) {
+                continue;
+            }
             watch.push(path.clone());
             find_protos(&path, depth + 1, watch, files)?;
         } else if path.extension().is_some_and(|extension| extension == "proto") {
@@ -219,6 +222,15 @@ fn find_protos(
         }
     }
     Ok(())
+}
+
+/// Whether a link in a folder leads to the folder itself, or to one that it is in.
+fn leads_back(path: &Path, folder: &Path) -> bool {
+    if !path.is_symlink() {
+        return false;
+    }
+    let (Ok(path), Ok(folder)) = (path.canonicalize(), folder.canonicalize()) else { return false };
+    folder.starts_with(path)
 }
 
 fn compile_protos(

@@ -144,7 +144,7 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
         if !fits || !self.oneofs_agree(&steps, &text, report) {
             return self.out.truncate(at);
         }
-        let digest = digest(&steps);
+        let digest = with_key(digest(&steps), self.out.get(at..value_at).unwrap_or_default());
         if let Some(earlier) = self.find(&steps, digest, at..value_at) {
             self.agree(earlier, value_at, &steps, &text, report);
             return self.out.truncate(at);
@@ -348,7 +348,14 @@ fn differs_from_body(steps: &[Step<'_>], text: &Text<'_>, other: &str, report: &
 }
 
 fn digest(steps: &[Step<'_>]) -> u64 {
-    steps.iter().fold(0xcbf2_9ce4_8422_2325, |all, step| {
-        (all ^ u64::from(step.field.number)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    steps.iter().fold(0xcbf2_9ce4_8422_2325, |all, step| mixed(all, step.field.number.into()))
+}
+
+/// The digest of one entry of a map: entries with other keys are no candidates.
+fn with_key(digest: u64, key: &[u8]) -> u64 {
+    key.iter().fold(digest, |all, byte| mixed(all, (*byte).into()))
+}
+
+fn mixed(all: u64, more: u64) -> u64 {
+    (all ^ more).wrapping_mul(0x0000_0100_0000_01b3)
 }
