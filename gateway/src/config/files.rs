@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Context;
 use super::diagnostic::{Code, Diagnostic, FileId, Place, Sources};
 use super::glob;
-use super::raw::{At, Kind, RawFile, Reader, parse, secrets};
+use super::raw::{At, Kind, RawFile, Reader, Secret, mask_unparsed, parse_masked};
 use crate::descriptors::read_file;
 
 /// A file that was read.
@@ -81,22 +81,18 @@ impl Walk<'_> {
             return;
         }
         let id = self.context.sources.add(path.display().to_string(), text);
-        let raw = match parse(&self.context.sources, id) {
+        let raw = match parse_masked(&mut self.context.sources, id, Secret::Known) {
             Ok(node) if included.is_none() && matches!(node.kind, Kind::Null) => {
                 self.context.push(empty(path));
                 return;
             }
             Ok(mut node) => {
-                for place in secrets(&node) {
-                    self.context.sources.mask(place);
-                }
                 let sources: &Sources = &self.context.sources;
                 let mut reader = Reader::new(sources, &mut self.context.found);
                 reader.interpolate(&mut node, self.env);
                 RawFile::read(&node, &mut reader)
             }
             Err(diagnostic) => {
-                self.context.sources.mask_values(id, "secret:");
                 self.context.push(*diagnostic);
                 return;
             }
@@ -124,7 +120,7 @@ impl Walk<'_> {
             return;
         }
         let id = self.context.sources.add(path.display().to_string(), String::from_utf8_lossy(bytes));
-        self.context.sources.mask_values(id, "secret:");
+        mask_unparsed(&mut self.context.sources, id);
         let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let place =
             Place { file: id, start: clamp(at), end: clamp(at + char::REPLACEMENT_CHARACTER.len_utf8()) };

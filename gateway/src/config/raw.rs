@@ -22,11 +22,11 @@ pub(super) use auth::{RawAsked, RawAuth, RawAuthSpec, RawJwt, RawRouteAuth, api_
 pub(super) use file::{RawDescriptor, RawFile, RawLimits};
 pub(super) use headers::{RawCors, RawEdits, RawHeaders};
 pub(super) use listener::{RawCertificate, RawListener, RawListenerTls};
-pub(super) use node::{Key, Kind, parse};
+pub(super) use node::{Key, Kind};
 pub(super) use rate_limit::{RawLimit, RawRateLimit};
 pub(super) use reader::{At, Reader};
 pub(super) use route::{RawBinding, RawMethod, RawRoute, RawSettings, RawTargets};
-pub(super) use secrets::{secrets, values};
+pub(super) use secrets::{PEM, Secret, mask_unparsed, parse_masked};
 pub(super) use upstream::{
     Part, RawBalance, RawBreaker, RawHealthCheck, RawKeepalive, RawOutlier, RawRetry, RawTls, RawUpstream,
 };

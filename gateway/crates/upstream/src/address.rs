@@ -113,14 +113,14 @@ impl Address {
     }
 
     fn parse_host(text: &str, default_port: Option<u16>, scheme: Scheme) -> Result<Self, AddressError> {
-        let text = match text.split_once('/') {
-            None | Some((_, "")) => text.trim_end_matches('/'),
-            Some((_, path)) => return Err(AddressError::Extra(format!("/{path}"))),
-        };
         if text.contains('@') {
             // Not told: it may be a password.
             return Err(AddressError::Extra("…@".to_owned()));
         }
+        let text = match text.split_once('/') {
+            None | Some((_, "")) => text.trim_end_matches('/'),
+            Some((_, path)) => return Err(AddressError::Extra(format!("/{path}"))),
+        };
         let (host, port) = split_port(text)?;
         let port = match (port, default_port) {
             (Some(port), _) => port
@@ -250,6 +250,7 @@ mod tests {
             ("us ers:1", Host("us ers".into())),
             ("http://users/api", Extra("/api".into())),
             ("http://me@users", Extra("…@".into())),
+            ("http://me:a/b@users", Extra("…@".into())),
             ("dns://8.8.8.8/users:1", Extra("//8.8.8.8/users:1".into())),
             ("grpc://users:1", Scheme("grpc".into())),
             ("unix:", UnixPath),

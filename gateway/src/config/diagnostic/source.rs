@@ -141,30 +141,20 @@ impl Sources {
         narrow.unwrap_or(place)
     }
 
-    /// Makes what stands at a place unreadable: findings show the lines that they are about.
-    pub(crate) fn mask(&mut self, place: Place) {
-        let Some(source) = self.files.get_mut(place.file.0 as usize) else { return };
-        let range = place.start as usize..place.end as usize;
-        let Some(secret) = source.text.get(range.clone()) else { return };
-        // As long as it was, line by line, so that all places stay where they are.
-        let stars: String = secret.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
-        let mut text = source.text.to_string();
-        text.replace_range(range, &stars);
-        source.text = text.into();
-    }
-
-    /// The same for the rest of every line behind `key`: for text that has no places, because it is not YAML.
-    pub(crate) fn mask_values(&mut self, file: FileId, key: &str) {
-        let text = self.text(file);
-        let places = text.match_indices(key).map(|(at, _)| {
-            let start = at + key.len();
-            let end =
-                text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |end| start + end);
-            let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-            Place { file, start: clamp(start), end: clamp(end) }
-        });
-        let places: Vec<Place> = places.collect();
-        places.into_iter().for_each(|place| self.mask(place));
+    /// Makes what stands at these places of one source unreadable: findings show the lines that they are about.
+    pub(crate) fn mask(&mut self, places: &[Place]) {
+        let Some(first) = places.first() else { return };
+        let Some(source) = self.files.get_mut(first.file.0 as usize) else { return };
+        let mut text = source.text.to_string().into_bytes();
+        for place in places.iter().filter(|place| place.file == first.file) {
+            // Whole characters, so that what is left is text.
+            let start = source.text.floor_char_boundary(place.start as usize);
+            let end = source.text.ceil_char_boundary(place.end as usize);
+            // As long as it was, line by line, so that all places stay where they are.
+            let secret = text.get_mut(start..end).unwrap_or_default();
+            secret.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
+        }
+        source.text = String::from_utf8_lossy(&text).into();
     }
 
     fn get(&self, file: FileId) -> Option<&Source> {
@@ -194,10 +184,9 @@ mod tests {
     fn what_is_masked_is_not_shown_and_everything_else_stays_where_it_is() {
         let mut sources = Sources::default();
         let file = sources.add("a.yaml", "secret: hüsh\nx: secret: no");
-        sources.mask(Place { file, start: 8, end: 13 });
-        assert_eq!(sources.text(file), "secret: *****\nx: secret: no");
-        sources.mask_values(file, "secret:");
-        assert_eq!(sources.text(file), "secret:******\nx: secret:***");
+        // From the middle of a letter to beyond the end of a line.
+        sources.mask(&[Place { file, start: 10, end: 15 }, Place { file, start: 16, end: 99 }]);
+        assert_eq!(sources.text(file), "secret: h****\n*:***********");
     }
 
     #[test]

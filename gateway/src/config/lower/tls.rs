@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::files::{File, io_text};
-use crate::config::raw::At;
+use crate::config::raw::{At, PEM};
 
 /// The content of a PEM file of certificates.
 pub(super) fn certificates(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {
@@ -130,6 +130,15 @@ fn not_its_key(certificate: &At<String>, key: &At<String>) -> Diagnostic {
 
 /// The content of a file that the configuration names, which is watched from now on.
 pub(super) fn read(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {
+    if path.value.contains(PEM) || path.value.contains('\n') {
+        // Not to be quoted: it may be a private key.
+        context.push(
+            Diagnostic::error(Code::BadValue, "expected the path of a file, found what a file holds")
+                .at(path.place, "")
+                .with_help("write it into a file, and the path of that here"),
+        );
+        return None;
+    }
     let full = file.path(&path.value);
     context.watch.push(full.clone());
     match crate::descriptors::read_file(&full) {

@@ -18,7 +18,7 @@ use crate::route::ErrorFormat;
 use transcode::{Enums, Names, Unknown, Unset};
 
 /// What the top level takes.
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "listeners",
     "trusted_proxies",
     "admin",

@@ -135,7 +135,8 @@ fn resolve(reference: &str, env: Env<'_>) -> Result<String, (Code, String, Strin
     let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !valid {
-        let message = format!("`{name}` is no name of a variable");
+        // Not quoted: it may be a piece of a secret that has a `${` in it.
+        let message = "what stands in `${…}` is no name of a variable".to_owned();
         let help =
             "write ${NAME} or ${NAME:-default}, with a name of letters, digits and _; $$ is a dollar sign";
         return Err((Code::BadVariable, message, help.to_owned()));

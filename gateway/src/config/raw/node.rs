@@ -39,7 +39,7 @@ pub(in crate::config) struct Key {
 const MAX_DEPTH: usize = 24;
 
 /// Reads one file. An empty one is an empty mapping.
-pub(in crate::config) fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
+pub(super) fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
     let text = sources.text(file);
     let options = serde_yaml::options! {
         // Twice the same key is found here, where both places are known.

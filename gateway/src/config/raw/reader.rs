@@ -140,13 +140,20 @@ impl<'r> Reader<'r> {
         known: &[&str],
         not_yet: &[&str],
     ) {
-        let help = suggest::did_you_mean(&key.name, known.iter().chain(not_yet).copied())
-            .unwrap_or_else(|| format!("{of} takes: {}", suggest::all(known.iter().copied())));
-        self.push(
-            Diagnostic::error(Code::UnknownKey, format!("unknown key `{}` in {of}", key.name))
-                .at(key.place, "no such key")
-                .with_help(help),
-        );
+        // `secret:value` without a space is one long key; what it says stays its own.
+        let (name, value) = key.name.split_once(':').unwrap_or((&key.name, ""));
+        let help = if value.is_empty() {
+            suggest::did_you_mean(name, known.iter().chain(not_yet).copied())
+                .unwrap_or_else(|| format!("{of} takes: {}", suggest::all(known.iter().copied())))
+        } else {
+            format!("write a space between `{name}:` and its value")
+        };
+        // What is masked in the source is not quoted either.
+        let message = match self.sources.slice(key.place).trim_matches(['*', '\n']).is_empty() {
+            false => format!("unknown key `{name}` in {of}"),
+            true => format!("unknown key in {of}"),
+        };
+        self.push(Diagnostic::error(Code::UnknownKey, message).at(key.place, "no such key").with_help(help));
     }
 
     /// A key that the language has and this version does not implement. It is never ignored: that would be worse.

@@ -1,71 +1,229 @@
 //! Where secrets stand in a file, so that no finding shows them.
+//!
+//! Whoever parses a file says what is secret in it and gets a tree of a source that is masked already, whether it is YAML or not.
 
-use super::node::{Key, Kind, Node};
-use crate::config::diagnostic::Place;
+mod unparsed;
+
+use std::ops::Range;
+
+use super::file::KEYS;
+use super::node::{Key, Kind, Node, parse};
+use crate::config::diagnostic::{Diagnostic, FileId, Place, Sources};
 use crate::config::suggest;
 
-/// The places of the values below `node` that nobody may see, before variables are replaced.
-pub(in crate::config) fn secrets(node: &Node) -> Vec<Place> {
-    let mut places = Vec::new();
-    walk(node, &mut places);
-    places
+/// What of a file is not for everybody's eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Secret {
+    /// Values by their names, ways to know callers, passwords in URLs, private keys.
+    Known,
+    /// Everything but the keys of its mapping: the file is nothing but secrets.
+    Values,
 }
 
-/// The places of every value below `node`: of a file that is nothing but secrets.
-pub(in crate::config) fn values(node: &Node) -> Vec<Place> {
-    let mut places = Vec::new();
-    all(node, &mut places);
-    places
+/// Parses a source, and makes what is secret in it unreadable.
+pub(in crate::config) fn parse_masked(
+    sources: &mut Sources,
+    file: FileId,
+    secret: Secret,
+) -> Result<Node, Box<Diagnostic>> {
+    let parsed = parse(sources, file);
+    let text = sources.text(file);
+    // Keys with a question mark can be whole mappings, whose parts have no names: nobody means them here.
+    let tree = parsed.as_ref().ok().filter(|_| !text.contains("? ") && !text.contains("?\t"));
+    let places = match (tree, secret) {
+        (Some(node), Secret::Known) => secrets(node, text),
+        (Some(node), Secret::Values) => places(file, values(node, text)),
+        (None, Secret::Known) => places(file, unparsed::secrets(text)),
+        (None, Secret::Values) => places(file, whole(text)),
+    };
+    let parsed = parsed.map_err(|diagnostic| {
+        let hidden = places.iter().map(|place| sources.slice(*place));
+        Box::new(unparsed::without_pieces(*diagnostic, hidden))
+    });
+    sources.mask(&places);
+    parsed
 }
 
-fn walk(node: &Node, places: &mut Vec<Place>) {
-    match &node.kind {
-        Kind::List(items) => {
-            for item in items {
-                match &item.kind {
-                    Kind::Scalar(text) if has_password(text) => places.push(item.place),
-                    _ => walk(item, places),
+/// Makes what may be secret in a source unreadable that cannot be parsed at all.
+pub(in crate::config) fn mask_unparsed(sources: &mut Sources, file: FileId) {
+    let places = places(file, unparsed::secrets(sources.text(file)));
+    sources.mask(&places);
+}
+
+fn places(file: FileId, ranges: Vec<Range<usize>>) -> Vec<Place> {
+    let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    ranges.into_iter().map(|range| Place { file, start: clamp(range.start), end: clamp(range.end) }).collect()
+}
+
+/// Gathers the places of what nobody may see, before variables are replaced.
+struct Walk<'w> {
+    text: &'w str,
+    places: Vec<Place>,
+}
+
+impl Walk<'_> {
+    /// What is called like a secret, and what is one by its looks, wherever it stands.
+    fn anywhere(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Scalar(text) if is_plainly_secret(text) => self.places.push(node.place),
+            Kind::List(items) => items.iter().for_each(|item| self.anywhere(item)),
+            Kind::Map(entries) => {
+                for (key, value) in entries {
+                    self.places.extend(behind_colon(key));
+                    match &value.kind {
+                        Kind::List(_) | Kind::Map(_) if is_secret(&key.name) => self.value(key, value),
+                        Kind::List(_) | Kind::Map(_) => self.anywhere(value),
+                        _ if is_named(&key.name) => self.value(key, value),
+                        _ => self.anywhere(value),
+                    }
                 }
             }
+            Kind::Scalar(_) | Kind::Null | Kind::Broken => {}
         }
-        Kind::Map(entries) => {
-            for (key, value) in entries {
-                match &value.kind {
-                    Kind::Scalar(text) if is_secret(key, text) => places.push(value.place),
-                    Kind::List(_) | Kind::Map(_) if is_named(key) => all(value, places),
-                    _ => walk(value, places),
+    }
+
+    /// An entry of `auth`, or a part of it.
+    fn way(&mut self, key: &Key, node: &Node) {
+        let Kind::Map(entries) = &node.kind else {
+            self.value(key, node);
+            return;
+        };
+        for (key, value) in entries {
+            let open = suggest::nearest(&key.name, OPEN.iter().copied());
+            match (&value.kind, open) {
+                // A file's name, or what was meant to be in the file.
+                (Kind::List(_) | Kind::Map(_), Some("key" | "jwks" | "file")) => self.value(key, value),
+                (_, Some(_)) => {}
+                // A word by itself, as in `{secret, VALUE}`, may be the value.
+                (Kind::Null, None) if !is_secret(&key.name) => {
+                    self.places.push(key.place);
+                    self.value(key, value);
                 }
+                (_, None) => self.way(key, value),
             }
         }
-        Kind::Null | Kind::Scalar(_) | Kind::Broken => {}
+    }
+
+    /// Everything behind a key: tags, anchors and comments before the value too, which may be a mistake about it.
+    fn value(&mut self, key: &Key, value: &Node) {
+        if matches!(&value.kind, Kind::Scalar(text) if is_reference(text)) {
+            return;
+        }
+        let behind = |at: u32| self.text.get(at as usize..).unwrap_or("");
+        let start = key.place.end.saturating_add(colon(behind(key.place.end)));
+        let mut end = end(value);
+        // An alias stands for what is elsewhere.
+        if end < start {
+            self.places.push(Place { end, ..value.place });
+            end = start;
+        }
+        let empty = matches!(&value.kind, Kind::Scalar(text) if text.trim().is_empty());
+        if empty || matches!(value.kind, Kind::Null | Kind::Broken) {
+            let line = behind(end).split('\n').next().unwrap_or("").len();
+            end = end.saturating_add(u32::try_from(line).unwrap_or(0));
+        }
+        self.places.push(Place { start, end, ..key.place });
     }
 }
 
-/// A value that is named `secret`, or was meant to be, and URLs with a password in them. That a secret comes from the
-/// environment may be seen.
-fn is_secret(key: &Key, text: &str) -> bool {
-    is_named(key) && !is_reference(text) || has_password(text)
+/// How long the colon behind a key is, with the spaces around it.
+fn colon(text: &str) -> u32 {
+    let value = text.split_once(':').map_or(text, |(_, value)| value).trim_start_matches(' ');
+    u32::try_from(text.len() - value.len()).unwrap_or(0)
 }
 
-fn has_password(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().unwrap_or("").contains('@'))
+/// Where the text of a node ends.
+fn end(node: &Node) -> u32 {
+    let below = match &node.kind {
+        Kind::List(items) => items.iter().map(end).max(),
+        Kind::Map(entries) => entries.iter().map(|(_, value)| end(value)).max(),
+        Kind::Scalar(_) | Kind::Null | Kind::Broken => None,
+    };
+    below.unwrap_or(0).max(node.place.end)
 }
 
-fn is_named(key: &Key) -> bool {
-    suggest::nearest(&key.name, ["secret"]).is_some()
+/// The values that nobody may see.
+fn secrets(node: &Node, text: &str) -> Vec<Place> {
+    let mut walk = Walk { text, places: Vec::new() };
+    walk.anywhere(node);
+    let Kind::Map(keys) = &node.kind else { return walk.places };
+    for (key, value) in keys {
+        let known = suggest::nearest(&key.name, KEYS.iter().copied());
+        match (known, &value.kind) {
+            (Some("auth"), Kind::Map(ways)) => ways.iter().for_each(|(name, way)| walk.way(name, way)),
+            // Below no key of a file may stand what belongs below `auth`, indented wrongly.
+            (Some("auth") | None, _) => walk.value(key, value),
+            (Some(_), _) => {}
+        }
+    }
+    walk.places
 }
 
-/// `${NAME}`, without a default.
+fn whole(text: &str) -> Vec<Range<usize>> {
+    std::iter::once(0..text.len()).collect()
+}
+
+/// Everything but the names.
+fn values(node: &Node, text: &str) -> Vec<Range<usize>> {
+    let Kind::Map(entries) = &node.kind else { return whole(text) };
+    let named = entries.iter().filter(|(_, value)| !matches!(value.kind, Kind::Null));
+    let names = named.map(|(key, _)| key);
+    let mut hidden = Vec::with_capacity(entries.len() + 1);
+    let mut from = 0;
+    for key in names.filter(|key| !key.name.contains(':')) {
+        hidden.push(from..key.place.start as usize);
+        from = key.place.end as usize;
+        from += text.get(from..).map_or(0, colon) as usize;
+    }
+    hidden.push(from..text.len());
+    hidden
+}
+
+/// What entries of `auth` say that may be seen; everything else there may be a secret by a wrong name.
+const OPEN: &[&str] = &[
+    "algorithms",
+    "issuer",
+    "audience",
+    "leeway",
+    "forward",
+    "header",
+    "file",
+    "key",
+    "jwks",
+    "upstream",
+    "timeout",
+    "on_failure",
+];
+
+/// `secret:value` without a space is a key by itself; what it was meant to be stands behind the colon.
+fn behind_colon(key: &Key) -> Option<Place> {
+    let (name, _) = key.name.split_once(':')?;
+    let start = key.place.start.saturating_add(u32::try_from(name.len() + 1).ok()?);
+    Some(Place { start: start.min(key.place.end), ..key.place })
+}
+
+/// Whether the name alone says that a value is nobody's business.
+fn is_named(name: &str) -> bool {
+    const WORDS: [&str; 7] = ["password", "passwd", "authorization", "cookie", "-token", "-key", "-secret"];
+    let name_of = name.to_ascii_lowercase();
+    is_secret(name) || WORDS.iter().any(|word| name_of.contains(word))
+}
+
+/// Whether it is called `secret`, or was meant to be, or has no name at all.
+fn is_secret(name: &str) -> bool {
+    name.is_empty() || suggest::nearest(name, ["secret"]).is_some()
+}
+
+/// URLs with a password, and keys themselves where a file is to be named.
+fn is_plainly_secret(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(_, rest)| rest.contains('@')) || text.contains(PEM)
+}
+
+/// How a key or certificate begins.
+pub(in crate::config) const PEM: &str = "-----BEGIN";
+
+/// `${NAME}`, without a default: that a secret comes from the environment may be seen.
 fn is_reference(text: &str) -> bool {
     let name = text.strip_prefix("${").and_then(|text| text.strip_suffix('}'));
     name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
-}
-
-fn all(node: &Node, places: &mut Vec<Place>) {
-    match &node.kind {
-        Kind::Scalar(_) => places.push(node.place),
-        Kind::List(items) => items.iter().for_each(|item| all(item, places)),
-        Kind::Map(entries) => entries.iter().for_each(|(_, value)| all(value, places)),
-        Kind::Null | Kind::Broken => {}
-    }
 }

@@ -113,8 +113,7 @@ impl KeySet {
 
     /// A key set as JSON. Keys that are of no use here are left out, with a warning where that may be a mistake.
     pub(super) fn jwks(json: &[u8], algorithms: &[Algorithm]) -> Result<(Self, Vec<Finding>), Problem> {
-        let set: Jwks =
-            serde_json::from_slice(json).map_err(|error| Problem::JwksUnreadable(error.to_string()))?;
+        let set: Jwks = serde_json::from_slice(json).map_err(|error| unreadable_set(&error))?;
         let mut keys = Vec::new();
         let mut findings = Vec::new();
         for (position, jwk) in set.keys.into_iter().take(MAX_KEYS).enumerate() {
@@ -185,6 +184,15 @@ fn unreadable(pem: &[u8]) -> Option<String> {
         return None;
     };
     Some(what.to_owned())
+}
+
+/// What is wrong with a key set, without the values that serde_json would quote: they may be secrets.
+fn unreadable_set(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    Problem::JwksUnreadable(match error.classify() {
+        serde_json::error::Category::Data => format!("no list of `keys`, line {line} column {column}"),
+        _ => format!("not JSON, line {line} column {column}"),
+    })
 }
 
 fn mismatch(algorithm: Algorithm, key: &'static str) -> Finding {

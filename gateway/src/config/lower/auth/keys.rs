@@ -5,7 +5,7 @@ use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
 use crate::config::lower::policies::{self, parsed};
 use crate::config::lower::tls;
-use crate::config::raw::{self, At, Key, RawJwt, Reader};
+use crate::config::raw::{self, At, Key, RawJwt, Reader, Secret};
 use crate::policy::{Finding, KeySource, Problem};
 
 /// What verifies the tokens of an entry.
@@ -34,15 +34,13 @@ pub(super) fn read(at: &At<String>, file: &File, context: &mut Context) -> Optio
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let id = context.sources.add(path.display().to_string(), text);
     let told = context.found.len();
-    let keys = match raw::parse(&context.sources, id) {
+    // Who writes a key where its hash belongs must not find it in a log.
+    let keys = match raw::parse_masked(&mut context.sources, id, Secret::Values) {
         Ok(node) => {
-            // Who writes a key where its hash belongs must not find it in a log.
-            raw::values(&node).into_iter().for_each(|place| context.sources.mask(place));
             let mut reader = Reader::new(&context.sources, &mut context.found);
             raw::api_keys(&node, &mut reader)
         }
         Err(diagnostic) => {
-            context.sources.mask_values(id, ":");
             context.push(*diagnostic);
             Vec::new()
         }
