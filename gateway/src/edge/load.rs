@@ -3,11 +3,27 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 /// Requests in flight and bytes held, over all workers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Totals {
     requests: AtomicUsize,
     buffered: AtomicUsize,
+    /// Who may compute beside the workers just now.
+    aside: Arc<Semaphore>,
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        // More at once would be no sooner done, and would take the processors from the workers.
+        let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        Self {
+            requests: AtomicUsize::new(0),
+            buffered: AtomicUsize::new(0),
+            aside: Arc::new(Semaphore::new(at_once)),
+        }
+    }
 }
 
 impl Totals {
@@ -59,6 +75,12 @@ impl Load {
     /// Counts them no more.
     pub fn give_back(&self, bytes: usize) {
         self.totals.buffered.fetch_sub(bytes, Relaxed);
+    }
+
+    /// The right to one computation beside the workers, once there are few enough of them. Who gives up waiting leaves nothing
+    /// behind.
+    pub async fn aside(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.totals.aside).acquire_owned().await.ok()
     }
 
     pub(super) fn begin(&self) {

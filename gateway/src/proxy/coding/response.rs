@@ -38,19 +38,24 @@ pub async fn encode(
     let Some(coding) = offer.choose(client) else { return response };
     let Some(body) = response.body().bytes() else { return response };
     let encoded = if body.len() > ASIDE {
+        let Some(turn) = load.aside().await else { return response };
         if !load.has_room(body.len()) {
             return response;
         }
         let body = body.clone();
         // The job's own: its client may leave before it is done.
-        let charge = Charge::new(load, body.len());
+        let held = (turn, Charge::new(load, body.len()));
+        let waits = Arc::new(());
+        let client = Arc::downgrade(&waits);
         let job = move || {
-            let _charge = charge;
-            encoded(&body, coding)
+            let _held = held;
+            encoded(&body, coding, || client.strong_count() > 0)
         };
-        tokio::task::spawn_blocking(job).await.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+        let encoded = tokio::task::spawn_blocking(job).await;
+        drop(waits);
+        encoded.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
     } else {
-        encoded(body, coding)
+        encoded(body, coding, || true)
     };
     match encoded {
         Ok(shorter) if shorter.len() < body.len() => {
@@ -63,24 +68,31 @@ pub async fn encode(
     response
 }
 
-fn encoded(body: &Bytes, coding: Coding) -> io::Result<Vec<u8>> {
+/// The body in a coding, given up between two pieces when nobody wants it any more.
+fn encoded(body: &Bytes, coding: Coding, is_wanted: impl Fn() -> bool) -> io::Result<Vec<u8>> {
     let out = Vec::with_capacity(body.len() / 4);
+    let write = |encoder: &mut dyn Write| {
+        body.chunks(ASIDE).try_for_each(|piece| match is_wanted() {
+            true => encoder.write_all(piece),
+            false => Err(io::ErrorKind::ConnectionAborted.into()),
+        })
+    };
     match coding {
         Coding::Gzip => {
             let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::new(GZIP_LEVEL));
-            encoder.write_all(body)?;
+            write(&mut encoder)?;
             encoder.finish()
         }
         Coding::Brotli => {
             let buffer = body.len().clamp(SHORTEST, 64 * 1024);
             let mut encoder = brotli::CompressorWriter::new(out, buffer, BROTLI_QUALITY, BROTLI_WINDOW);
-            encoder.write_all(body)?;
+            write(&mut encoder)?;
             Ok(encoder.into_inner())
         }
         Coding::Zstd => {
             let mut encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
             encoder.set_pledged_src_size(Some(body.len() as u64))?;
-            encoder.write_all(body)?;
+            write(&mut encoder)?;
             encoder.finish()
         }
     }
@@ -156,6 +168,41 @@ mod tests {
                     super::super::decode(response.body().bytes().unwrap().clone(), &client, 1 << 20).unwrap();
                 assert_eq!(back, "a".repeat(length));
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_while_it_waits_for_its_turn_leaves_no_job() {
+        let load = Arc::new(Load::new(Arc::default(), 1 << 30));
+        let at_once = std::thread::available_parallelism().unwrap().get();
+        let mut turns = Vec::new();
+        for _ in 0..at_once {
+            turns.push(load.aside().await.unwrap());
+        }
+        let offer = Offer(vec![Coding::Gzip]);
+        let client =
+            HeaderMap::from_iter([(http::header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]);
+        let mut waiting = Box::pin(encode(answer("application/json", ASIDE + 1), &offer, &client, &load));
+        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+        assert_eq!(Arc::strong_count(&load), 1, "nothing is charged to a job");
+        drop(waiting);
+
+        turns.clear();
+        // All turns are free again: whoever left holds none.
+        for _ in 0..at_once {
+            turns.push(load.aside().await.unwrap());
+        }
+    }
+
+    #[test]
+    fn a_job_that_nobody_waits_for_ends_early() {
+        let body = Bytes::from("a".repeat(10 * ASIDE));
+        for (_, coding) in Coding::ALL {
+            let asked = std::cell::Cell::new(0);
+            let is_wanted = || asked.replace(asked.get() + 1) < 2;
+            let given_up = encoded(&body, *coding, is_wanted).unwrap_err();
+            assert_eq!(given_up.kind(), io::ErrorKind::ConnectionAborted);
+            assert_eq!(asked.get(), 3, "the third of ten pieces is not begun");
         }
     }
 
