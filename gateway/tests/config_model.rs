@@ -42,6 +42,21 @@ fn routes(config: &GatewayConfig) -> Vec<String> {
     config.routes.iter().map(|route| format!("{} -> {}", route.name, route.grpc.name)).collect()
 }
 
+/// The transcoder brings google.rpc.Code along as a descriptor and imports no gRPC; the codes are the same nevertheless.
+#[test]
+fn the_codes_of_descriptors_are_those_of_calls() {
+    let config = model("routes: []\n");
+    let code = config.schema.pool().get_enum_by_name("google.rpc.Code").unwrap();
+    let described: Vec<(String, i32)> =
+        code.values().map(|value| (value.name().to_owned(), value.number())).collect();
+    let called: Vec<(String, i32)> = upstream::code::names().map(str::to_owned).zip(0..).collect();
+    assert_eq!(described, called);
+    for (name, number) in called {
+        let code = gateway::proxy::code::Code::from_number(u32::try_from(number).unwrap());
+        assert_eq!((code.name(), i32::from(code.number())), (&*name, number));
+    }
+}
+
 #[test]
 fn defaults_are_those_of_the_contract() {
     let config = model("routes:\n  - post: /users\n    grpc: shop.v1.UserService/CreateUser\n");

@@ -1,4 +1,4 @@
-//! gRPC status codes: their names, and the HTTP statuses that google.rpc.Code documents for them.
+//! gRPC status codes, and the HTTP statuses that google.rpc.Code documents for them.
 
 use http::StatusCode;
 
@@ -6,25 +6,25 @@ use http::StatusCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code(u8);
 
-/// Name and HTTP status of each code, in order (google/rpc/code.proto).
-const CODES: [(&str, StatusCode); 17] = [
-    ("OK", StatusCode::OK),
-    ("CANCELLED", CLIENT_CLOSED),
-    ("UNKNOWN", StatusCode::INTERNAL_SERVER_ERROR),
-    ("INVALID_ARGUMENT", StatusCode::BAD_REQUEST),
-    ("DEADLINE_EXCEEDED", StatusCode::GATEWAY_TIMEOUT),
-    ("NOT_FOUND", StatusCode::NOT_FOUND),
-    ("ALREADY_EXISTS", StatusCode::CONFLICT),
-    ("PERMISSION_DENIED", StatusCode::FORBIDDEN),
-    ("RESOURCE_EXHAUSTED", StatusCode::TOO_MANY_REQUESTS),
-    ("FAILED_PRECONDITION", StatusCode::BAD_REQUEST),
-    ("ABORTED", StatusCode::CONFLICT),
-    ("OUT_OF_RANGE", StatusCode::BAD_REQUEST),
-    ("UNIMPLEMENTED", StatusCode::NOT_IMPLEMENTED),
-    ("INTERNAL", StatusCode::INTERNAL_SERVER_ERROR),
-    ("UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE),
-    ("DATA_LOSS", StatusCode::INTERNAL_SERVER_ERROR),
-    ("UNAUTHENTICATED", StatusCode::UNAUTHORIZED),
+/// The HTTP status of each code, in order (google/rpc/code.proto).
+const STATUSES: [StatusCode; 17] = [
+    StatusCode::OK,
+    CLIENT_CLOSED,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::BAD_REQUEST,
+    StatusCode::GATEWAY_TIMEOUT,
+    StatusCode::NOT_FOUND,
+    StatusCode::CONFLICT,
+    StatusCode::FORBIDDEN,
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::BAD_REQUEST,
+    StatusCode::CONFLICT,
+    StatusCode::BAD_REQUEST,
+    StatusCode::NOT_IMPLEMENTED,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::UNAUTHORIZED,
 ];
 
 /// "Client Closed Request": no registered status says that the call was cancelled.
@@ -61,7 +61,7 @@ impl Code {
 
     /// The code of this number. A number that is not a code is UNKNOWN, as the gRPC specification says.
     pub const fn from_number(number: u32) -> Self {
-        if number < CODES.len() as u32 { Self(number as u8) } else { Self::UNKNOWN }
+        if number < STATUSES.len() as u32 { Self(number as u8) } else { Self::UNKNOWN }
     }
 
     /// Its number.
@@ -71,12 +71,12 @@ impl Code {
 
     /// Its name in upper case.
     pub fn name(self) -> &'static str {
-        CODES.get(usize::from(self.0)).map_or("UNKNOWN", |(name, _)| name)
+        upstream::code::name(u32::from(self.0))
     }
 
     /// The HTTP status that a client sees for it.
     pub fn http(self) -> StatusCode {
-        CODES.get(usize::from(self.0)).map_or(StatusCode::INTERNAL_SERVER_ERROR, |(_, status)| *status)
+        STATUSES.get(usize::from(self.0)).copied().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 

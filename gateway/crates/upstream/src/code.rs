@@ -58,6 +58,11 @@ pub const fn name(code: u32) -> &'static str {
     }
 }
 
+/// The names of all codes, in their order.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    (OK..=UNAUTHENTICATED).map(name)
+}
+
 /// The code with this name, as configuration writes it.
 pub fn from_name(text: &str) -> Option<u32> {
     (OK..=UNAUTHENTICATED).find(|code| name(*code) == text)

@@ -7,7 +7,7 @@ use http::HeaderName;
 use indexmap::IndexMap;
 use upstream::{
     Address, Balance, BreakerSpec, Codes, HealthCheckSpec, Identity, KeepaliveSpec, OutlierSpec, Pem,
-    Percent, RetrySpec, Scheme, TlsSpec, UpstreamSpec,
+    Percent, RetrySpec, Scheme, TlsSpec, UpstreamSpec, code,
 };
 
 use super::tls;
@@ -210,31 +210,10 @@ fn part<R, S: Default>(
     }
 }
 
-/// gRPC's codes by number. OK is not among what can be retried.
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
 fn retry(spec: &mut RetrySpec, raw: &RawRetry, context: &mut Context) {
     set(&mut spec.attempts, &raw.attempts);
     if let Some(on) = &raw.on {
-        let codes: Vec<u32> = on.iter().filter_map(|at| code(at, context)).collect();
+        let codes: Vec<u32> = on.iter().filter_map(|at| retried(at, context)).collect();
         spec.on = Codes::of(&codes);
     }
     set(&mut spec.backoff_base, &raw.base);
@@ -255,16 +234,16 @@ fn retry(spec: &mut RetrySpec, raw: &RawRetry, context: &mut Context) {
     }
 }
 
-fn code(at: &At<String>, context: &mut Context) -> Option<u32> {
-    let number =
-        CODES.iter().position(|name| *name == at.value).and_then(|number| u32::try_from(number).ok());
-    if let Some(number) = number.filter(|number| *number > 0) {
+/// The code of a name that can be retried.
+fn retried(at: &At<String>, context: &mut Context) -> Option<u32> {
+    let number = code::from_name(&at.value);
+    if let Some(number) = number.filter(|number| *number != code::OK) {
         return Some(number);
     }
-    let (message, help) = if number == Some(0) {
+    let (message, help) = if number == Some(code::OK) {
         ("a call that succeeded is not tried again".to_owned(), "remove OK".to_owned())
     } else {
-        let help = suggest::did_you_mean(&at.value, CODES).unwrap_or_else(|| {
+        let help = suggest::did_you_mean(&at.value, code::names()).unwrap_or_else(|| {
             "gRPC codes are written as UNAVAILABLE, DEADLINE_EXCEEDED or RESOURCE_EXHAUSTED".to_owned()
         });
         (format!("`{}` is no gRPC code", at.value), help)
