@@ -175,6 +175,46 @@ fn what_is_no_signed_token_is_refused() {
     refused(&jwt, &no_claims, Reason::AuthInvalid, "not a signed token");
 }
 
+/// Each is signed well: what is refused is refused for its form.
+#[test]
+fn tokens_of_an_issuer_who_means_something_else_are_refused() {
+    let jwt = policy(&spec(secret(SECRET), &[Algorithm::HS256]));
+    let raw = |header: &str, payload: &str| {
+        let signed = format!("{}.{}", encode(header.as_bytes()), encode(payload.as_bytes()));
+        let signature = encode(&hs(hmac::HMAC_SHA256, SECRET)(signed.as_bytes()));
+        format!("{signed}.{signature}")
+    };
+    let good = good().to_string();
+    for crit in ["null", "[]", r#"["b64"]"#, r#""exp""#] {
+        let header = format!(r#"{{"alg":"HS256","b64":false,"crit":{crit}}}"#);
+        refused(&jwt, &raw(&header, &good), Reason::AuthInvalid, "extension");
+    }
+    for twice in [r#"{"alg":"none","alg":"HS256"}"#, r#"{"alg":"HS256","kid":"a","kid":"b"}"#] {
+        refused(&jwt, &raw(twice, &good), Reason::AuthInvalid, "not a signed token");
+    }
+    let claims = |exp: &str, aud: &str| {
+        format!(r#"{{"sub":"u1","exp":{exp},"iss":"https://id.example","aud":{aud}}}"#)
+    };
+    let header = r#"{"alg":"HS256"}"#;
+    let table = [
+        ("1e400", r#""shop""#, Reason::AuthInvalid, "not a signed token"),
+        ("-1e308", r#""shop""#, Reason::AuthExpired, "expired"),
+        ("null", r#""shop""#, Reason::AuthInvalid, "times"),
+        ("9e9", r#"[["shop"]]"#, Reason::AuthInvalid, "not for this service"),
+        ("9e9", r#"{"shop":"shop"}"#, Reason::AuthInvalid, "not for this service"),
+        ("9e9", "[]", Reason::AuthInvalid, "not for this service"),
+    ];
+    for (exp, aud, reason, part) in table {
+        refused(&jwt, &raw(header, &claims(exp, aud)), reason, part);
+    }
+    for exp in ["9e9", "1e308", "18446744073709551616"] {
+        assert!(present(&jwt, &raw(header, &claims(exp, r#""shop""#))).is_ok(), "{exp}");
+    }
+    // Several spaces are as good as one.
+    assert!(present(&jwt, &format!("  {}", hs256(&self::good()))).is_ok());
+    refused(&jwt, &"a".repeat(100 << 10), Reason::AuthInvalid, "not a signed token");
+}
+
 #[test]
 fn the_algorithm_is_the_configurations_choice() {
     let jwt = policy(&spec(secret(SECRET), &[Algorithm::HS256]));

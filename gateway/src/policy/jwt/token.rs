@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::algorithm::Algorithm;
 
@@ -41,7 +42,13 @@ struct Header<'a> {
     alg: Cow<'a, str>,
     #[serde(borrow)]
     kid: Option<Cow<'a, str>>,
-    crit: Option<serde::de::IgnoredAny>,
+    /// Whether it is there, whatever it holds: `null` demands nothing that could be checked.
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
+}
+
+fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 impl<'a> Token<'a> {
@@ -54,7 +61,7 @@ impl<'a> Token<'a> {
         let part = |text: &str| base64url(text.as_bytes()).ok_or(Malformed::Form);
         let header_json = part(header)?;
         let header: Header<'_> = serde_json::from_slice(&header_json).map_err(|_| Malformed::Form)?;
-        if header.crit.is_some() {
+        if header.crit {
             return Err(Malformed::Critical);
         }
         Ok(Self {
