@@ -19,9 +19,9 @@ use serde_json::{Map, Value, json};
 use transcode::DecodeOptions;
 
 use crate::config::GatewayConfig;
+use crate::descriptors::Comments;
 use crate::route::{HostPattern, RoutePlan};
 
-use comments::Comments;
 use operation::Operations;
 use paths::Paths;
 use schemas::Schemas;

@@ -10,12 +10,13 @@ use serde_json::{Map, Value, json};
 use transcode::plan::{FieldPlan, WellKnown};
 use transcode::{Message, Schema};
 
-use super::comments::{self, Comments};
+use super::comments;
 use super::errors::Response;
 use super::paths::{PathParameter, Slot};
 use super::schemas::Schemas;
 use super::schemas::message::describe;
 use super::{query, reference, schemes, set};
+use crate::descriptors::Comments;
 use crate::policy::Scheme;
 use crate::route::{HostPattern, RoutePlan};
 
@@ -115,7 +116,7 @@ impl<'s> Operations<'s> {
         set(&mut operation, "tags", json!([self.tag(&plan.grpc.service)]));
         if let Some(method) = &method {
             if let Some(comment) = comments.of(&method.parent_file(), method.path()) {
-                let summary = comments::summary(&comment);
+                let summary = comments::summary(comment);
                 if comment.trim_end_matches('.') != summary {
                     set(&mut operation, "description", comment);
                 }

@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 use transcode::Message;
 use transcode::plan::{FieldPlan, MessageIndex, WellKnown};
 
-use super::comments::Comments;
 use super::schemas::Schemas;
 use super::schemas::message::{REQUIRED, behaviour, describe};
 use super::set;
+use crate::descriptors::Comments;
 
 /// As deep as the gateway follows names.
 const DEPTH: usize = 32;

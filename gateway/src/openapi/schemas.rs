@@ -11,7 +11,7 @@ use serde_json::Value;
 use transcode::plan::{EnumIndex, FieldPlan, MessageIndex};
 use transcode::{DecodeOptions, Names, Schema};
 
-use super::comments::Comments;
+use crate::descriptors::Comments;
 
 /// The schemas that the operations refer to. What a schema refers to is added in turn, each once, so that messages may
 /// contain themselves.

@@ -77,14 +77,20 @@ pub(super) fn write(
         if index > 0 {
             out.push('\n');
         }
-        let mut title = comment_lines(comments.service(&group.service));
+        let mut title = comment_lines(
+            comments.of(&group.service.parent_file(), group.service.path()).unwrap_or_default(),
+        );
         title.insert(0, group.service.full_name().to_owned());
         for text in title {
             line(&mut out, 1, format!("# {text}").trim_end());
         }
         for entry in &group.entries {
             out.push('\n');
-            write_entry(&mut out, entry, comments.method(&entry.method));
+            write_entry(
+                &mut out,
+                entry,
+                comments.of(&entry.method.parent_file(), entry.method.path()).unwrap_or_default(),
+            );
         }
     }
     out
@@ -167,9 +173,6 @@ fn comment_lines(comment: &str) -> Vec<String> {
         let text = text.trim();
         if text.is_empty() {
             break;
-        }
-        if text.starts_with("(--") || text.starts_with("buf:") || text.starts_with("@exclude") {
-            continue;
         }
         let is_item = ["- ", "* ", "+ "].iter().any(|mark| text.starts_with(mark));
         match lines.last_mut().filter(|_| !is_item) {

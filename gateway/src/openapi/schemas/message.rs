@@ -6,7 +6,7 @@ use transcode::Message;
 use transcode::plan::{EnumPlan, FieldPlan};
 
 use super::Schemas;
-use crate::openapi::comments::Comments;
+use crate::descriptors::Comments;
 use crate::openapi::set;
 
 /// The members of a oneof whose exclusion is spelled out. Every pair is named, so it grows with the square.
@@ -68,7 +68,7 @@ impl Schemas<'_> {
     pub(super) fn enumeration(&self, plan: &EnumPlan, comments: &mut Comments) -> Value {
         let Some(descriptor) = self.schema.pool().get_enum_by_name(&plan.full_name) else { return json!({}) };
         let file = descriptor.parent_file();
-        let mut text = comments.of(&file, descriptor.path()).unwrap_or_default();
+        let mut text = comments.of(&file, descriptor.path()).unwrap_or_default().to_owned();
         let mut lines = Vec::new();
         for value in descriptor.values() {
             let comment = comments.of(&file, value.path()).map(|comment| comment.replace('\n', " "));
