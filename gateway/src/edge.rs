@@ -6,6 +6,7 @@
 mod activity;
 mod body;
 mod connection;
+mod fields;
 mod forwarded;
 mod framing;
 mod io;
@@ -31,6 +32,7 @@ use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 pub use body::Body;
+pub use fields::Fields;
 pub use framing::Fault;
 pub use listener::{BindError, Listener, bind};
 pub use load::{Charge, Load, Totals};
@@ -60,14 +62,14 @@ pub struct Peer {
 
 impl Peer {
     /// The other end of a connection.
-    pub fn new(address: SocketAddr, worker: usize, tls: bool) -> Self {
+    pub fn new(address: SocketAddr, worker: usize, tls: bool, load: Arc<Load>) -> Self {
         // An IPv4 client of a dual-stack listener is named by its IPv4 address.
         let text = address.ip().to_canonical().to_string();
         let mut forwarded_for =
             HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         // One of as many as there are clients: see `request_id::of`.
         forwarded_for.set_sensitive(true);
-        Self { address, worker, tls, forwarded_for, forwarded_host: None, load: Arc::default() }
+        Self { address, worker, tls, forwarded_for, forwarded_host: None, load }
     }
 }
 

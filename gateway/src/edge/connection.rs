@@ -97,8 +97,8 @@ impl<H: Handler> Connection<H> {
             }
         };
         self.activity.opened();
-        let mut peer = Peer::new(self.address, self.worker, self.terms.tls.is_some());
-        peer.load = Arc::clone(self.activity.load());
+        let load = Arc::clone(self.activity.load());
+        let peer = Peer::new(self.address, self.worker, self.terms.tls.is_some(), load);
         match protocol {
             Protocol::Http1 => self.serve_http1(stream, read_ahead, &peer).await,
             Protocol::Http2 => self.serve_http2(stream, read_ahead, peer).await,

@@ -86,6 +86,8 @@ fn last(list: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -97,7 +99,7 @@ mod tests {
 
     fn told(peer: &str, sent: &[(&'static str, &'static str)]) -> Option<Peer> {
         let trusted = ["10.0.0.0/8", "fd00::/8"].iter().map(|text| text.parse().unwrap()).collect();
-        Peer::new(peer.parse().unwrap(), 0, false).client(&headers(sent), &trusted)
+        Peer::new(peer.parse().unwrap(), 0, false, Arc::default()).client(&headers(sent), &trusted)
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! passed on only when they are complete, and so bytes that drip in one by one are looked at once each.
 
 mod chunked;
+mod class;
 mod head;
 
 use chunked::Chunked;

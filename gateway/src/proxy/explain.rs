@@ -2,13 +2,14 @@
 //!
 //! The same code answers `gateway explain` and, with `explain: true`, stands behind the near misses in error bodies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use transcode::binding::RequestParts;
 
 use super::{deadline, metadata};
-use crate::edge::Peer;
+use crate::edge::{Fields, Peer};
 use crate::policy::{SetSpec, Source};
 use crate::route::{CandidateOutcome, Lookup, Own, OwnPaths, RoutePlan, Table, allowed};
 use crate::telemetry::trace::Trace;
@@ -77,7 +78,7 @@ impl<'t> Explained<'t> {
                 let (message, error) = message(route, captures.iter(), request);
                 let taken = Taken {
                     plan: route,
-                    timeout: deadline::timeout(route.timeout, request.headers),
+                    timeout: deadline::timeout(route.timeout, Fields::of(request.headers).grpc_timeout),
                     idempotent: route.idempotent || matches!(request.method, "GET" | "HEAD"),
                     message,
                     metadata: metadata_of(route, request, host),
@@ -138,11 +139,13 @@ const ID: &str = "(made for each request)";
 
 /// As a client on this machine would cause it.
 fn metadata_of(plan: &RoutePlan, request: &Request<'_>, host: Option<&str>) -> HeaderMap {
-    let peer = Peer::new(([127, 0, 0, 1], 0).into(), 0, false);
+    let peer = Peer::new(([127, 0, 0, 1], 0).into(), 0, false, Arc::default());
     let id = HeaderValue::from_static(ID);
     let host = host.and_then(|host| HeaderValue::from_str(host).ok());
-    let mut metadata = metadata::for_call(request.headers, plan.policies.forward(), &peer, host, &id);
-    Trace::of(request.headers, None).apply(&mut metadata);
+    let fields = Fields::of(request.headers);
+    let mut metadata =
+        metadata::for_call(request.headers, &fields, plan.policies.forward(), &peer, host, &id);
+    Trace::of(fields.trace, None).apply(&mut metadata);
     plan.policies.edit_metadata(&mut metadata);
     metadata
 }

@@ -1,8 +1,9 @@
 //! Headers on their way through: the client's become metadata, the service's come back as headers.
 
+use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::edge::Peer;
+use crate::edge::{Fields, Peer};
 use crate::policy::ForwardRules;
 use crate::telemetry::request_id::X_REQUEST_ID;
 
@@ -11,11 +12,12 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// The metadata of a service's choice of the success status.
-pub(super) const X_HTTP_CODE: HeaderName = HeaderName::from_static("x-http-code");
+const X_HTTP_CODE: HeaderName = HeaderName::from_static("x-http-code");
 
 /// The metadata for a call: what of the client's headers `forward` lets pass, and what the gateway adds.
 pub(super) fn for_call(
     client: &HeaderMap,
+    fields: &Fields<'_>,
     forward: &ForwardRules,
     peer: &Peer,
     host: Option<HeaderValue>,
@@ -23,7 +25,8 @@ pub(super) fn for_call(
 ) -> HeaderMap {
     let mut metadata = HeaderMap::with_capacity(8);
     for (name, value) in client {
-        if !forward.passes(name) || ForwardRules::is_named_by_connection(client, name) {
+        let is_of_the_connection = || ForwardRules::is_named_by_connection(client, name);
+        if !forward.passes(name) || (fields.has_connection && is_of_the_connection()) {
             continue;
         }
         if name.as_str().ends_with("-bin") {
@@ -85,13 +88,18 @@ fn standard(digits: &[u8]) -> Vec<u8> {
     digits.iter().map(translate).collect()
 }
 
-/// Copies a service's metadata to the headers of the answer, without what belongs to gRPC or to one hop.
-pub(super) fn to_headers(metadata: &HeaderMap, headers: &mut HeaderMap) {
+/// Copies a service's metadata to the headers of the answer, without what belongs to gRPC or to one hop. Returns the status
+/// that it chose, if it did.
+pub(super) fn to_headers(metadata: &HeaderMap, headers: &mut HeaderMap) -> Option<StatusCode> {
+    let mut chosen = None;
     for (name, value) in metadata {
         if is_returned(name) {
             headers.append(name, value.clone());
+        } else if *name == X_HTTP_CODE {
+            chosen = chosen.or(Some(value));
         }
     }
+    chosen.and_then(|value| StatusCode::from_bytes(value.as_bytes()).ok())
 }
 
 fn is_returned(name: &HeaderName) -> bool {
@@ -112,10 +120,12 @@ fn is_returned(name: &HeaderName) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn peer() -> Peer {
-        Peer::new("203.0.113.7:5000".parse().unwrap(), 0, false)
+        Peer::new("203.0.113.7:5000".parse().unwrap(), 0, false, Arc::default())
     }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -127,8 +137,10 @@ mod tests {
 
     fn forwarded(pairs: &[(&'static str, &'static str)], name: &str) -> Option<String> {
         let id = HeaderValue::from_static("id-1");
+        let headers = headers(pairs);
         let metadata = for_call(
-            &headers(pairs),
+            &headers,
+            &Fields::of(&headers),
             &ForwardRules::default(),
             &peer(),
             Some(HeaderValue::from_static("shop.example")),

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
@@ -166,8 +165,10 @@ fn room_for(length: usize, announced: Option<u64>, most: usize) -> usize {
 ///
 /// # Errors
 /// Names what came instead: a 415.
-pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Failure> {
-    let Some(media_type) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+pub(super) fn check_json(media_type: Option<&HeaderValue>) -> Result<(), Failure> {
+    let Some(media_type) = media_type.filter(|media_type| *media_type != "application/json") else {
+        return Ok(());
+    };
     let text = media_type.to_str().unwrap_or("not ASCII");
     if is_json(text) { Ok(()) } else { Err(Failure::unsupported_media_type(text)) }
 }

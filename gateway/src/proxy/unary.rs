@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_rule::Captures;
@@ -14,11 +14,11 @@ use transcode::{EncodeError, Reason, Violation};
 use upstream::{Answer, Call, Observer, hash_key};
 
 use super::failure::Failure;
-use super::metadata::{self, X_HTTP_CODE};
+use super::metadata;
 use super::request_body::{self, Limits, Whole};
 use super::tries::Tries;
 use super::{Share, Target, Trail, deadline};
-use crate::edge::{Body, Charge, LimitsSpec, Peer};
+use crate::edge::{Body, Charge, Fields, LimitsSpec, Peer};
 use crate::policy::Admitted;
 use crate::route::RoutePlan;
 use crate::telemetry::spans::Spans;
@@ -34,6 +34,8 @@ pub struct Exchange<'a> {
     pub target: &'a Target,
     /// What the route's template captured.
     pub captures: &'a Captures<'a>,
+    /// What it says in the fields that all are asked for.
+    pub fields: &'a Fields<'a>,
     /// Where it came from.
     pub peer: &'a Peer,
     /// Its id.
@@ -134,7 +136,10 @@ async fn read_body(exchange: &Exchange<'_>, head: &Parts, body: Incoming) -> Res
         return Ok(body);
     }
     if !plan.request.takes_raw_body() {
-        request_body::check_json(&head.headers)?;
+        request_body::check_json(exchange.fields.content_type)?;
+    }
+    if exchange.fields.content_encoding.is_none() {
+        return Ok(body);
     }
     body.decoded(&head.headers, limits)
 }
@@ -149,7 +154,7 @@ fn encode(exchange: &Exchange<'_>, head: &Parts, body: &Bytes) -> Result<(Bytes,
         captures: exchange.captures.iter(),
         query: head.uri.query(),
         body,
-        content_type: head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
+        content_type: exchange.fields.content_type.and_then(|value| value.to_str().ok()),
     };
     let set = exchange.admitted.fields().iter().map(|field| field.text.as_deref());
     let encoded = plan.request.encode_with(parts, set, &plan.encode, &mut out);
@@ -175,10 +180,11 @@ fn misfit(plan: &RoutePlan, error: EncodeError) -> Failure {
 
 fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
     let plan = &exchange.target.plan;
-    let timeout = deadline::timeout(plan.timeout, &head.headers);
+    let timeout = deadline::timeout(plan.timeout, exchange.fields.grpc_timeout);
     let chain = &exchange.target.chain;
-    let mut metadata =
-        metadata::for_call(&head.headers, chain.forward(), exchange.peer, host(head), exchange.request_id);
+    let host = host(exchange, head);
+    let Exchange { fields, peer, request_id, .. } = exchange;
+    let mut metadata = metadata::for_call(&head.headers, fields, chain.forward(), peer, host, request_id);
     exchange.trace.apply(&mut metadata);
     chain.write_metadata(exchange.admitted, &mut metadata);
     Call {
@@ -199,10 +205,10 @@ fn observer(exchange: &Exchange<'_>) -> Option<Arc<dyn Observer>> {
 }
 
 /// What the client calls this host.
-fn host(head: &Parts) -> Option<HeaderValue> {
+fn host(exchange: &Exchange<'_>, head: &Parts) -> Option<HeaderValue> {
     match head.uri.authority() {
         Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
-        None => head.headers.get(HOST).filter(|host| host.to_str().is_ok()).cloned(),
+        None => exchange.fields.host.filter(|host| host.to_str().is_ok()).cloned(),
     }
 }
 
@@ -213,12 +219,14 @@ fn is_safe(method: &Method) -> bool {
 
 /// The answer in JSON; `tight` in a buffer without room to spare.
 fn decode(plan: &RoutePlan, answer: &Answer, tight: bool) -> Result<Response<Body>, Failure> {
-    let status = success_status(plan, answer);
     let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    let first = metadata::to_headers(&answer.metadata, headers);
+    let last = metadata::to_headers(&answer.trailers, headers);
+    let chosen = first.or(last).filter(|status| status.is_success() || status.is_redirection());
+    let status = chosen.unwrap_or(plan.status);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    metadata::to_headers(&answer.metadata, headers);
-    metadata::to_headers(&answer.trailers, headers);
     if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
         return Ok(response); // RFC 9110: these have no body, and so no type.
     }
@@ -236,13 +244,6 @@ fn decode(plan: &RoutePlan, answer: &Answer, tight: bool) -> Result<Response<Bod
     }
     *response.body_mut() = Body::buffered(out);
     Ok(response)
-}
-
-/// The route's, unless the service chose another one by its metadata.
-fn success_status(plan: &RoutePlan, answer: &Answer) -> StatusCode {
-    let chosen = answer.metadata.get(&X_HTTP_CODE).or_else(|| answer.trailers.get(&X_HTTP_CODE));
-    let chosen = chosen.and_then(|value| StatusCode::from_bytes(value.as_bytes()).ok());
-    chosen.filter(|status| status.is_success() || status.is_redirection()).unwrap_or(plan.status)
 }
 
 /// The service's own error, with its details and its metadata.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::host;
@@ -49,7 +49,7 @@ impl Dispatch {
 impl Refuse for Dispatch {
     fn refuse(&self, fault: Fault) -> Response<Body> {
         let snapshot = self.current.pin();
-        let id = request_id::of(&HeaderMap::new());
+        let id = request_id::of(None);
         let failure = Failure::from(fault);
         failure.reason().into_iter().for_each(|reason| self.tally.failed(reason));
         let mut response = failure.into_response(snapshot.config.errors, &id);
@@ -69,7 +69,7 @@ impl Handler for Dispatch {
             let peer = client.as_ref().unwrap_or(peer);
             let mut recorder = Recorder::new(&snapshot, &head, peer, &self.access, &self.tally);
 
-            let mut response = match sharing::preflight(&snapshot, &head) {
+            let mut response = match sharing::preflight(&snapshot, &recorder) {
                 Some(response) => recorder.succeeded(response),
                 None => respond(&snapshot, body, &mut recorder).await,
             };
@@ -95,7 +95,7 @@ async fn respond<'s>(snapshot: &'s Snapshot, body: Incoming, recorder: &mut Reco
             };
             recorder.succeeded(response)
         }
-        Err(failure) => recorder.failed(explained(snapshot, head, failure)),
+        Err(failure) => recorder.failed(explained(snapshot, recorder, failure)),
     };
     sharing::mark(snapshot, &head.headers, response.headers_mut());
     response
@@ -111,7 +111,7 @@ async fn answer<'s>(
         return Err(Failure::overloaded());
     }
     let head = recorder.head;
-    host::check(head)?;
+    host::check(head, &recorder.fields)?;
     let path = head.uri.path();
     let own = snapshot.config.own.find(path);
     if let Some(own) = own
@@ -119,7 +119,7 @@ async fn answer<'s>(
     {
         return own_answer(snapshot, own, head);
     }
-    let found = snapshot.config.table.lookup(host::of(head), head.method.as_str(), path);
+    let found = snapshot.config.table.lookup(host::of(head, &recorder.fields), head.method.as_str(), path);
     let (index, captures) = match found.map_err(|error| Failure::bad_path(&error))? {
         Lookup::Found { route, captures } => (route.index, captures),
         Lookup::MethodNotAllowed { allow } => return not_allowed(head, &allow, own),
@@ -136,6 +136,7 @@ async fn answer<'s>(
     let exchange = Exchange {
         target,
         captures: &captures,
+        fields: &recorder.fields,
         peer: recorder.peer,
         request_id: &recorder.id,
         admitted,
@@ -149,7 +150,7 @@ async fn answer<'s>(
 
 /// Asks the route's policies, if it has any that could refuse.
 async fn admit(target: &Target, recorder: &Recorder<'_>) -> Result<Admitted, Refusal> {
-    let Recorder { head, peer, id, trace, .. } = recorder;
+    let Recorder { head, fields, peer, id, trace, .. } = recorder;
     if target.chain.admits_all() {
         return Ok(Admitted::default());
     }
@@ -158,7 +159,7 @@ async fn admit(target: &Target, recorder: &Recorder<'_>) -> Result<Admitted, Ref
         uri: &head.uri,
         version: head.version,
         headers: &head.headers,
-        host: host::of(head),
+        host: host::of(head, fields),
         client: peer.address.ip().to_canonical(),
         tls: peer.tls,
         request_id: id,
@@ -170,11 +171,13 @@ async fn admit(target: &Target, recorder: &Recorder<'_>) -> Result<Admitted, Ref
 }
 
 /// With `explain: true` a refusal carries the routes that nearly took the request.
-fn explained(snapshot: &Snapshot, head: &Parts, failure: Failure) -> Failure {
+fn explained(snapshot: &Snapshot, recorder: &Recorder<'_>, failure: Failure) -> Failure {
     if !snapshot.config.explain || !failure.is_about_the_request() {
         return failure;
     }
-    let near = near_misses(&snapshot.config.table, host::of(head), head.method.as_str(), head.uri.path());
+    let head = recorder.head;
+    let host = host::of(head, &recorder.fields);
+    let near = near_misses(&snapshot.config.table, host, head.method.as_str(), head.uri.path());
     failure.with_near_misses(near)
 }
 

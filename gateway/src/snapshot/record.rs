@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
 use super::{Snapshot, Tally};
-use crate::edge::{Body, Peer};
+use crate::edge::{Body, Fields, Peer};
 use crate::policy::{self, Admitted};
 use crate::proxy::code::{CLIENT_CLOSED, Code};
 use crate::proxy::failure::Failure;
@@ -29,6 +29,7 @@ const CLIENT_GONE: &str = "CLIENT_GONE";
 /// then was dropped because its client left.
 pub(super) struct Recorder<'a> {
     pub(super) head: &'a Parts,
+    pub(super) fields: Fields<'a>,
     pub(super) peer: &'a Peer,
     pub(super) id: HeaderValue,
     pub(super) started: Instant,
@@ -60,13 +61,15 @@ impl<'a> Recorder<'a> {
         access: &'a AccessLog,
         tally: &'a Tally,
     ) -> Self {
+        let fields = Fields::of(&head.headers);
         Self {
             head,
+            fields,
             peer,
-            id: request_id::of(&head.headers),
+            id: request_id::of(fields.request_id),
             started: Instant::now(),
             trail: Trail::default(),
-            trace: Trace::of(&head.headers, snapshot.spans.as_ref().map(|spans| spans.spec().sample)),
+            trace: Trace::of(fields.trace, snapshot.spans.as_ref().map(|spans| spans.spec().sample)),
             target: None,
             admitted: None,
             refused: None,

@@ -6,17 +6,19 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::Snapshot;
 use super::host;
+use super::record::Recorder;
 use crate::edge::Body;
 use crate::policy::Cors;
 use crate::route::{self, Lookup, Own};
 
 /// The answer to a preflight, when the request is one and its path is served. It asks for no credentials: it has none.
-pub(super) fn preflight(snapshot: &Snapshot, head: &Parts) -> Option<Response<Body>> {
+pub(super) fn preflight(snapshot: &Snapshot, request: &Recorder<'_>) -> Option<Response<Body>> {
+    let head = request.head;
     let cors = snapshot.config.cors.as_ref()?;
     if !Cors::is_preflight(&head.method, &head.headers) {
         return None;
     }
-    let allowed = allowed(snapshot, head, host::of(head))?;
+    let allowed = allowed(snapshot, head, host::of(head, &request.fields))?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();

@@ -2,12 +2,21 @@
 
 /// Two digits a byte; `as_flattened` makes one text of them.
 pub(super) fn digits<const N: usize>(bytes: [u8; N]) -> [[u8; 2]; N] {
-    let mut digits = [[0; 2]; N];
-    for (pair, byte) in digits.iter_mut().zip(bytes) {
-        *pair = [digit(byte >> 4), digit(byte & 15)];
+    bytes.map(|byte| DIGITS[usize::from(byte)])
+}
+
+const DIGITS: [[u8; 2]; 256] = {
+    let mut digits = [[0; 2]; 256];
+    let mut byte = 0_u8;
+    loop {
+        digits[byte as usize] = [digit(byte >> 4), digit(byte & 15)];
+        if byte == 255 {
+            break;
+        }
+        byte += 1;
     }
     digits
-}
+};
 
 const fn digit(value: u8) -> u8 {
     value + if value < 10 { b'0' } else { b'a' - 10 }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use h2::RecvStream;
 use http::uri::{self, PathAndQuery, Uri};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header};
 use tokio::time::Instant;
 
 use crate::call::Answer;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
+use crate::fields::Fields;
 use crate::frame::{Encoding, Messages};
 use crate::pool::Opened;
-use crate::status;
 use crate::timeout::TimeoutHeader;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -78,21 +78,22 @@ pub(crate) async fn unary(
         endpoint: Arc::clone(&lease.endpoint().name),
         attempts: 1,
     };
-    if let Some(status) = status::read(&head.headers) {
+    let fields = Fields::of(&head.headers);
+    if let Some(status) = fields.status() {
         // Trailers-only: the head is the trailers. A body after it would be against the protocol, and is not read.
         if status.is_ok() {
             return Err(CallError::NoMessage);
         }
         return Ok(answer(HeaderMap::new(), Bytes::new(), head.headers, status));
     }
-    if !is_grpc(head.status, &head.headers) {
+    if !fields.is_grpc(head.status) {
         return Err(CallError::MissingStatus { http: head.status.as_u16() });
     }
     // They hold the message's room until the answer is complete.
-    let mut messages = messages(Encoding::of(&head.headers));
+    let mut messages = messages(fields.encoding());
     let message = read_message(&mut body, &mut messages).await?;
     let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
-    let Some(status) = status::read(&trailers) else {
+    let Some(status) = Fields::of(&trailers).status() else {
         return Err(CallError::MissingStatus { http: head.status.as_u16() });
     };
     match (message, status.is_ok()) {
@@ -100,13 +101,6 @@ pub(crate) async fn unary(
         (None, true) => Err(CallError::NoMessage),
         (_, false) => Ok(answer(head.headers, Bytes::new(), trailers, status)),
     }
-}
-
-pub(crate) fn is_grpc(status: StatusCode, headers: &HeaderMap) -> bool {
-    status == StatusCode::OK
-        && headers
-            .get(header::CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// The only message, or none.

@@ -18,10 +18,10 @@ use crate::breaker::OwnedPermit;
 use crate::call::{Call, Status};
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
-use crate::frame::{Encoding, Messages};
+use crate::fields::Fields;
+use crate::frame::Messages;
 use crate::pool::{Lease, Opened, Pool};
 use crate::retry::{Next, Tries};
-use crate::status;
 use crate::unary::Tried;
 use crate::upstream::Upstream;
 
@@ -255,7 +255,7 @@ impl Receiver {
         let http = *http;
         let end = next.and_then(|trailers| {
             let trailers = trailers.unwrap_or_default();
-            let status = status::read(&trailers).ok_or(CallError::MissingStatus { http })?;
+            let status = Fields::of(&trailers).status().ok_or(CallError::MissingStatus { http })?;
             Ok(End { status, trailers })
         });
         let head = HeaderMap::new();
@@ -289,15 +289,16 @@ impl Receiver {
 impl State {
     fn of(response: http::Response<RecvStream>, limit: usize) -> Result<Self, CallError> {
         let (head, body) = response.into_parts();
-        if let Some(status) = status::read(&head.headers) {
+        let fields = Fields::of(&head.headers);
+        if let Some(status) = fields.status() {
             let end = End { status, trailers: head.headers };
             return Ok(Self::Ended { head: HeaderMap::new(), end: Some(end) });
         }
         let http = head.status.as_u16();
-        if !attempt::is_grpc(head.status, &head.headers) {
+        if !fields.is_grpc(head.status) {
             return Err(CallError::MissingStatus { http });
         }
-        let messages = Messages::new(Encoding::of(&head.headers), limit);
+        let messages = Messages::new(fields.encoding(), limit);
         Ok(Self::Streaming { head: head.headers, http, body, messages })
     }
 }

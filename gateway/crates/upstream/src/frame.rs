@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName};
+use http::HeaderValue;
 
 use crate::call::Room;
 use crate::error::{CallError, Limit};
@@ -14,8 +14,6 @@ pub const PREFIX: usize = 5;
 
 /// What is set aside for a message before any of it has come: a claimed length is not believed further than this.
 const FIRST_RESERVE: usize = 256 * 1024;
-
-const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// Puts the prefix before a message; copies it. A caller that writes the message itself leaves [`PREFIX`] bytes free in
 /// front and fills them by [`prefix`].
@@ -41,8 +39,9 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        match headers.get(GRPC_ENCODING).map(|value| value.as_bytes()) {
+    /// What `grpc-encoding` names.
+    pub(crate) fn named(value: Option<&HeaderValue>) -> Self {
+        match value.map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Self::Identity,
             Some(b"gzip") => Self::Gzip,
             Some(other) => Self::Other(String::from_utf8_lossy(other).chars().take(32).collect()),

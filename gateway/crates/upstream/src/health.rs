@@ -19,9 +19,9 @@ use crate::code;
 use crate::condition::Report;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
-use crate::frame::{self, Encoding, Messages};
+use crate::fields::Fields;
+use crate::frame::{self, Messages};
 use crate::spec::HealthCheckSpec;
-use crate::status;
 use crate::timeout::TimeoutHeader;
 
 const CHECK: PathAndQuery = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
@@ -158,13 +158,14 @@ impl Client<'_> {
         let (response, mut send) = handle.send_request(request, false)?;
         send.send_data(self.message.clone(), true)?;
         let (head, mut body) = response.await?.into_parts();
-        if let Some(status) = status::read(&head.headers) {
+        let fields = Fields::of(&head.headers);
+        if let Some(status) = fields.status() {
             return Ok(status.code);
         }
-        if !attempt::is_grpc(head.status, &head.headers) {
+        if !fields.is_grpc(head.status) {
             return Ok(code::from_http(head.status.as_u16()));
         }
-        let mut messages = Messages::new(Encoding::of(&head.headers), LIMIT);
+        let mut messages = Messages::new(fields.encoding(), LIMIT);
         while let Some(chunk) = attempt::data(&mut body).await? {
             body.flow_control().release_capacity(chunk.len())?;
             messages.push(chunk);
@@ -173,7 +174,7 @@ impl Client<'_> {
             }
         }
         let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
-        Ok(status::read(&trailers).map_or(code::UNKNOWN, |status| status.code))
+        Ok(Fields::of(&trailers).status().map_or(code::UNKNOWN, |status| status.code))
     }
 }
 

@@ -40,6 +40,7 @@ mod dial;
 mod endpoint;
 mod error;
 mod exchange;
+mod fields;
 mod group;
 mod health;
 mod lookout;

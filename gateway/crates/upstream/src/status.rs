@@ -8,22 +8,19 @@ use std::time::Duration;
 use crate::call::Status;
 use crate::code;
 
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
-/// The status in these headers or trailers, if there is one.
-pub(crate) fn read(headers: &HeaderMap) -> Option<Status> {
-    let code = parse_code(headers.get(STATUS)?.as_bytes());
-    if code == code::OK && headers.len() == 1 {
-        return Some(Status::default());
+/// The status that `grpc-status`, `grpc-message` and `grpc-status-details-bin` make.
+pub(crate) fn read(
+    code: &HeaderValue,
+    message: Option<&HeaderValue>,
+    details: Option<&HeaderValue>,
+) -> Status {
+    Status {
+        code: parse_code(code.as_bytes()),
+        message: message.map(decode_message).unwrap_or_default(),
+        details: details.and_then(decode_binary),
     }
-    Some(Status {
-        code,
-        message: headers.get(MESSAGE).map(decode_message).unwrap_or_default(),
-        details: headers.get(DETAILS).and_then(decode_binary),
-    })
 }
 
 /// A status that is not a number, or is one that no code has, is `UNKNOWN`.
@@ -105,9 +102,9 @@ struct RetryInfo {
 mod tests {
     use super::*;
 
-    type Fields = &'static [(&'static str, &'static str)];
+    type Pairs = &'static [(&'static str, &'static str)];
 
-    fn map(fields: Fields) -> HeaderMap {
+    fn map(fields: Pairs) -> HeaderMap {
         fields.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_str(v).unwrap())).collect()
     }
 
@@ -116,7 +113,7 @@ mod tests {
         let status = |code, message: &str, details: Option<&'static [u8]>| {
             Some(Status { code, message: message.into(), details: details.map(Bytes::from_static) })
         };
-        let table: [(Fields, Option<Status>); 9] = [
+        let table: [(Pairs, Option<Status>); 9] = [
             (&[], None),
             (&[("grpc-status", "0")], status(0, "", None)),
             (&[("grpc-status", "0"), ("x-a", "b")], status(0, "", None)),
@@ -131,7 +128,7 @@ mod tests {
             (&[("grpc-status", "-1")], status(2, "", None)),
         ];
         for (fields, expected) in table {
-            assert_eq!(read(&map(fields)), expected, "{fields:?}");
+            assert_eq!(crate::fields::Fields::of(&map(fields)).status(), expected, "{fields:?}");
         }
     }
 
@@ -144,7 +141,7 @@ mod tests {
         };
         let details = Bytes::from(RpcStatus { details: vec![any] }.encode_to_vec());
         let after = |ms| Pushback::After(Duration::from_millis(ms));
-        let table: [(Fields, Option<&Bytes>, Pushback); 6] = [
+        let table: [(Pairs, Option<&Bytes>, Pushback); 6] = [
             (&[], None, Pushback::None),
             (&[("grpc-retry-pushback-ms", "250")], None, after(250)),
             (&[("grpc-retry-pushback-ms", "-1")], None, Pushback::Stop),

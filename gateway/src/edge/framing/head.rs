@@ -1,6 +1,7 @@
 //! The head of a request: its lines one by one, and what they say about the body (RFC 9112 sections 2 to 6).
 
 use super::Fault;
+use super::class::{self, PLAIN, VISIBLE};
 
 /// The longest body that a head may announce, far beyond any limit and within what the HTTP library counts to.
 const LONGEST: u64 = i64::MAX as u64;
@@ -71,16 +72,16 @@ impl Head {
             Some((rest, b" HTTP/1.0")) => (rest, 0),
             _ => return Err(malformed),
         };
-        let blank = rest.iter().position(|byte| *byte == b' ').ok_or(malformed)?;
-        let (method, target) = rest.split_at(blank);
-        let target = target.get(1..).unwrap_or_default();
-        if !is_token(method) || target.is_empty() || !target.iter().all(|byte| is_visible(*byte)) {
+        let (method, target) = rest.split_at(class::token(rest));
+        let Some((b' ', target)) = target.split_first() else { return Err(malformed) };
+        let classes = class::common(target);
+        if method.is_empty() || target.is_empty() || classes & VISIBLE == 0 {
             return Err(malformed);
         }
         if target.len() > MAX_TARGET {
             return Err(Fault::TargetTooLong);
         }
-        let is_plain = target.first() == Some(&b'/') && target.iter().all(|byte| is_plain(*byte));
+        let is_plain = target.first() == Some(&b'/') && classes & PLAIN != 0;
         // The HTTP library would drop it without a word; others may route by it.
         if !is_plain && target.contains(&b'#') {
             return Err(Fault::Malformed("the request target has a fragment, which is not for servers"));
@@ -100,12 +101,11 @@ impl Head {
             return Err(Fault::HeadTooLarge);
         }
         // A name that begins with a blank is a folded line (section 5.2); one that ends with it is as dangerous.
-        let name_ends = line.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(line.len());
-        let (name, value) = line.split_at(name_ends);
+        let (name, value) = line.split_at(class::token(line));
         let Some((b':', value)) = value.split_first() else {
             return Err(Fault::Malformed("a line of the head is not NAME: VALUE"));
         };
-        if name.is_empty() || !value.iter().fold(true, |fine, byte| fine & is_text(*byte)) {
+        if name.is_empty() || !class::is_text(value) {
             return Err(Fault::Malformed("a line of the head is not NAME: VALUE"));
         }
         match name.len() {
@@ -117,9 +117,11 @@ impl Head {
 
     fn content_length(&mut self, value: &[u8]) -> Result<(), Fault> {
         let digits = value.trim_ascii();
-        let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-        // `parse` takes a sign, HTTP does not.
-        let number = number.filter(|number| *number <= LONGEST && digits.iter().all(u8::is_ascii_digit));
+        let number = digits.iter().try_fold(0_u64, |number, byte| {
+            let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+            number.checked_mul(10)?.checked_add(digit.into())
+        });
+        let number = number.filter(|number| *number <= LONGEST && !digits.is_empty());
         let number = number.ok_or(Fault::Malformed("content-length is not a number"))?;
         match self.length.replace(number) {
             None => Ok(()),
@@ -146,55 +148,4 @@ impl Head {
             (true, None) => Ok(Framed::Chunked),
         }
     }
-}
-
-fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
-}
-
-/// `tchar` of RFC 9110 section 5.6.2.
-const fn is_token_byte(byte: u8) -> bool {
-    const TOKEN: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            #[expect(clippy::cast_possible_truncation, reason = "below 256")]
-            let b = byte as u8;
-            table[byte] = b.is_ascii_alphanumeric()
-                || matches!(
-                    b,
-                    b'!' | b'#'
-                        | b'$'
-                        | b'%'
-                        | b'&'
-                        | b'\''
-                        | b'*'
-                        | b'+'
-                        | b'-'
-                        | b'.'
-                        | b'^'
-                        | b'_'
-                        | b'`'
-                        | b'|'
-                        | b'~'
-                );
-            byte += 1;
-        }
-        table
-    };
-    TOKEN[byte as usize]
-}
-
-const fn is_visible(byte: u8) -> bool {
-    byte > b' ' && byte != 0x7f
-}
-
-/// What every URI may hold beside blanks and controls.
-const fn is_plain(byte: u8) -> bool {
-    byte < 0x7f && !matches!(byte, b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'#')
-}
-
-/// What a value may hold: everything but controls.
-const fn is_text(byte: u8) -> bool {
-    (byte >= b' ' && byte != 0x7f) || byte == b'\t'
 }

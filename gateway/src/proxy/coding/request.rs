@@ -22,9 +22,6 @@ const BUFFER: usize = 4096;
 /// When the coding is none of gzip, deflate, br and zstd, the body is not what its coding says, or it is larger than
 /// `limit` bytes at any stage. Reading ends there: a bomb never unfolds.
 pub(in crate::proxy) fn decode(body: Bytes, headers: &HeaderMap, limit: usize) -> Result<Bytes, Failure> {
-    if !headers.contains_key(CONTENT_ENCODING) {
-        return Ok(body);
-    }
     let mut codings = Vec::new();
     for value in headers.get_all(CONTENT_ENCODING) {
         let Ok(text) = value.to_str() else { return Err(Failure::unsupported_encoding("not ASCII")) };

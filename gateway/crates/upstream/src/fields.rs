@@ -1,0 +1,53 @@
+//! The fields of an answer's head, or of its trailers, that gRPC gives a meaning, found in one look at all of them.
+//!
+//! Asking a map for a name hashes it, letter by letter, and an answer has few fields.
+
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::call::Status;
+use crate::frame::Encoding;
+use crate::status;
+
+/// What was found; of repeated fields the first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Fields<'a> {
+    content_type: Option<&'a HeaderValue>,
+    encoding: Option<&'a HeaderValue>,
+    status: Option<&'a HeaderValue>,
+    message: Option<&'a HeaderValue>,
+    details: Option<&'a HeaderValue>,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in headers {
+            let field = match name.as_str() {
+                "content-type" => &mut fields.content_type,
+                "grpc-encoding" => &mut fields.encoding,
+                "grpc-status" => &mut fields.status,
+                "grpc-message" => &mut fields.message,
+                "grpc-status-details-bin" => &mut fields.details,
+                _ => continue,
+            };
+            field.get_or_insert(value);
+        }
+        fields
+    }
+
+    /// The status, if there is one.
+    pub(crate) fn status(&self) -> Option<Status> {
+        self.status.map(|code| status::read(code, self.message, self.details))
+    }
+
+    /// Whether an answer with this head is one of gRPC.
+    pub(crate) fn is_grpc(&self, http: StatusCode) -> bool {
+        let is_grpc = |value: &HeaderValue| value.as_bytes().starts_with(b"application/grpc");
+        http == StatusCode::OK && self.content_type.is_some_and(is_grpc)
+    }
+
+    /// How messages behind this head are compressed.
+    pub(crate) fn encoding(&self) -> Encoding {
+        Encoding::named(self.encoding)
+    }
+}
