@@ -85,25 +85,26 @@ impl Reading<'_> {
         let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
         let Some(second) = self.next().await? else { return Ok(first) };
         let mut whole = Vec::new();
+        self.make_room(&mut whole, first.len() + second.len())?;
         // Pieces keep the connection's buffer from being used again: none outlives its copy.
         for piece in [first, second] {
-            self.append(&mut whole, &piece)?;
+            whole.extend_from_slice(&piece);
         }
         while let Some(piece) = self.next().await? {
-            self.append(&mut whole, &piece)?;
+            self.make_room(&mut whole, piece.len())?;
+            whole.extend_from_slice(&piece);
         }
         Ok(whole.into())
     }
 
-    /// Puts a piece behind the others.
-    fn append(&mut self, whole: &mut Vec<u8>, piece: &[u8]) -> Result<(), Failure> {
-        let length = whole.len() + piece.len();
+    /// Makes room for so many more bytes that came.
+    fn make_room(&mut self, whole: &mut Vec<u8>, more: usize) -> Result<(), Failure> {
+        let length = whole.len() + more;
         if length > whole.capacity() {
             let room = room_for(length, self.body.size_hint().upper(), self.limits.size);
             self.hold(room)?;
             whole.reserve_exact(room - whole.len());
         }
-        whole.extend_from_slice(piece);
         Ok(())
     }
 
@@ -153,12 +154,12 @@ impl Reading<'_> {
     }
 }
 
-/// Room for what came, and as much again, so that growing stays cheap: an announcement alone makes no room, but never more
-/// than it says is needed.
+/// Room for a body of which `length` bytes came: all that is announced, once an eighth of it is there, so that a body is copied
+/// once. An announcement alone makes no room. Without one, room for as much again.
 fn room_for(length: usize, announced: Option<u64>, most: usize) -> usize {
     let rest = announced.and_then(|rest| usize::try_from(rest).ok());
-    let most = rest.map_or(most, |rest| length.saturating_add(rest));
-    most.min(length.saturating_mul(2)).max(length)
+    let (most, growth) = rest.map_or((most, 2), |rest| (length.saturating_add(rest), 8));
+    most.min(length.saturating_mul(growth)).max(length)
 }
 
 /// Whether the body's type is one that a JSON route reads.
@@ -195,12 +196,13 @@ mod tests {
     #[test]
     fn room_is_made_for_what_came() {
         for (length, announced, most, room) in [
-            (100, Some(1_000_000), 4_000_000, 200),
+            (100, Some(1_000_000), 4_000_000, 800),
+            (100, Some(700), 4_000_000, 800),
             (100, Some(50), 4_000_000, 150),
             (100, Some(0), 4_000_000, 100),
             (100, None, 4_000_000, 200),
             (3_000_000, None, 4_000_000, 4_000_000),
-            (100, Some(u64::MAX), usize::MAX, 200),
+            (100, Some(u64::MAX), usize::MAX, 800),
             (100, None, 50, 100),
         ] {
             assert_eq!(room_for(length, announced, most), room, "{length} {announced:?} {most}");

@@ -86,7 +86,7 @@ pub async fn unary(
     if !answer.status.is_ok() {
         return Err(service_failure(plan, &answer));
     }
-    let mut response = decode(plan, &answer, exchange.peer.load.is_pressed())?;
+    let mut response = decode(exchange.target, &answer, exchange.peer.load.is_pressed())?;
     drop(room);
     fit(exchange, response.body().held())?;
     warn_of_unknown(&unknown, response.headers_mut());
@@ -218,7 +218,8 @@ fn is_safe(method: &Method) -> bool {
 }
 
 /// The answer in JSON; `tight` in a buffer without room to spare.
-fn decode(plan: &RoutePlan, answer: &Answer, tight: bool) -> Result<Response<Body>, Failure> {
+fn decode(target: &Target, answer: &Answer, tight: bool) -> Result<Response<Body>, Failure> {
+    let Target { plan, metrics, .. } = target;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     let first = metadata::to_headers(&answer.metadata, headers);
@@ -230,8 +231,7 @@ fn decode(plan: &RoutePlan, answer: &Answer, tight: bool) -> Result<Response<Bod
     if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
         return Ok(response); // RFC 9110: these have no body, and so no type.
     }
-    // JSON is about twice as long as the wire form. Growing in the middle would copy.
-    let mut out = Vec::with_capacity(answer.message.len() / 2 * 5 + 256);
+    let mut out = Vec::with_capacity(metrics.room_for(answer.message.len()));
     let decoded = plan.response.decode(&answer.message, &plan.decode, &mut out);
     let content_type = match decoded.map_err(|error| Failure::response_not_transcodable(&error))? {
         transcode::Body::Json => HeaderValue::from_static("application/json"),
@@ -239,6 +239,7 @@ fn decode(plan: &RoutePlan, answer: &Answer, tight: bool) -> Result<Response<Bod
             .unwrap_or(HeaderValue::from_static("application/octet-stream")),
     };
     headers.insert(CONTENT_TYPE, content_type);
+    metrics.record_growth(answer.message.len(), out.len());
     if tight {
         out.shrink_to_fit();
     }

@@ -61,7 +61,15 @@ pub struct RouteMetrics {
     undecided: AtomicU64,
     /// How large answers tend to be: the largest of late, slowly forgotten.
     answer: AtomicUsize,
+    /// Bytes of JSON to sixteen of a message, in large answers: the most of late, slowly forgotten.
+    growth: AtomicUsize,
 }
+
+/// Messages from this size on are worth knowing beforehand how much JSON they will make.
+const LARGE: usize = 4 << 10;
+/// Bytes of JSON to sixteen of a message, where nothing is known yet, and at most.
+const USUAL_GROWTH: usize = 40;
+const MOST_GROWTH: usize = 128;
 
 impl RouteMetrics {
     /// Counts an answered request: its gRPC code, and how long it took in all.
@@ -105,6 +113,27 @@ impl RouteMetrics {
     /// How large the next answer may well be.
     pub fn expected_answer(&self) -> usize {
         self.answer.load(Relaxed)
+    }
+
+    /// Remembers how much JSON a message of so many bytes made.
+    pub fn record_growth(&self, message: usize, json: usize) {
+        if message < LARGE {
+            return;
+        }
+        let known = self.growth.load(Relaxed);
+        let seen = (json.saturating_mul(16) / message + 1).min(MOST_GROWTH);
+        let new = seen.max(known - known / 16);
+        if new != known {
+            self.growth.store(new, Relaxed);
+        }
+    }
+
+    /// Room for the JSON of a message of so many bytes, most likely enough: growing in the middle would copy.
+    pub fn room_for(&self, message: usize) -> usize {
+        const BESIDE: usize = 256;
+        let known = if message < LARGE { 0 } else { self.growth.load(Relaxed) };
+        let growth = if known == 0 { USUAL_GROWTH } else { known };
+        (message / 16 + 1).saturating_mul(growth).saturating_add(BESIDE)
     }
 
     /// Requests answered so far.
@@ -209,6 +238,26 @@ mod tests {
             metrics.record_answer(100);
         }
         assert_eq!(metrics.expected_answer(), 100);
+    }
+
+    #[test]
+    fn room_for_answers_is_what_large_ones_took_of_late() {
+        let metrics = RouteMetrics::default();
+        let usual = metrics.room_for(16_000);
+        assert!((40_000..41_000).contains(&usual), "{usual}");
+        metrics.record_growth(100, 100_000);
+        assert_eq!(metrics.room_for(16_000), usual, "a small one says nothing");
+        for (json, from, to) in
+            [(48_000, 48_000, 50_000), (16_000, 46_000, 48_000), (1 << 40, 128_000, 130_000)]
+        {
+            metrics.record_growth(16_000, json);
+            let room = metrics.room_for(16_000);
+            assert!((from..to).contains(&room), "{json}: {room}");
+        }
+        for _ in 0..100 {
+            metrics.record_growth(16_000, 16_000);
+        }
+        assert!((16_000..18_000).contains(&metrics.room_for(16_000)));
     }
 
     #[test]

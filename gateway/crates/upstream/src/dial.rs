@@ -26,8 +26,8 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 const DATA_FRAME_BUDGET: usize = (CONNECTION_WINDOW as usize / crate::frame::PREFIX) * 256;
 /// The largest header block that is accepted.
 const MAX_HEADER_LIST: u32 = 64 << 10;
-/// The largest DATA frame that is accepted.
-const MAX_FRAME: u32 = 64 << 10;
+/// The largest DATA frame that is accepted: a message that lies in one is not copied to be whole.
+const MAX_FRAME: u32 = 256 << 10;
 
 /// A connection's two halves: the handle that opens streams, and what must be polled for them to move.
 pub(crate) type Http2 = (SendRequest<Bytes>, Connection<Io, Bytes>);

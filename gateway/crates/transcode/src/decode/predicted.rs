@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     block,
-    plan::{EnumIndex, Form, KEY, MessageIndex, Print, WINDOW},
+    plan::{EnumIndex, Form, KEY, MessageIndex, Print, WINDOW, WellKnown},
     room::Claim,
     utf8,
 };
@@ -168,11 +168,19 @@ impl<'a> Decoder<'a, '_> {
         left: usize,
         depth: u32,
     ) -> Result<usize, Halt> {
+        let plan = self.schema.plan(index);
         let mut input = rest.get(1..left).unwrap_or_default();
         let piece = wire::piece(&mut input)?;
         self.out.start_of(&field.key, field.key_len.into());
-        self.whole(self.schema.plan(index), piece, depth + 1)?;
-        Ok(left - input.len())
+        let taken = left - input.len();
+        if plan.well_known == WellKnown::Timestamp && !self.careful {
+            self.enter(depth + 1)?;
+            if self.usual_timestamp(rest.get(taken - piece.len()..).unwrap_or_default(), piece.len()) {
+                return Ok(taken);
+            }
+        }
+        self.whole(plan, piece, depth + 1)?;
+        Ok(taken)
     }
 
     /// Prints a list of messages: all that follow one another.

@@ -85,6 +85,15 @@ pub(crate) fn varint_of(whole: &[u8], left: usize) -> Result<(u64, usize), Halt>
     Ok((value, left - rest.len()))
 }
 
+/// The first eight bytes; zeros follow the last one where there are fewer.
+#[inline(always)]
+pub(crate) fn word(input: &[u8]) -> u64 {
+    match input.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => input.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
 /// A varint that a word begins with, and its length, if it ends there.
 #[inline(always)]
 pub(crate) fn short_varint(word: u64) -> Option<(u64, usize)> {
