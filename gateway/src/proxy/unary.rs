@@ -73,13 +73,14 @@ pub async fn unary(
     drop(body);
     let room = make_room(exchange)?;
     let mut call = call(exchange, head, frame);
+    let metadata = || metadata(exchange, head);
     call.room_made = room.as_ref().map_or(0, Charge::bytes);
     let Share { upstream, hash } = exchange.target.split.pick().ok_or_else(Failure::no_upstream)?;
     call.hash = hash.as_ref().and_then(|name| head.headers.get(name)).map(|value| hash_key(value.as_bytes()));
-    mirror(exchange.target, &call);
+    mirror(exchange.target, &call, metadata);
     let called = Instant::now();
     trail.called = Some(called);
-    let outcome = upstream.unary_reported(&mut call, &mut trail.call).await;
+    let outcome = upstream.unary_reported(&call, &metadata, &mut trail.call).await;
     trail.answered = Some(called.elapsed());
     let answer = outcome?;
 
@@ -114,10 +115,11 @@ fn fit(exchange: &Exchange<'_>, answer: usize) -> Result<(), Failure> {
 }
 
 /// Sends a copy of the call to the mirror, whose answer nobody waits for. The call's deadline bounds the task.
-fn mirror(target: &Target, call: &Call) {
+fn mirror(target: &Target, call: &Call, metadata: impl Fn() -> HeaderMap) {
     let Some(mirror) = &target.mirror else { return };
     // The room was made for the other answer.
-    let (mirror, call) = (Arc::clone(mirror), Call { observer: None, room_made: 0, ..call.clone() });
+    let call = Call { metadata: metadata(), observer: None, room_made: 0, ..call.clone() };
+    let mirror = Arc::clone(mirror);
     tokio::spawn(async move { drop(mirror.unary(call).await) });
 }
 
@@ -181,14 +183,7 @@ fn misfit(plan: &RoutePlan, error: EncodeError) -> Failure {
 fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
     let plan = &exchange.target.plan;
     let timeout = deadline::timeout(plan.timeout, exchange.fields.grpc_timeout);
-    let chain = &exchange.target.chain;
-    let host = host(exchange, head);
-    let Exchange { fields, peer, request_id, .. } = exchange;
-    let mut metadata = metadata::for_call(&head.headers, fields, chain.forward(), peer, host, request_id);
-    exchange.trace.apply(&mut metadata);
-    chain.write_metadata(exchange.admitted, &mut metadata);
     Call {
-        metadata,
         idempotent: plan.idempotent || is_safe(&head.method),
         worker: exchange.peer.worker,
         max_response: exchange.limits.response,
@@ -196,6 +191,17 @@ fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
         room: Some(Arc::clone(&exchange.peer.load) as _),
         ..Call::new(plan.grpc.path.clone(), frame, (exchange.started + timeout).into())
     }
+}
+
+/// The metadata of one try.
+fn metadata(exchange: &Exchange<'_>, head: &Parts) -> HeaderMap {
+    let chain = &exchange.target.chain;
+    let host = host(exchange, head);
+    let Exchange { fields, peer, request_id, .. } = exchange;
+    let mut metadata = metadata::for_call(&head.headers, fields, chain.forward(), peer, host, request_id);
+    exchange.trace.apply(&mut metadata);
+    chain.write_metadata(exchange.admitted, &mut metadata);
+    metadata
 }
 
 /// Who records the call's tries, when the trace is recorded.

@@ -44,7 +44,6 @@ mod fields;
 mod group;
 mod health;
 mod lookout;
-mod metadata;
 mod metrics;
 mod observe;
 mod outlier;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use http::HeaderMap;
 use smallvec::SmallVec;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -15,7 +16,6 @@ use crate::code;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::frame::Messages;
-use crate::metadata::Metadata;
 use crate::observe::Watched;
 use crate::pool::Pool;
 use crate::retry::{Next, Tries};
@@ -34,18 +34,24 @@ type Outcome = Option<Result<Answer, CallError>>;
 
 impl Upstream {
     /// Makes a unary call. What the service answers, good or bad, is an [`Answer`]; dropping the future cancels the call.
-    pub async fn unary(&self, mut call: Call) -> Result<Answer, CallError> {
-        self.unary_reported(&mut call, &mut Report::default()).await
+    pub async fn unary(&self, call: Call) -> Result<Answer, CallError> {
+        self.unary_reported(&call, &|| call.metadata.clone(), &mut Report::default()).await
     }
 
-    /// The same; the call's metadata is taken, and `report` says what was done, whatever came of it.
+    /// The same, with metadata that is made for each try, since what is sent is gone; the call's own does not count. `report`
+    /// says what was done, whatever came of it.
     ///
     /// The call is borrowed, as the parts of a try are below: what is handed from one future to the next is copied each time,
     /// and has a place in every one of them.
-    pub async fn unary_reported(&self, call: &mut Call, report: &mut Report) -> Result<Answer, CallError> {
+    pub async fn unary_reported(
+        &self,
+        call: &Call,
+        metadata: &(dyn Fn() -> HeaderMap + Sync),
+        report: &mut Report,
+    ) -> Result<Answer, CallError> {
         self.metrics().requests.fetch_add(1, Relaxed);
         let result = match self.breaker().enter() {
-            Ok(_permit) => self.admitted(call, report).await,
+            Ok(_permit) => self.admitted(call, metadata, report).await,
             Err(error) => Err(error),
         };
         if let Err(error) = &result {
@@ -54,9 +60,13 @@ impl Upstream {
         result
     }
 
-    async fn admitted(&self, call: &mut Call, report: &mut Report) -> Result<Answer, CallError> {
+    async fn admitted(
+        &self,
+        call: &Call,
+        metadata: &(dyn Fn() -> HeaderMap + Sync),
+        report: &mut Report,
+    ) -> Result<Answer, CallError> {
         let worker = self.worker(call.worker);
-        let mut metadata = Metadata::new(std::mem::take(&mut call.metadata));
         let mut tries = Tries::new(call.idempotent);
         let mut tried = Tried::new();
         let mut budget: Option<Permit<'_>> = None;
@@ -68,7 +78,7 @@ impl Upstream {
             }
             report.attempts += 1;
             report.endpoint = Some(Arc::clone(&endpoint.name));
-            let mut metadata = metadata.next();
+            let mut metadata = metadata();
             let watched = Watched::begin(call, &endpoint, &mut metadata);
             let mut request = Some(attempt::head(
                 HeadParts { path: call.path.clone(), metadata, deadline: Some(call.deadline) },

@@ -59,7 +59,9 @@ impl<'a> Decoder<'a, '_> {
         let Some((seconds, end)) = field(0, SECONDS) else { return false };
         let fields = if end == length { Some((0, end)) } else { field(end, NANOS) };
         let Some((nanos, end)) = fields else { return false };
-        let Some(time) = Time::new(seconds.cast_signed(), nanos).filter(|_| end == length) else { return false };
+        let Some(time) = Time::new(seconds.cast_signed(), nanos).filter(|_| end == length) else {
+            return false;
+        };
         self.out.claim(|claim| time.print(claim));
         true
     }
@@ -184,7 +186,9 @@ mod tests {
         let mut days = Time::new(MIN_SECONDS, 0).unwrap().days;
         for year in 1..=9999 {
             let february = if is_leap(year) { 29 } else { 28 };
-            for (month, length) in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31].into_iter().enumerate() {
+            for (month, length) in
+                [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31].into_iter().enumerate()
+            {
                 for day in 1..=length {
                     let expected = year * 10_000 + (month as u32 + 1) * 100 + day;
                     let digits = date(days).iter().fold(0, |all, digit| all * 10 + u32::from(digit - b'0'));
