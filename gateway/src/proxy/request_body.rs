@@ -1,11 +1,14 @@
 //! The request's body: checked, bounded, read whole.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming};
 use tokio::time::Instant;
 
 use super::coding;
@@ -66,7 +69,7 @@ pub(super) async fn read(body: Incoming, limits: Limits<'_>) -> Result<Whole, Fa
     if body.size_hint().lower() > limits.size as u64 {
         return Err(Failure::body_too_large(limits.size));
     }
-    let mut reading = Reading { body, limits, started: Instant::now(), received: 0, charge: None };
+    let mut reading = Reading { body, limits, started: None, received: 0, charge: None };
     let bytes = reading.whole().await?;
     Ok(Whole { bytes, charge: reading.charge })
 }
@@ -75,7 +78,8 @@ pub(super) async fn read(body: Incoming, limits: Limits<'_>) -> Result<Whole, Fa
 struct Reading<'a> {
     body: Incoming,
     limits: Limits<'a>,
-    started: Instant,
+    /// When it was first waited for.
+    started: Option<Instant>,
     received: usize,
     charge: Option<Charge>,
 }
@@ -108,15 +112,13 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// The next piece of data. The timer is armed only when the piece is not there yet.
+    /// The next piece of data.
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
             if self.body.is_end_stream() {
                 return Ok(None);
             }
-            let frame = tokio::time::timeout_at(self.patience(), self.body.frame()).await;
-            let frame = frame.map_err(|_| Failure::body_timeout())?;
-            match frame.transpose().map_err(|_| Failure::body_unreadable())? {
+            match self.frame().await?.transpose().map_err(|_| Failure::body_unreadable())? {
                 None => return Ok(None),
                 Some(frame) => match frame.into_data() {
                     Ok(data) if data.is_empty() => {}
@@ -127,11 +129,23 @@ impl Reading<'_> {
         }
     }
 
+    /// The next frame. Most are there already: the clock is looked at only when there is something to wait for.
+    async fn frame(&mut self) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Failure> {
+        let body = &mut self.body;
+        let there = poll_fn(|cx| Poll::Ready(Pin::new(&mut *body).poll_frame(cx))).await;
+        if let Poll::Ready(frame) = there {
+            return Ok(frame);
+        }
+        let frame = tokio::time::timeout_at(self.patience(), self.body.frame()).await;
+        frame.map_err(|_| Failure::body_timeout())
+    }
+
     /// Until when the next piece has to come: soon, and before the whole gets too slow.
-    fn patience(&self) -> Instant {
-        let pause = Instant::now() + self.limits.pause;
+    fn patience(&mut self) -> Instant {
+        let now = Instant::now();
+        let started = *self.started.get_or_insert(now);
         let earned = Duration::from_secs((self.received / BYTES_PER_SECOND) as u64);
-        pause.min(self.started + self.limits.pause + earned)
+        (now + self.limits.pause).min(started + self.limits.pause + earned)
     }
 
     fn take(&mut self, data: Bytes) -> Result<Bytes, Failure> {
