@@ -6,9 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::activity::Activity;
+
+/// Up to this size, head and body are put together before they are sent: the way through the kernel is shorter for one piece
+/// than for a list of them.
+const SMALL: usize = 4096;
 
 /// A stream that reports how writing goes.
 #[derive(Debug)]
@@ -52,10 +57,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut small = [0; SMALL];
-        let written = match joined(bufs, &mut small) {
-            Some(bytes) => Pin::new(&mut self.stream).poll_write(cx, bytes),
-            None => Pin::new(&mut self.stream).poll_write_vectored(cx, bufs),
+        let size: usize = bufs.iter().map(|buf| buf.len()).sum();
+        let written = if size <= SMALL {
+            let mut whole = SmallVec::<[u8; SMALL]>::new();
+            bufs.iter().for_each(|buf| whole.extend_from_slice(buf));
+            Pin::new(&mut self.stream).poll_write(cx, &whole)
+        } else {
+            Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
         };
         self.note(&written);
         written
@@ -72,20 +80,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
-}
-
-/// An answer of up to this size is put together before it is sent.
-const SMALL: usize = 1024;
-
-/// All that is to be written, in one piece, if it is little: the way through the kernel is shorter for one piece than for a
-/// list of them.
-fn joined<'b>(bufs: &[io::IoSlice<'_>], small: &'b mut [u8; SMALL]) -> Option<&'b [u8]> {
-    let mut end = 0;
-    for buf in bufs {
-        small.get_mut(end..end + buf.len())?.copy_from_slice(buf);
-        end += buf.len();
-    }
-    small.get(..end)
 }
 
 /// A stream that first gives back bytes already read off it.

@@ -162,7 +162,8 @@ impl<'a> Recorder<'a> {
 
 impl Drop for Recorder<'_> {
     fn drop(&mut self) {
-        let took = self.started.elapsed();
+        let ended = Instant::now();
+        let took = ended.saturating_duration_since(self.started);
         if self.end.flag == CLIENT_GONE {
             self.tally.gone();
         }
@@ -186,6 +187,7 @@ impl Drop for Recorder<'_> {
             route: self.target.map(|target| &target.line),
             status: self.end.status.as_u16(),
             code: self.end.code.name(),
+            ended,
             took,
             upstream: self.trail.upstream(),
             received: self.trail.received,

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use self::line::Lines;
 pub use self::line::Route;
@@ -34,6 +34,8 @@ pub struct Record<'a> {
     pub status: u16,
     /// The gRPC code behind it.
     pub code: &'a str,
+    /// When it was answered.
+    pub ended: Instant,
     /// From the request's head to its answer.
     pub took: Duration,
     /// The share of it that the upstream took.
@@ -66,7 +68,7 @@ impl Record<'_> {
 /// How long a line waits for others to be written with.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How many bytes of a worker's lines do not wait any longer.
-const BATCH: usize = 64 << 10;
+const BATCH: usize = 256 << 10;
 /// How many bytes of a worker's lines wait when the reader is slow: some 8,000 lines.
 const MOST: usize = 2 << 20;
 
@@ -145,11 +147,10 @@ impl AccessLog {
 impl Shared {
     /// Adds a line to the worker's, if there is room. Gives their length before and after.
     fn add(&self, worker: usize, record: &Record<'_>, format: Format) -> Option<(usize, usize)> {
-        let now = SystemTime::now();
         let mut lines = self.buffers.get(worker)?.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = lines.text.len();
         (before < MOST).then(|| {
-            lines.write(now, record, format);
+            lines.add(record, format);
             (before, lines.text.len())
         })
     }

@@ -1,6 +1,30 @@
 //! The time of a line, in RFC 3339 form. What the times of one second have alike is worked out once.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long an answer of the wall clock is good for.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
+
+/// The wall clock, asked once a second: between, it goes as the other one does, which was looked at anyway.
+#[derive(Debug, Default)]
+pub(super) struct Wall {
+    asked: Option<(Instant, SystemTime)>,
+}
+
+impl Wall {
+    /// What it showed at this moment, one of late. `ask` tells what both clocks show now.
+    pub(super) fn at(&mut self, moment: Instant, ask: impl FnOnce() -> (Instant, SystemTime)) -> SystemTime {
+        if let Some((asked, answer)) = self.asked {
+            let since = moment.saturating_duration_since(asked);
+            if since < ASKED_EVERY {
+                return answer + since;
+            }
+        }
+        let (now, answer) = ask();
+        self.asked = Some((now, answer));
+        answer - now.saturating_duration_since(moment)
+    }
+}
 
 /// Writes times.
 #[derive(Debug, Default)]
@@ -69,6 +93,25 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn the_wall_clock_is_followed() {
+        let begun = Instant::now();
+        let after = |millis| {
+            (begun + Duration::from_millis(millis), SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
+        };
+        let set_back = |millis| (begun + Duration::from_millis(millis), SystemTime::UNIX_EPOCH);
+        let mut wall = Wall::default();
+        let mut shown = |moment, now: (Instant, SystemTime)| {
+            let time = wall.at(begun + Duration::from_millis(moment), || now);
+            time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()
+        };
+        assert_eq!(shown(1000, after(1001)), 1000, "asked a little later");
+        assert_eq!(shown(900, set_back(1100)), 1001, "not before it was asked");
+        assert_eq!(shown(2000, set_back(2000)), 2000, "not asked again within a second");
+        assert_eq!(shown(2001, after(2001)), 2001);
+        assert_eq!(shown(4000, set_back(4000)), 0);
+    }
 
     #[test]
     fn times_are_written_as_rfc_3339_has_them() {

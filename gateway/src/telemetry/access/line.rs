@@ -4,10 +4,10 @@
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Record;
-use super::clock::{Clock, Time, three_digits};
+use super::clock::{Clock, Time, Wall, three_digits};
 use crate::telemetry::hex;
 use crate::telemetry::logging::Format;
 
@@ -36,13 +36,19 @@ impl Route {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) text: Vec<u8>,
+    wall: Wall,
     clock: Clock,
 }
 
 impl Lines {
     /// Adds a record's line.
-    pub(super) fn write(&mut self, now: SystemTime, record: &Record<'_>, format: Format) {
-        let time = self.clock.read(now);
+    pub(super) fn add(&mut self, record: &Record<'_>, format: Format) {
+        let time = self.wall.at(record.ended, || (Instant::now(), SystemTime::now()));
+        self.write(time, record, format);
+    }
+
+    fn write(&mut self, time: SystemTime, record: &Record<'_>, format: Format) {
+        let time = self.clock.read(time);
         match format {
             Format::Text => text(&mut self.text, time, record),
             Format::Json => json(&mut self.text, time, record),

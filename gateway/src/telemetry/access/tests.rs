@@ -14,6 +14,7 @@ fn record(request_id: &str) -> Record<'_> {
         route: None,
         status: 404,
         code: "NOT_FOUND",
+        ended: Instant::now(),
         took: Duration::ZERO,
         upstream: Duration::ZERO,
         received: 0,

@@ -15,6 +15,7 @@ fn record() -> Record<'static> {
         route: Some(&ROUTE),
         status: 200,
         code: "OK",
+        ended: Instant::now(),
         took: Duration::from_micros(1500),
         upstream: Duration::from_micros(1200),
         received: 0,
