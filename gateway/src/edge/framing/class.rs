@@ -46,10 +46,14 @@ const fn classes(byte: u8) -> u8 {
     let is_plain = is_visible
         && byte < 0x7f
         && !matches!(byte, b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'#');
-    TOKEN * is_token as u8
-        | VISIBLE * is_visible as u8
-        | PLAIN * is_plain as u8
-        | TEXT * is_text_byte(byte) as u8
+    member(TOKEN, is_token)
+        | member(VISIBLE, is_visible)
+        | member(PLAIN, is_plain)
+        | member(TEXT, is_text_byte(byte))
+}
+
+const fn member(class: u8, is_member: bool) -> u8 {
+    if is_member { class } else { 0 }
 }
 
 const fn is_text_byte(byte: u8) -> bool {

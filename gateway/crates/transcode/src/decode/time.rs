@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn every_day_has_its_date() {
-        let is_leap = |year: u32| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let is_leap = |year: u32| year.is_multiple_of(if year.is_multiple_of(100) { 400 } else { 4 });
         let mut days = Time::new(MIN_SECONDS, 0).unwrap().days;
         for year in 1..=9999 {
             let february = if is_leap(year) { 29 } else { 28 };
