@@ -58,7 +58,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let size: usize = bufs.iter().map(|buf| buf.len()).sum();
-        let written = if size <= SMALL {
+        let written = if let [one] = bufs {
+            Pin::new(&mut self.stream).poll_write(cx, one)
+        } else if size <= SMALL {
             let mut whole = SmallVec::<[u8; SMALL]>::new();
             bufs.iter().for_each(|buf| whole.extend_from_slice(buf));
             Pin::new(&mut self.stream).poll_write(cx, &whole)

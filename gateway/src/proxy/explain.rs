@@ -75,13 +75,14 @@ impl<'t> Explained<'t> {
             Ok(Lookup::NotFound) => Self::refused("no route matches this path (404)".to_owned(), misses),
             Ok(Lookup::MethodNotAllowed { allow }) => Self::refused(takes(&allow, own), misses),
             Ok(Lookup::Found { route, captures }) => {
+                let fields = Fields::of(request.headers);
                 let (message, error) = message(route, captures.iter(), request);
                 let taken = Taken {
                     plan: route,
-                    timeout: deadline::timeout(route.timeout, Fields::of(request.headers).grpc_timeout),
+                    timeout: deadline::timeout(route.timeout, fields.grpc_timeout),
                     idempotent: route.idempotent || matches!(request.method, "GET" | "HEAD"),
                     message,
-                    metadata: metadata_of(route, request, host),
+                    metadata: metadata_of(route, request, &fields, host),
                 };
                 Self { taken: Some(taken), own: None, error, misses }
             }
@@ -138,13 +139,16 @@ fn foretold(set: &SetSpec, request: &Request<'_>) -> Option<String> {
 const ID: &str = "(made for each request)";
 
 /// As a client on this machine would cause it.
-fn metadata_of(plan: &RoutePlan, request: &Request<'_>, host: Option<&str>) -> HeaderMap {
+fn metadata_of(
+    plan: &RoutePlan,
+    request: &Request<'_>,
+    fields: &Fields<'_>,
+    host: Option<&str>,
+) -> HeaderMap {
     let peer = Peer::new(([127, 0, 0, 1], 0).into(), 0, false, Arc::default());
     let id = HeaderValue::from_static(ID);
     let host = host.and_then(|host| HeaderValue::from_str(host).ok());
-    let fields = Fields::of(request.headers);
-    let mut metadata =
-        metadata::for_call(request.headers, &fields, plan.policies.forward(), &peer, host, &id);
+    let mut metadata = metadata::for_call(request.headers, fields, plan.policies.forward(), &peer, host, &id);
     Trace::of(fields.trace, None).apply(&mut metadata);
     plan.policies.edit_metadata(&mut metadata);
     metadata

@@ -1,6 +1,5 @@
 //! Headers on their way through: the client's become metadata, the service's come back as headers.
 
-use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::edge::{Fields, Peer};
@@ -14,7 +13,8 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 /// The metadata of a service's choice of the success status.
 const X_HTTP_CODE: HeaderName = HeaderName::from_static("x-http-code");
 
-/// The metadata for a call: what of the client's headers `forward` lets pass, and what the gateway adds.
+/// The metadata for a call: what of the client's headers, whose `fields` these are, `forward` lets pass, and what the gateway
+/// adds.
 pub(super) fn for_call(
     client: &HeaderMap,
     fields: &Fields<'_>,
@@ -88,9 +88,9 @@ fn standard(digits: &[u8]) -> Vec<u8> {
     digits.iter().map(translate).collect()
 }
 
-/// Copies a service's metadata to the headers of the answer, without what belongs to gRPC or to one hop. Returns the status
-/// that it chose, if it did.
-pub(super) fn to_headers(metadata: &HeaderMap, headers: &mut HeaderMap) -> Option<StatusCode> {
+/// Copies a service's metadata to the headers of the answer, without what belongs to gRPC or to one hop. Gives what it says
+/// of the status, if anything.
+pub(super) fn to_headers<'m>(metadata: &'m HeaderMap, headers: &mut HeaderMap) -> Option<&'m HeaderValue> {
     let mut chosen = None;
     for (name, value) in metadata {
         if is_returned(name) {
@@ -99,7 +99,7 @@ pub(super) fn to_headers(metadata: &HeaderMap, headers: &mut HeaderMap) -> Optio
             chosen = chosen.or(Some(value));
         }
     }
-    chosen.and_then(|value| StatusCode::from_bytes(value.as_bytes()).ok())
+    chosen
 }
 
 fn is_returned(name: &HeaderName) -> bool {

@@ -106,7 +106,8 @@ impl Reading<'_> {
         let length = whole.len() + more;
         if length > whole.capacity() {
             let room = room_for(length, self.body.size_hint().upper(), self.limits.size);
-            self.hold(room)?;
+            // What is announced is not touched before it comes: it counts as far as others would have it, too.
+            self.hold(room.min(2 * length))?;
             whole.reserve_exact(room - whole.len());
         }
         Ok(())

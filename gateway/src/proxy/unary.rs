@@ -223,14 +223,15 @@ fn is_safe(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
 }
 
-/// The answer in JSON; `tight` in a buffer without room to spare.
+/// The answer in JSON, in a buffer without much room to spare; `tight` without any.
 fn decode(target: &Target, answer: &Answer, tight: bool) -> Result<Response<Body>, Failure> {
     let Target { plan, metrics, .. } = target;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     let first = metadata::to_headers(&answer.metadata, headers);
     let last = metadata::to_headers(&answer.trailers, headers);
-    let chosen = first.or(last).filter(|status| status.is_success() || status.is_redirection());
+    let chosen = first.or(last).and_then(|value| StatusCode::from_bytes(value.as_bytes()).ok());
+    let chosen = chosen.filter(|status| status.is_success() || status.is_redirection());
     let status = chosen.unwrap_or(plan.status);
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -246,7 +247,7 @@ fn decode(target: &Target, answer: &Answer, tight: bool) -> Result<Response<Body
     };
     headers.insert(CONTENT_TYPE, content_type);
     metrics.record_growth(answer.message.len(), out.len());
-    if tight {
+    if tight || out.capacity() > 2 * out.len() + Charge::FREE {
         out.shrink_to_fit();
     }
     *response.body_mut() = Body::buffered(out);

@@ -34,7 +34,7 @@ pub struct Record<'a> {
     pub status: u16,
     /// The gRPC code behind it.
     pub code: &'a str,
-    /// When it was answered.
+    /// When it was answered, or its client left.
     pub ended: Instant,
     /// From the request's head to its answer.
     pub took: Duration,

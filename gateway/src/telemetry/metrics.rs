@@ -128,12 +128,17 @@ impl RouteMetrics {
         }
     }
 
-    /// Room for the JSON of a message of so many bytes, most likely enough: growing in the middle would copy.
+    /// Room for the JSON of a message of so many bytes, most likely enough: growing in the middle would copy. What is known of
+    /// others adds no more than a MiB to what is usual.
     pub fn room_for(&self, message: usize) -> usize {
         const BESIDE: usize = 256;
-        let known = if message < LARGE { 0 } else { self.growth.load(Relaxed) };
-        let growth = if known == 0 { USUAL_GROWTH } else { known };
-        (message / 16 + 1).saturating_mul(growth).saturating_add(BESIDE)
+        const MOST_MORE: usize = 1 << 20;
+        let grown = |growth: usize| (message / 16 + 1).saturating_mul(growth).saturating_add(BESIDE);
+        let usual = grown(USUAL_GROWTH);
+        match self.growth.load(Relaxed) {
+            known if known > 0 && message >= LARGE => grown(known).min(usual.saturating_add(MOST_MORE)),
+            _ => usual,
+        }
     }
 
     /// Requests answered so far.
@@ -254,6 +259,8 @@ mod tests {
             let room = metrics.room_for(16_000);
             assert!((from..to).contains(&room), "{json}: {room}");
         }
+        let (most, usual) = (metrics.room_for(64 << 20), RouteMetrics::default().room_for(64 << 20));
+        assert_eq!(most, usual + (1 << 20), "a small answer says little about a huge one");
         for _ in 0..100 {
             metrics.record_growth(16_000, 16_000);
         }

@@ -158,6 +158,35 @@ async fn a_service_can_choose_the_success_status() {
 }
 
 #[tokio::test]
+async fn the_status_of_success_is_what_the_service_says_first_if_it_is_one() {
+    // By the name of the book: in the head, and in the trailers; `-` is nothing.
+    let backend = library()
+        .on("library.v1.Library/GetBook", |call| {
+            let name = call.json()["name"].as_str().unwrap_or_default().to_owned();
+            let (head, trailers) = name.split_once('~').unwrap_or_default();
+            let reply = reply(json!({}));
+            let reply = if head == "-" { reply } else { reply.header("x-http-code", head) };
+            if trailers == "-" { reply } else { reply.trailer("x-http-code", trailers) }
+        })
+        .start()
+        .await;
+    let gateway = gateway(&backend, &format!("{GET_BOOK}    status: 203\n")).await;
+    for (head, trailers, status) in [
+        ("-", "-", 203),
+        ("202", "-", 202),
+        ("-", "201", 201),
+        ("202", "201", 202),
+        ("303", "-", 303),
+        ("404", "201", 203),
+        ("500", "-", 203),
+        ("fine", "201", 203),
+    ] {
+        let answer = gateway.get(&format!("/books/{head}~{trailers}")).await;
+        assert_eq!(answer.status.as_u16(), status, "{head} {trailers}");
+    }
+}
+
+#[tokio::test]
 async fn http_bodies_pass_as_they_are_both_ways() {
     let backend = library()
         .on("library.v1.Library/Upload", |_| reply(json!({"contentType": "image/png", "data": "AAEC"})))

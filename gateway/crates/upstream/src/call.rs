@@ -23,7 +23,8 @@ pub struct Call {
     /// `/package.Service/Method`.
     pub path: PathAndQuery,
     /// The request's metadata, final: only what HTTP/2 and gRPC themselves need is added (`te`, `content-type`,
-    /// `grpc-timeout`, `grpc-accept-encoding`).
+    /// `grpc-timeout`, `grpc-accept-encoding`). [`Upstream::unary_reported`](crate::Upstream::unary_reported) has it made
+    /// for each try instead.
     pub metadata: HeaderMap,
     /// The request message with its 5-byte gRPC prefix (see [`crate::frame`]).
     pub frame: Bytes,

@@ -15,6 +15,9 @@ pub const PREFIX: usize = 5;
 /// What is set aside for a message before any of it has come: a claimed length is not believed further than this.
 const FIRST_RESERVE: usize = 256 * 1024;
 
+/// A message of up to this size that lies in one piece is held without room made for it: the number of calls bounds them.
+const UNCOUNTED: usize = 64 * 1024;
+
 /// Puts the prefix before a message; copies it. A caller that writes the message itself leaves [`PREFIX`] bytes free in
 /// front and fills them by [`prefix`].
 pub fn frame(message: &[u8]) -> Bytes {
@@ -109,7 +112,8 @@ impl Messages {
         }
     }
 
-    /// Messages that do not come in one piece take this room, beyond what has been made already.
+    /// Messages that do not come in one piece, or are larger than [`UNCOUNTED`], take this room, beyond what has been made
+    /// already.
     pub(crate) fn within(mut self, room: Option<Arc<dyn Room>>, made: usize) -> Self {
         self.room = Gathered { room, made, taken: 0 };
         self
@@ -165,12 +169,12 @@ impl Messages {
         if length > self.limit {
             return Err(CallError::TooLarge { limit: self.limit });
         }
-        let body = if self.chunk.len() >= length {
-            BytesMut::new()
-        } else {
+        let is_whole = self.chunk.len() >= length;
+        if !is_whole || length > UNCOUNTED {
             self.room.take(length)?;
-            BytesMut::with_capacity(length.min(FIRST_RESERVE))
-        };
+        }
+        let body =
+            if is_whole { BytesMut::new() } else { BytesMut::with_capacity(length.min(FIRST_RESERVE)) };
         self.body = Some((body, length));
         Ok(true)
     }
@@ -312,6 +316,10 @@ mod tests {
         assert_eq!(gather(60, 40).map(drop), Ok(()), "room was made for most of it");
         drop(first);
         assert_eq!(taken(), 0);
+        let mut large = Messages::new(Encoding::Identity, 1 << 20).within(Some(Arc::clone(&room) as _), 0);
+        large.push(Bytes::from(framed(0, &vec![1; UNCOUNTED + 1])));
+        assert_eq!(large.next(), Err(CallError::Overflow(Limit::Room)), "in one piece, but large");
+        *room.0.lock().unwrap() = 0;
         assert_eq!(gather(101, 0).map(drop), Err(CallError::Overflow(Limit::Room)));
     }
 }

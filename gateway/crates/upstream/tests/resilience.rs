@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use common::{call, idempotent, spec, started, until, upstream};
 use testkit::link::Link;
 use testkit::peer::{Peer, Reaction};
@@ -88,6 +89,26 @@ async fn a_refused_stream_is_tried_again_whatever_the_call() {
     let upstream = upstream(&[&peer]);
     let answer = upstream.unary(call(b"x")).await.unwrap();
     assert_eq!((answer.attempts, peer.calls()), (2, 2));
+}
+
+#[tokio::test]
+async fn every_try_sends_the_same_metadata() {
+    let peer = Peer::start(|call| {
+        if call.number == 1 { Reaction::Status(code::UNAVAILABLE, "busy") } else { answer() }
+    });
+    let peer = peer.await;
+    let upstream = upstream(&[&peer]);
+    let mut call = idempotent(b"x");
+    for (name, value) in [("x-a", "1"), ("x-b", "2"), ("x-a", "3")] {
+        call.metadata.append(name, HeaderValue::from_static(value));
+    }
+    assert_eq!(upstream.unary(call).await.unwrap().attempts, 2);
+    let sent = peer.received().into_iter().map(|received| {
+        let values = received.metadata.get_all("x-a").iter().map(|value| value.to_str().unwrap().to_owned());
+        (values.collect::<Vec<_>>(), received.metadata["x-b"].clone())
+    });
+    let same = (vec!["1".to_owned(), "3".to_owned()], HeaderValue::from_static("2"));
+    assert_eq!(sent.collect::<Vec<_>>(), [same.clone(), same]);
 }
 
 #[tokio::test]

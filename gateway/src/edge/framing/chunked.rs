@@ -1,5 +1,7 @@
 //! The body in chunks (RFC 9112 section 7.1), as strict as its grammar, its extensions and trailers within bounds.
 
+use super::class::is_text_byte;
+
 /// The most bytes in the line of a chunk's size, extensions included.
 const MAX_LINE: usize = 256;
 /// The most bytes of extensions in a body: they mean nothing to us, and cost the reader.
@@ -92,7 +94,7 @@ impl Chunked {
     fn extension(&mut self, byte: u8) -> Result<State, &'static str> {
         self.line += 1;
         self.extensions += 1;
-        if is_control(byte) || self.line > MAX_LINE || self.extensions > MAX_EXTENSIONS {
+        if !is_text_byte(byte) || self.line > MAX_LINE || self.extensions > MAX_EXTENSIONS {
             return Err("the chunks have extensions that are too long");
         }
         Ok(State::Extension)
@@ -106,12 +108,8 @@ impl Chunked {
         match byte {
             b'\r' => Ok(State::TrailerLf),
             b' ' | b'\t' | b':' if self.state == State::TrailerStart => Err("a trailer has no name"),
-            byte if is_control(byte) => Err("a trailer is not text"),
+            byte if !is_text_byte(byte) => Err("a trailer is not text"),
             _ => Ok(State::Trailer),
         }
     }
-}
-
-const fn is_control(byte: u8) -> bool {
-    (byte < b' ' && byte != b'\t') || byte == 0x7f
 }

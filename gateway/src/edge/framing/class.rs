@@ -56,7 +56,7 @@ const fn member(class: u8, is_member: bool) -> u8 {
     if is_member { class } else { 0 }
 }
 
-const fn is_text_byte(byte: u8) -> bool {
+pub(super) const fn is_text_byte(byte: u8) -> bool {
     (byte >= b' ' && byte != 0x7f) || byte == b'\t'
 }
 
@@ -79,4 +79,45 @@ pub(super) fn is_text(value: &[u8]) -> bool {
     let (blocks, rest) = value.as_chunks::<16>();
     blocks.iter().all(|block| block.iter().fold(true, |fine, byte| fine & is_text_byte(*byte)))
         && common(rest) & TEXT != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_where_the_rfcs_have_it() {
+        for byte in 0..=255_u8 {
+            let visible = byte > 0x20 && byte != 0x7f;
+            let uri = byte.is_ascii_alphanumeric() || b"-._~:/?@!$&'()*+,;=%[]".contains(&byte);
+            let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            let has = |class| common(&[byte]) & class != 0;
+            assert_eq!((has(VISIBLE), has(PLAIN), has(TOKEN)), (visible, uri, token), "{byte:#04x}");
+            assert_eq!(has(TEXT), visible || byte == b' ' || byte == b'\t', "{byte:#04x}");
+        }
+    }
+
+    #[test]
+    fn one_byte_anywhere_spoils_a_value() {
+        for length in [1, 15, 16, 17, 32, 33] {
+            for at in 0..length {
+                for (byte, fine) in [
+                    (0, false),
+                    (b'\r', false),
+                    (b'\n', false),
+                    (0x1f, false),
+                    (0x7f, false),
+                    (b'\t', true),
+                    (b' ', true),
+                    (0x80, true),
+                    (0xff, true),
+                ] {
+                    let mut value = vec![b'a'; length];
+                    value[at] = byte;
+                    assert_eq!(is_text(&value), fine, "{byte:#04x} at {at} of {length}");
+                }
+            }
+        }
+        assert!(is_text(b""));
+    }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 /// How long an answer of the wall clock is good for.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// The wall clock, asked once a second: between, it goes as the other one does, which was looked at anyway.
+/// The wall clock, asked once a second: between, it goes as the other one does, which was looked at anyway. A clock that is set
+/// is believed after a second.
 #[derive(Debug, Default)]
 pub(super) struct Wall {
     asked: Option<(Instant, SystemTime)>,

@@ -429,6 +429,26 @@ fn timestamps_and_durations() {
         let error = decode("t.Known", &span(seconds, nanos), &DecodeOptions::default()).unwrap_err();
         assert!(matches!(error.kind, DecodeErrorKind::Unprintable(_)), "{error}");
     }
+    // However it lies on the wire, the last of a kind counts, and what follows the message is not part of it.
+    for (stamp, text) in [
+        (wire(), "1970-01-01T00:00:00Z"),
+        (wire().int(1, 5), "1970-01-01T00:00:05Z"),
+        (wire().int(2, 1_000_000), "1970-01-01T00:00:00.001Z"),
+        (wire().int(2, 1_000_000).int(1, 5), "1970-01-01T00:00:05.001Z"),
+        (wire().int(1, 4).int(1, 5), "1970-01-01T00:00:05Z"),
+        (wire().int(1, 5).int(2, 1).int(2, 1_000_000), "1970-01-01T00:00:05.001Z"),
+        (wire().int(1, 5).int(2, 1_000_000).int(3, 7), "1970-01-01T00:00:05.001Z"),
+        (wire().int(1, 5).int(3, 7), "1970-01-01T00:00:05Z"),
+        (wire().int(1, -1), "1969-12-31T23:59:59Z"),
+        // Longer than it need be.
+        (wire().raw(&[8, 0x85, 0x80, 0]), "1970-01-01T00:00:05Z"),
+    ] {
+        check("t.Known", wire().message(1, stamp.clone()), &format!("{{\"timestamp\":\"{text}\"}}"));
+        let behind = format!("{{\"timestamp\":\"{text}\",\"duration\":\"16s\"}}");
+        check("t.Known", wire().message(1, stamp).message(2, wire().int(1, 16)), &behind);
+    }
+    // Cut off within a number that the next field would complete.
+    check_error("t.Known", wire().raw(&[10, 2, 8, 0x85, 18, 2, 8, 16]), "t.Known.timestamp: truncated message");
     // In pieces they merge as any message does.
     check(
         "t.Known",

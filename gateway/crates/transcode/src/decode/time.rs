@@ -48,16 +48,16 @@ impl<'a> Decoder<'a, '_> {
     /// Prints the timestamp of `length` bytes that `input` begins with, and what follows them, if it is a usual one: its
     /// seconds first, then its nanos or nothing. False if it is not: then nothing was printed.
     pub(super) fn usual_timestamp(&mut self, input: &[u8], length: usize) -> bool {
-        const SECONDS: u8 = 1 << 3;
-        const NANOS: u8 = 2 << 3;
+        const SECONDS_TAG: u8 = 1 << 3;
+        const NANOS_TAG: u8 = 2 << 3;
         let field = |at: usize, tag: u8| {
             let (first, rest) = input.get(at..)?.split_first()?;
             // What is read beyond the message, or made up beyond the wire, ends where the message does not.
             let (value, len) = wire::short_varint(wire::word(rest)).filter(|_| *first == tag)?;
             Some((value, at + 1 + len))
         };
-        let Some((seconds, end)) = field(0, SECONDS) else { return false };
-        let fields = if end == length { Some((0, end)) } else { field(end, NANOS) };
+        let Some((seconds, end)) = field(0, SECONDS_TAG) else { return false };
+        let fields = if end == length { Some((0, end)) } else { field(end, NANOS_TAG) };
         let Some((nanos, end)) = fields else { return false };
         let Some(time) = Time::new(seconds.cast_signed(), nanos).filter(|_| end == length) else {
             return false;

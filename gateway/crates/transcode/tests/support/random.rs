@@ -389,8 +389,11 @@ fn well_known(random: &mut Random, message: &MessageDescriptor, depth: usize) ->
             let (seconds, nanos) = (random.below(1 << 33), *random.pick(&[0, 5, 7_000, 250_000_000]));
             tag(&mut out, 1, 0);
             varint(&mut out, seconds as u64);
-            tag(&mut out, 2, 0);
-            varint(&mut out, nanos);
+            // Most senders leave out what is 0.
+            if nanos > 0 || random.below(2) == 0 {
+                tag(&mut out, 2, 0);
+                varint(&mut out, nanos);
+            }
         }
         // The other side prints what is not finite in here as null.
         "google.protobuf.DoubleValue" => {
