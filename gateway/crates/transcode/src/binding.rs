@@ -40,6 +40,7 @@ mod required;
 mod rule;
 mod scan;
 mod setter;
+mod times;
 mod value;
 
 pub use error::{BindingError, Subject};

@@ -84,13 +84,19 @@ impl Message {
     /// `google.protobuf.FieldMask` needs to hold for the body to be an update of just these fields.
     ///
     /// Keys of message fields are followed downwards (`{"a":{"b":1}}` is `a.b`); lists, maps and well-known types are
-    /// not, nor is `null` or `{}`, which name the field itself. Keys that the schema does not know are left out.
+    /// not, nor is `null` or `{}`, which name the field itself. Keys and enum values that the schema does not know are
+    /// left out, and fields of which nothing else was sent, or lists and maps with one of them.
     pub fn mask_paths(&self, json: &[u8]) -> Vec<String> {
         mask::paths(self.schema(), self.plan(), json)
     }
 }
 
 impl Schema {
+    /// Whether the JSON of a field's value, which encodes, holds no enum value that the schema does not know.
+    pub(crate) fn is_known(&self, field: &FieldPlan, json: &[u8]) -> bool {
+        mask::is_known(self, field, json)
+    }
+
     /// Appends one field, tag included, whose value is given as text: a path segment or a query value.
     ///
     /// Scalars are written as in JSON without quotes; enums by name or number; `Timestamp`, `Duration`,

@@ -27,7 +27,10 @@ pub(crate) fn is_valid(text: &[u8]) -> bool {
     // Most texts end in ASCII: of their last eight bytes, those that are left are looked at together.
     let unread = u32::try_from(rest.len()).unwrap_or(u32::MAX);
     let last = text.last_chunk().map(|last| u64::from_le_bytes(*last));
-    if last.and_then(|last| last.checked_shr(u64::BITS.saturating_sub(8 * unread))).is_some_and(|last| last & HIGHS == 0) {
+    if last
+        .and_then(|last| last.checked_shr(u64::BITS.saturating_sub(8 * unread)))
+        .is_some_and(|last| last & HIGHS == 0)
+    {
         return true;
     }
     std::str::from_utf8(rest).is_ok()

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::HeaderValue;
 use common::{call, idempotent, spec, started, until, upstream};
+use http::HeaderValue;
 use testkit::link::Link;
 use testkit::peer::{Peer, Reaction};
 use upstream::{
@@ -93,9 +93,12 @@ async fn a_refused_stream_is_tried_again_whatever_the_call() {
 
 #[tokio::test]
 async fn every_try_sends_the_same_metadata() {
-    let peer = Peer::start(|call| {
-        if call.number == 1 { Reaction::Status(code::UNAVAILABLE, "busy") } else { answer() }
-    });
+    let peer =
+        Peer::start(
+            |call| {
+                if call.number == 1 { Reaction::Status(code::UNAVAILABLE, "busy") } else { answer() }
+            },
+        );
     let peer = peer.await;
     let upstream = upstream(&[&peer]);
     let mut call = idempotent(b"x");

@@ -11,6 +11,7 @@ use super::{
     path::{Step, Steps, nest, numbers},
     report::{Report, quoted},
     scan::{Fields, each},
+    times,
     value::{describe, same},
 };
 use crate::{
@@ -171,6 +172,15 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
             InBody::Other(other) => differs_from_body(steps, text, &other, report),
         }
         true
+    }
+
+    /// Looks at the times that were given by their parts, once all are there.
+    pub(crate) fn check_times(&self, report: &mut Report) {
+        let start = self.body.as_ref().map_or(0, |body| body.start);
+        let request = self.out.get(start..).unwrap_or_default();
+        for given in &self.given {
+            times::check(&given.steps, &given.text.name, request, report);
+        }
     }
 
     /// Whether a top-level field has a value from anywhere.

@@ -32,8 +32,8 @@ enum Resource {
     Body(Message),
     /// The body is the request, and the resource is its message field of this name.
     Field(Box<str>),
-    /// The body is a list, map, scalar or free-form value: the mask can only name the field that takes it.
-    Opaque(Box<str>),
+    /// The body is a list, map, scalar or free-form value: the mask can only name the field at this position, which takes it.
+    Opaque(u32),
 }
 
 impl MaskPlan {
@@ -51,7 +51,7 @@ impl MaskPlan {
         let (resource, prefix) = match field {
             Some(field) => match resource(schema, field) {
                 Some(index) => (Resource::Body(schema.message_at(index)), Some(field)),
-                None => (Resource::Opaque(field.name.clone()), None),
+                None => (Resource::Opaque(field.position), None),
             },
             None => match only_resource(schema, request) {
                 Some(field) => (Resource::Field(field.name.clone()), Some(field)),
@@ -67,6 +67,23 @@ impl MaskPlan {
         Some(Self { number: mask.number, resource, identity })
     }
 
+    /// A field that the gateway fills is not what the client changes, whatever it sends.
+    pub(crate) fn exclude(&mut self, message: &Message, body: Option<u32>, path: &str) {
+        let resource = match &self.resource {
+            Resource::Field(name) => Some(&**name),
+            _ => body
+                .and_then(|position| message.plan().fields.get(position as usize))
+                .map(|field| &*field.name),
+        };
+        let relative = match resource {
+            Some(resource) => path.strip_prefix(resource).and_then(|path| path.strip_prefix('.')),
+            None => Some(path),
+        };
+        if let Some(relative) = relative {
+            self.identity = self.identity.iter().cloned().chain([relative.into()]).collect();
+        }
+    }
+
     /// The number of the mask field.
     pub(crate) fn number(&self) -> u32 {
         self.number
@@ -77,7 +94,11 @@ impl MaskPlan {
         let paths = match &self.resource {
             Resource::Body(resource) => resource.mask_paths(body),
             Resource::Field(prefix) => within(request.mask_paths(body), prefix),
-            Resource::Opaque(name) => vec![name.to_string()],
+            Resource::Opaque(position) => {
+                let field = request.plan().fields.get(*position as usize);
+                let known = field.filter(|field| request.schema().is_known(field, body));
+                known.map(|field| field.name.to_string()).into_iter().collect()
+            }
         };
         let mut mask = Vec::new();
         // A mask has no form for extensions, whose names stand in brackets.

@@ -156,14 +156,15 @@ fn resolve<'s>(schema: &'s Schema, request: &'s MessagePlan, name: &str) -> Targ
     let (path, key) = split_key(name);
     let mut steps = Steps::new();
     let mut parent = request;
-    let mut segments = path.split('.').peekable();
     let mut start = 0;
-    while let Some(segment) = segments.next() {
-        let last = segments.peek().is_none();
-        let end = start + segment.len();
-        let Some(field) = parent.field_by_key(segment.as_bytes()).filter(|field| !field.is_extension) else {
-            return Target::Unknown(parent, start..end);
+    while start <= path.len() {
+        let rest = path.get(start..).unwrap_or_default();
+        let Some((field, segment)) = field_at(parent, rest) else {
+            let first = rest.split('.').next().unwrap_or_default();
+            return Target::Unknown(parent, start..start + first.len());
         };
+        let end = start + segment.len();
+        let last = end == path.len();
         steps.push(Step { parent, field });
         let shape = shape(schema, field);
         match (shape, inside(shape, field)) {
@@ -201,6 +202,15 @@ fn resolve<'s>(schema: &'s Schema, request: &'s MessagePlan, name: &str) -> Targ
         start = end + 1;
     }
     Target::Unknown(request, NOTHING)
+}
+
+/// The field that a path begins with, and its name there: up to the first point, or a later one where a JSON name has points
+/// in it.
+fn field_at<'s, 'p>(parent: &'s MessagePlan, path: &'p str) -> Option<(&'s FieldPlan, &'p str)> {
+    let ends = path.match_indices('.').map(|(at, _)| at).take(MAX_SEGMENTS).chain([path.len()]);
+    let names = ends.filter_map(|end| path.get(..end));
+    let mut found = names.filter_map(|name| Some((parent.field_by_key(name.as_bytes())?, name)));
+    found.find(|(field, _)| !field.is_extension)
 }
 
 /// What to say of a name that leads nowhere: with its unknown segment put right, if another name is near.

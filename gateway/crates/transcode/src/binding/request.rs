@@ -86,6 +86,9 @@ impl RequestPlan {
         if setter.touches_required(self.message.schema()) {
             self.required = Required::Whole;
         }
+        if let Some(mask) = &mut self.mask {
+            mask.exclude(&self.message, self.body.position(), path);
+        }
         self.set.push(setter);
         Ok(())
     }
@@ -189,12 +192,13 @@ impl RequestPlan {
         if let Some(query) = parts.query {
             parameters::bind(schema, self.message.plan(), self.body.open(), query, &mut binder, &mut report);
         }
+        binder.check_times(&mut report);
         report.body(body);
         if report.is_clean() {
             self.fill_mask(parts.body, &mut binder);
             self.fill_set(set, start, out, &mut report);
         }
-        if self.required == Required::Whole && report.is_clean() {
+        if self.looks_for_required(parts.body) && report.is_clean() {
             let wire = out.get(start..).unwrap_or_default();
             required::check(schema, self.message.plan(), wire, &mut report);
         }
@@ -240,6 +244,12 @@ impl RequestPlan {
             out.truncate(start);
         }
         report.finish()
+    }
+
+    /// Whether fields that are required have to be looked for: the encoder does it unless there is nothing for it to see.
+    fn looks_for_required(&self, body: &[u8]) -> bool {
+        let is_unseen = body.is_empty() && !self.message.plan().required.is_empty();
+        self.required == Required::Whole || is_unseen
     }
 
     fn fill_set<'s>(

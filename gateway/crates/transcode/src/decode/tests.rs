@@ -448,7 +448,11 @@ fn timestamps_and_durations() {
         check("t.Known", wire().message(1, stamp).message(2, wire().int(1, 16)), &behind);
     }
     // Cut off within a number that the next field would complete.
-    check_error("t.Known", wire().raw(&[10, 2, 8, 0x85, 18, 2, 8, 16]), "t.Known.timestamp: truncated message");
+    check_error(
+        "t.Known",
+        wire().raw(&[10, 2, 8, 0x85, 18, 2, 8, 16]),
+        "t.Known.timestamp: truncated message",
+    );
     // In pieces they merge as any message does.
     check(
         "t.Known",

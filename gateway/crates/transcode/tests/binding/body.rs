@@ -139,6 +139,8 @@ fn required_fields_may_come_from_the_path() {
         Request { body: "{}", ..request },
         Want::Refused(&[("id", Reason::Required, "")]),
     );
+    let nothing = Request { body: "", path: &[], ..request };
+    without.check("no body", nothing, Want::Refused(&[("id", Reason::Required, "required, but missing")]));
     let group = crate::support::rule("POST", "Legacy", &["id", "part.name"], "*");
     let request =
         Request { path: &["7", "p"], body: r#"{"part":{"size":3,"piece":[{"n":1}]}}"#, ..Request::default() };

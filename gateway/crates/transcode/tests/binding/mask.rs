@@ -134,6 +134,36 @@ fn keys_that_are_let_through_although_unknown_are_in_no_mask() {
 }
 
 #[test]
+fn what_is_left_out_of_the_message_is_in_no_mask_and_clears_nothing() {
+    let rule = rule("PATCH", "UpdateUser", &["user.id"], "user");
+    for (body, paths) in [
+        (r#"{"favourite":"BLUE"}"#, ""),
+        (r#"{"favourite":"BLUE","name":"x"}"#, "name"),
+        (r#"{"favourite":"RED","other":"GREEN"}"#, "favourite,other"),
+        (r#"{"favourite":77}"#, "favourite"),
+        (r#"{"favourite":null}"#, "favourite"),
+        (r#"{"other":"BLUE"}"#, ""),
+        (r#"{"address":{"zip":1}}"#, ""),
+        (r#"{"address":{"geo":{"height":1}}}"#, ""),
+        (r#"{"address":{"geo":{"height":1},"city":"x"}}"#, "address.city"),
+        (r#"{"address":{"zip":1,"geo":{}}}"#, "address.geo"),
+        (r#"{"colors":["BLUE"]}"#, ""),
+        (r#"{"colors":["RED","BLUE"]}"#, ""),
+        (r#"{"colors":["RED", 2]}"#, "colors"),
+        (r#"{"colors":[]}"#, "colors"),
+        (r#"{"shades":{"a":"BLUE"}}"#, ""),
+        (r#"{"shades":{"a":"RED","b":"GREEN"}}"#, "shades"),
+        (r#"{"shades":{}}"#, "shades"),
+        (r#"{"addresses":[{"zip":1}]}"#, "addresses"),
+    ] {
+        for unknown in [Unknown::Warn, Unknown::Ignore] {
+            let request = Request { path: &["5"], body, unknown, ..Request::default() };
+            assert_eq!(mask(&rule, "update_mask", request).as_deref(), Some(paths), "{body}");
+        }
+    }
+}
+
+#[test]
 fn a_mask_that_is_given_by_its_paths_is_given() {
     let rule = rule("PATCH", "UpdateUser", &["user.id"], "user");
     let request = Request {

@@ -249,6 +249,54 @@ fn values_that_do_not_fit_are_refused_all_at_once() {
 }
 
 #[test]
+fn times_that_are_given_by_their_parts_mean_a_time() {
+    let rule = rule("GET", "Search", &[], "");
+    for query in [
+        "since.nanos=-1",
+        "since.nanos=1000000000",
+        "since.seconds=253402300800",
+        "since.seconds=-62135596801",
+        "within.nanos=1000000000",
+        "within.seconds=315576000001",
+    ] {
+        let name = query.split('=').next().unwrap();
+        let refused = &[(name, Reason::Range, "makes a time out of range")];
+        rule.check(query, Request { query, ..Request::default() }, Want::Refused(refused));
+    }
+    let both = "within.seconds=1&within.nanos=-1";
+    let refused: &[_] = &[
+        ("within.seconds", Reason::Range, "both of one sign"),
+        ("within.nanos", Reason::Range, "both of one sign"),
+    ];
+    rule.check(both, Request { query: both, ..Request::default() }, Want::Refused(refused));
+    for (query, json) in [
+        ("since.seconds=253402300799&since.nanos=999999999", r#"{"since":"9999-12-31T23:59:59.999999999Z"}"#),
+        ("within.seconds=-1&within.nanos=-1", r#"{"within":"-1.000000001s"}"#),
+    ] {
+        rule.check(query, Request { query, ..Request::default() }, Want::Message(json));
+    }
+}
+
+#[test]
+fn names_with_points_in_them_are_found() {
+    let rule = rule("GET", "Search", &[], "");
+    for (query, json) in [
+        ("a.b=x", r#"{"a.b":"x"}"#),
+        ("dotted=x", r#"{"a.b":"x"}"#),
+        ("@odd.name.x.minPrice=1", r#"{"@odd.name.x":{"minPrice":"1"}}"#),
+        ("@odd.name.x.inner.a=1", r#"{"@odd.name.x":{"inner":{"a":"1"}}}"#),
+        ("pointed.min_price=1", r#"{"@odd.name.x":{"minPrice":"1"}}"#),
+    ] {
+        rule.check(query, Request { query, ..Request::default() }, Want::Message(json));
+    }
+    for (query, part) in [("a.c=x", "no such query parameter"), ("@odd.name=x", "no such query parameter")] {
+        let name = query.split('=').next().unwrap();
+        let refused = &[(name, Reason::UnknownParameter, part)];
+        rule.check(query, Request { query, ..Request::default() }, Want::Refused(refused));
+    }
+}
+
+#[test]
 fn names_that_mean_nothing_are_unknown() {
     let rule = rule("GET", "Search", &[], "");
     let rows = [

@@ -132,6 +132,21 @@ fn groups_and_required_fields_of_proto2_are_minded() {
 }
 
 #[test]
+fn what_the_gateway_fills_is_in_no_mask_that_it_makes() {
+    for (body_rule, path, body, mask) in [
+        ("user", "user.name", r#"{"name":"theirs","tags":[]}"#, "tags"),
+        ("user", "user.name", r#"{"tags":[]}"#, "tags"),
+        ("*", "user.name", r#"{"user":{"name":"theirs","tags":[]}}"#, "tags"),
+        ("user", "user.address.city", r#"{"address":{"city":"x","street":"y"}}"#, "address.street"),
+    ] {
+        let set: Set<'_> = &[(path, Some("ours"))];
+        let filled = setting(rule("PATCH", "UpdateUser", &[], body_rule), set);
+        let (sent, _) = encode(&filled, &[], "", body, set).unwrap();
+        assert_eq!(sent["updateMask"], json!(mask), "{path} {body}");
+    }
+}
+
+#[test]
 fn values_that_do_not_fit_are_told_as_the_gateways() {
     let set: Set<'_> = &[("page_size", Some("many")), ("color", Some("PINK"))];
     let rule = setting(rule("GET", "Search", &[], ""), set);
