@@ -12,4 +12,4 @@ pub use own::{DocsFile, DocsPath, DocsPathError, Own, OwnPaths, allowed};
 pub use plan::{
     ErrorFormat, GrpcMethod, Idempotency, Origin, OriginKind, RoutePlan, Target, Targets, identity,
 };
-pub use table::{Candidate, CandidateOutcome, Lookup, Matcher, Problem, Table, TableBuilder};
+pub use table::{ANY_METHOD, Candidate, CandidateOutcome, Lookup, Matcher, Problem, Table, TableBuilder};

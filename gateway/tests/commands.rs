@@ -87,6 +87,11 @@ fn explain_says_why_the_near_misses_do_not_take_it() {
     let (code, out, _) = gateway(&["explain", "GET", "/users/seven"]);
     assert_eq!(code, 1);
     assert!(out.contains("expected int32"), "{out}");
+    let (code, out, _) =
+        gateway(&["explain", "POST", "/users", "-d", "{}", "-H", "content-type: text/plain"]);
+    assert!(code == 1 && out.contains("not JSON (415)"), "{out}");
+    let (code, out, _) = gateway(&["explain", "GET", "http://shop.example/users/7?x=1"]);
+    assert!(code == 1 && out.contains("no such query parameter"), "{out}");
 }
 
 #[test]
@@ -94,7 +99,10 @@ fn explain_knows_what_the_gateway_answers_itself() {
     let (code, out, _) = gateway(&["explain", "GET", "/health"]);
     assert!(code == 0 && out.contains("answered  by the gateway itself (`health`)"), "{out}");
     let (code, out, _) = gateway(&["explain", "POST", "/health"]);
-    assert!(code == 1 && out.contains("refused   this path takes GET, HEAD (405)"), "{out}");
+    assert!(code == 1 && out.contains("refused   this path takes GET, HEAD, OPTIONS (405)"), "{out}");
+    let (code, out, _) = gateway(&["explain", "OPTIONS", "/users/7"]);
+    let allow = "answered  by the gateway itself (204, `Allow: DELETE, GET, HEAD, OPTIONS, PATCH`)";
+    assert!(code == 0 && out.contains(allow), "{out}");
     let (code, out, _) =
         gateway(&["explain", "-c", "examples/docs.yaml", "HEAD", "/docs/openapi.json", "--format", "json"]);
     let told: Value = serde_json::from_str(&out).unwrap();

@@ -312,6 +312,27 @@ fn rules_of_a_service_configuration_are_routes() {
 }
 
 #[test]
+fn rules_of_a_service_configuration_override_annotations() {
+    let proto = "syntax = \"proto3\";\npackage a.v1;\nimport \"google/api/annotations.proto\";\nmessage M { string id = 1; }\n\
+                 service S {\n  rpc One(M) returns (M) { option (google.api.http) = {get: \"/annotated/{id}\"}; }\n  \
+                 rpc Two(M) returns (M) { option (google.api.http) = {get: \"/two/{id}\"}; }\n}\n";
+    let folder = folder(&[
+        ("proto/a.proto", proto),
+        (
+            "routes.yaml",
+            "descriptors: [proto/]\nupstreams: {u: {address: localhost:1}}\n\
+             services: {a.v1.S: {upstream: u, annotations: true}}\n\
+             http:\n  rules: [{selector: a.v1.S.One, get: \"/configured/{id}\"}]\n\
+             routes: [{get: \"/written/{id}\", grpc: a.v1.S/Two}]\n",
+        ),
+    ]);
+    let loaded = load_in(folder.path());
+    let config = loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics));
+    let expected = ["GET /configured/{id} -> One", "GET /written/{id} -> Two", "GET /two/{id} -> Two"];
+    assert_eq!(routes(&config), expected, "only what stands in the service configuration does");
+}
+
+#[test]
 fn variables_cannot_become_yaml() {
     let folder = folder(&[(
         "routes.yaml",

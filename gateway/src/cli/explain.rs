@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
@@ -15,16 +16,17 @@ pub(super) fn run(args: &ExplainArgs) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let headers = match headers(&args.header) {
+    let mut headers = match headers(&args.header) {
         Ok(headers) => headers,
         Err(bad) => {
             eprintln!("-H {bad}: expected NAME: VALUE");
             return ExitCode::from(2);
         }
     };
-    let (path, query) = match args.path.split_once('?') {
+    let target = from_absolute(&args.path, &mut headers);
+    let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
-        None => (args.path.as_str(), None),
+        None => (target, None),
     };
     let method = args.method.to_ascii_uppercase();
     let request = Request { method: &method, path, query, headers: &headers, body: args.body.as_bytes() };
@@ -33,8 +35,19 @@ pub(super) fn run(args: &ExplainArgs) -> ExitCode {
         OutputFormat::Json => show(&format!("{:#}\n", object(&request, &explained))),
         OutputFormat::Text => show(&text(&request, &explained)),
     };
-    let answered = explained.taken.is_some() || explained.own.is_some();
+    let answered = explained.taken.is_some() || explained.own.is_some() || explained.allow.is_some();
     if answered && explained.error.is_none() { written } else { ExitCode::FAILURE }
+}
+
+/// The path of a target that may be a whole URL, whose host then counts (RFC 9112 section 3.2.2).
+fn from_absolute<'t>(target: &'t str, headers: &mut HeaderMap) -> &'t str {
+    let rest = ["http://", "https://"].iter().find_map(|scheme| target.strip_prefix(scheme));
+    let Some(rest) = rest else { return target };
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    if let Ok(host) = HeaderValue::try_from(host) {
+        headers.insert(HOST, host);
+    }
+    if path.is_empty() { "/" } else { path }
 }
 
 fn headers(given: &[String]) -> Result<HeaderMap, &str> {
@@ -50,7 +63,7 @@ fn headers(given: &[String]) -> Result<HeaderMap, &str> {
     Ok(headers)
 }
 
-/// `{method, path, sent, route, own, error, nearMisses}`; `route` is null when none takes the request, `own` when the gateway
+/// `{method, path, sent, route, own, allow, error, nearMisses}`; `route` is null when none takes the request, `own` when the gateway
 /// does not answer it itself.
 fn object(request: &Request<'_>, explained: &Explained<'_>) -> Value {
     json!({
@@ -59,6 +72,7 @@ fn object(request: &Request<'_>, explained: &Explained<'_>) -> Value {
         "sent": explained.taken.is_some() && explained.error.is_none(),
         "route": explained.taken.as_ref().map(route),
         "own": explained.own.map(Own::key),
+        "allow": explained.allow,
         "error": explained.error,
         "nearMisses": explained.misses,
     })
@@ -110,6 +124,9 @@ fn text(request: &Request<'_>, explained: &Explained<'_>) -> String {
             lines.push(format!("  metadata  {name}: {}", value.to_str().unwrap_or("…")));
         }
         lines.push(format!("  answers   {} {} on success", plan.status, plan.grpc.output));
+    }
+    if let Some(allow) = &explained.allow {
+        lines.push(format!("  answered  by the gateway itself (204, `Allow: {allow}`)"));
     }
     if let Some(own) = explained.own {
         lines.push(format!("  answered  by the gateway itself (`{}`)", own.key()));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use transcode::binding::RequestParts;
 
-use super::{deadline, metadata};
+use super::{deadline, metadata, request_body};
 use crate::edge::{Fields, Peer};
 use crate::policy::{SetSpec, Source};
 use crate::route::{CandidateOutcome, Lookup, Own, OwnPaths, RoutePlan, Table, allowed};
@@ -33,12 +33,14 @@ pub struct Request<'a> {
 }
 
 /// What would become of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Explained<'t> {
     /// The route that takes it.
     pub taken: Option<Taken<'t>>,
     /// What the gateway answers itself, before any route.
     pub own: Option<Own>,
+    /// What it answers to OPTIONS where no route does: the methods of the path.
+    pub allow: Option<String>,
     /// Why it is refused all the same, or by all.
     pub error: Option<String>,
     /// The routes that nearly take it, each with the segment or condition at which it fails.
@@ -65,15 +67,15 @@ impl<'t> Explained<'t> {
     pub fn of(own: &OwnPaths, table: &'t Table, request: &Request<'_>) -> Self {
         let own = own.find(request.path);
         if own.is_some() && matches!(request.method, "GET" | "HEAD") {
-            return Self { taken: None, own, error: None, misses: Vec::new() };
+            return Self { own, ..Self::default() };
         }
         let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
         let misses = near_misses(table, host, request.method, request.path);
         match table.lookup(host, request.method, request.path) {
             Err(error) => Self::refused(error.to_string(), misses),
-            Ok(Lookup::NotFound) if own.is_some() => Self::refused(takes("", own), misses),
+            Ok(Lookup::NotFound) if own.is_some() => Self::not_allowed("", own, request, misses),
             Ok(Lookup::NotFound) => Self::refused("no route matches this path (404)".to_owned(), misses),
-            Ok(Lookup::MethodNotAllowed { allow }) => Self::refused(takes(&allow, own), misses),
+            Ok(Lookup::MethodNotAllowed { allow }) => Self::not_allowed(&allow, own, request, misses),
             Ok(Lookup::Found { route, captures }) => {
                 let fields = Fields::of(request.headers);
                 let (message, error) = message(route, captures.iter(), request);
@@ -84,18 +86,22 @@ impl<'t> Explained<'t> {
                     message,
                     metadata: metadata_of(route, request, &fields, host),
                 };
-                Self { taken: Some(taken), own: None, error, misses }
+                Self { taken: Some(taken), error, misses, ..Self::default() }
             }
         }
     }
 
     fn refused(error: String, misses: Vec<String>) -> Self {
-        Self { taken: None, own: None, error: Some(error), misses }
+        Self { error: Some(error), misses, ..Self::default() }
     }
-}
 
-fn takes(allow: &str, own: Option<Own>) -> String {
-    format!("this path takes {} (405)", allowed([allow, Own::methods(own)]))
+    fn not_allowed(allow: &str, own: Option<Own>, request: &Request<'_>, misses: Vec<String>) -> Self {
+        let allow = allowed([allow, Own::methods(own), "OPTIONS"]);
+        match request.method {
+            "OPTIONS" => Self { allow: Some(allow), misses, ..Self::default() },
+            _ => Self::refused(format!("this path takes {allow} (405)"), misses),
+        }
+    }
 }
 
 /// The request message in JSON, or why there is none.
@@ -111,6 +117,11 @@ fn message<'c>(
         body: request.body,
         content_type,
     };
+    let takes_json = plan.request.takes_body() && !plan.request.takes_raw_body();
+    let is_json = || content_type.is_none_or(request_body::is_json);
+    if takes_json && !request.body.is_empty() && !is_json() {
+        return (None, Some("the body's content type is not JSON (415)".to_owned()));
+    }
     let mut wire = Vec::new();
     let set: Vec<Option<String>> = plan.policies.set().iter().map(|set| foretold(set, request)).collect();
     let set = set.iter().map(Option::as_deref);

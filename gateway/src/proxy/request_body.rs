@@ -190,7 +190,7 @@ pub(super) fn check_json(media_type: Option<&HeaderValue>) -> Result<(), Failure
 }
 
 /// JSON by any of its names, in UTF-8 (RFC 8259 section 8.1 knows no other charset).
-fn is_json(media_type: &str) -> bool {
+pub(super) fn is_json(media_type: &str) -> bool {
     let mut parts = media_type.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
     let json = matches!(essence.as_str(), "application/json" | "text/json")

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_rule::Captures;
 use hyper::body::Incoming;
 use transcode::binding::RequestParts;
-use transcode::{EncodeError, Reason, Violation};
+use transcode::{DecodeOptions, EncodeError, Reason, Violation};
 use upstream::{Answer, Call, Observer, hash_key};
 
 use super::failure::Failure;
@@ -268,10 +268,13 @@ fn service_failure(plan: &RoutePlan, answer: &Answer) -> Failure {
     }
 }
 
-/// The google.rpc details of an error, as a JSON array. Details that can't be read are no reason to lose the error.
+/// The google.rpc details of an error, as a JSON array, printed as those that the gateway makes: in the usual mapping, whatever
+/// answers look like. Details that can't be read are no reason to lose the error.
 fn details_of(plan: &RoutePlan, bytes: &[u8]) -> Option<String> {
     let schema = plan.response.message().schema();
-    let status = schema.decode_status(bytes, &plan.decode);
+    let DecodeOptions { unset, names, enums, .. } = DecodeOptions::default();
+    let usual = DecodeOptions { unset, names, enums, ..plan.decode.clone() };
+    let status = schema.decode_status(bytes, &usual);
     let status = status.inspect_err(|error| tracing::debug!(%error, "unreadable error details")).ok()?;
     String::from_utf8(status.details).ok()
 }

@@ -12,6 +12,9 @@ use http_rule::{Captures, Outcome, PathError};
 use super::RoutePlan;
 pub use build::{Matcher, Problem, TableBuilder};
 
+/// The methods that a route for any method takes, as `Allow` has them; others of a client's own besides.
+pub const ANY_METHOD: &str = "DELETE, GET, HEAD, PATCH, POST, PUT";
+
 /// Finds the route of a request.
 #[derive(Debug)]
 pub struct Table {
@@ -105,6 +108,10 @@ impl Table {
         path: &'p str,
     ) -> Result<Lookup<'t, 'p>, PathError> {
         Ok(match table.lookup(method, path)? {
+            // TRACE would show others what a proxy adds, and CONNECT asks for a tunnel: no route for any method means these.
+            http_rule::Lookup::Found(_) if matches!(method, "CONNECT" | "TRACE") => {
+                Lookup::MethodNotAllowed { allow: ANY_METHOD.to_owned() }
+            }
             http_rule::Lookup::Found(found) => match self.routes.get(*found.value) {
                 Some(route) => Lookup::Found { route, captures: found.captures },
                 None => Lookup::NotFound,

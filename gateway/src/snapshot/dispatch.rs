@@ -17,7 +17,7 @@ use crate::proxy::coding;
 use crate::proxy::explain::near_misses;
 use crate::proxy::failure::Failure;
 use crate::proxy::{Exchange, Target, unary};
-use crate::route::{Lookup, Own, allowed};
+use crate::route::{ANY_METHOD, Lookup, Own, allowed};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::request_id::{self, X_REQUEST_ID};
 
@@ -113,6 +113,9 @@ async fn answer<'s>(
     let head = recorder.head;
     host::check(head, &recorder.fields)?;
     let path = head.uri.path();
+    if path == "*" && head.method == Method::OPTIONS {
+        return not_allowed(head, ANY_METHOD, None); // Of the server as a whole (RFC 9110 section 9.3.7).
+    }
     let own = snapshot.config.own.find(path);
     if let Some(own) = own
         && is_read(&head.method)

@@ -108,6 +108,29 @@ async fn options_names_the_methods() {
 }
 
 #[tokio::test]
+async fn no_route_for_any_method_is_a_tunnel_or_a_mirror() {
+    let backend = library().start().await;
+    let any =
+        "routes:\n  - custom: {kind: \"*\", path: \"/books/{name}\"}\n    grpc: library.v1.Library/GetBook\n";
+    let gateway = gateway(&backend, any).await;
+    for method in ["TRACE", "CONNECT"] {
+        let answer = gateway.send(method, "/books/b1", "").await;
+        let allow = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+        assert_eq!(
+            (answer.status, answer.header("allow")),
+            (StatusCode::METHOD_NOT_ALLOWED, allow),
+            "{method}"
+        );
+    }
+    assert!(backend.seen().is_empty());
+    for method in ["PURGE", "OPTIONS", "GET"] {
+        assert_eq!(gateway.send(method, "/books/b1", "").await.status, StatusCode::OK, "{method}");
+    }
+    let answer = gateway.send("OPTIONS", "*", "").await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "of the server as a whole");
+}
+
+#[tokio::test]
 async fn the_request_id_goes_all_the_way() {
     let backend = library().start().await;
     let gateway = gateway(&backend, GET_BOOK).await;

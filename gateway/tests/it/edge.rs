@@ -154,7 +154,7 @@ async fn requests_that_are_unusual_are_read_as_the_standard_says() {
         ("GET /books//b1 HTTP/1.1", "a", "404"),
         ("get /books/b1 HTTP/1.1", "a", "405"),
         ("GET * HTTP/1.1", "a", "404"),
-        ("OPTIONS * HTTP/1.1", "a", "404"),
+        ("OPTIONS * HTTP/1.1", "a", "204"),
         ("CONNECT a:80 HTTP/1.1", "a:80", "404"),
         ("GET a:80 HTTP/1.1", "a:80", "404"),
         ("\r\nGET /books/b1 HTTP/1.1", "a", "200"),

@@ -210,6 +210,24 @@ async fn when_a_service_says_to_come_back_the_client_is_told() {
 }
 
 #[tokio::test]
+async fn details_of_services_are_spelt_as_those_of_the_gateway() {
+    // google.rpc.BadRequest { field_violations: [{field: "a"}] }
+    let bad = Any {
+        type_url: "type.googleapis.com/google.rpc.BadRequest".into(),
+        value: Bytes::from_static(b"\x0a\x03\x0a\x01a"),
+    };
+    let details = Status { code: 3, message: "bad".into(), details: vec![bad] }.encode_to_vec();
+    let reply = status(3, "bad").details(details);
+    let backend = library().on("library.v1.Library/GetBook", move |_| reply.clone()).start().await;
+    let json = "json: {names: proto, unset: print, enums: number}\n";
+    let gateway = gateway(&backend, &format!("{ROUTES}{json}")).await;
+    let answer = gateway.get("/books/b1").await;
+    let expected =
+        json!([{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [{"field": "a"}]}]);
+    assert_eq!(body(&answer)["details"], expected);
+}
+
+#[tokio::test]
 async fn details_are_readable_and_unknown_ones_survive() {
     // google.rpc.ErrorInfo { reason: "STOCK" } and a type that no descriptor has
     let details = Status {

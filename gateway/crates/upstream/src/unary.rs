@@ -95,6 +95,7 @@ impl Upstream {
                 self.again(&mut tried, endpoint);
                 continue;
             };
+            let outcome = or_overdue(outcome, call.deadline);
             self.record(&endpoint, &outcome, begun);
             if let Some(watched) = watched {
                 watched.end(&outcome);
@@ -228,9 +229,57 @@ impl Upstream {
     }
 }
 
+/// The server has the same deadline, and may be the first to say that it has passed, each in its own way: whoever is first, it
+/// was the deadline.
+fn or_overdue(outcome: Result<Answer, CallError>, deadline: Instant) -> Result<Answer, CallError> {
+    /// How much the two clocks may be apart: timers are coarse.
+    const RACE: Duration = Duration::from_millis(10);
+    let code = match &outcome {
+        Ok(answer) => answer.status.code,
+        Err(error) => error.code(),
+    };
+    let is_given_up = matches!(code, code::CANCELLED | code::DEADLINE_EXCEEDED);
+    if is_given_up && Instant::now() + RACE >= deadline { Err(CallError::Deadline) } else { outcome }
+}
+
 fn with_attempts(mut outcome: Result<Answer, CallError>, tried: &Tried) -> Result<Answer, CallError> {
     if let Ok(answer) = &mut outcome {
         answer.attempts = 1 + tried.len() as u32;
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::call::Status;
+
+    #[test]
+    fn whoever_says_first_that_the_deadline_has_passed_it_was_the_deadline() {
+        let answer = |code| {
+            Ok(Answer {
+                metadata: HeaderMap::new(),
+                message: bytes::Bytes::new(),
+                trailers: HeaderMap::new(),
+                status: Status { code, ..Status::default() },
+                endpoint: Arc::from("e"),
+                attempts: 1,
+            })
+        };
+        let (in_time, over) = (Instant::now() + Duration::from_secs(60), Instant::now());
+        for (code, is_given_up) in [
+            (code::CANCELLED, true),
+            (code::DEADLINE_EXCEEDED, true),
+            (code::OK, false),
+            (code::UNAVAILABLE, false),
+            (code::INTERNAL, false),
+        ] {
+            let at_the_end = or_overdue(answer(code), over);
+            assert_eq!(matches!(at_the_end, Err(CallError::Deadline)), is_given_up, "{code}");
+            assert!(or_overdue(answer(code), in_time).is_ok(), "{code}");
+        }
+        assert_eq!(or_overdue(Err(CallError::NoMessage), over).unwrap_err(), CallError::NoMessage);
+    }
 }

@@ -57,7 +57,7 @@ fn rule(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
     let binding = route::read_binding(node.place, &own, OF, reader).map(explicit)?;
     let grpc = method(selector?, reader)?;
     let additional = additional.into_iter().map(explicit).collect();
-    Some(RawRoute { grpc, binding, additional, settings: RawSettings::default() })
+    Some(RawRoute { overrides: true, grpc, binding, additional, settings: RawSettings::default() })
 }
 
 /// In such files a rule without `body` has none, whatever its method.

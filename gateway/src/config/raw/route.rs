@@ -35,6 +35,8 @@ pub(super) const UNKNOWN: &[(&str, Unknown)] =
 /// An entry of `routes`.
 #[derive(Debug)]
 pub(in crate::config) struct RawRoute {
+    /// Whether it is a rule of a service configuration, which stands for what the method is annotated with.
+    pub(in crate::config) overrides: bool,
     pub(in crate::config) grpc: At<String>,
     pub(in crate::config) binding: RawBinding,
     pub(in crate::config) additional: Vec<RawBinding>,
@@ -209,7 +211,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
     let (method, path) = method_and_path(node.place, &methods, "a route", reader)?;
     let binding =
         RawBinding { method, path, body: settings.body.take(), response_body: settings.response_body.take() };
-    Some(RawRoute { grpc: grpc?, binding, additional, settings })
+    Some(RawRoute { overrides: false, grpc: grpc?, binding, additional, settings })
 }
 
 fn read_additional(node: &Node, reader: &mut Reader<'_>) -> Option<RawBinding> {

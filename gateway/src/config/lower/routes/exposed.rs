@@ -41,7 +41,7 @@ pub(super) fn annotations(
                 let places = places(&method, line, switch, inputs, context);
                 context.push(flawed(flaw, &places));
             }
-            if annotated.is_empty() || !is_unary(&method, switch, context) {
+            if annotated.is_empty() || is_overridden(&method, inputs) || !is_unary(&method, switch, context) {
                 continue;
             }
             let shared = Arc::new(shared(&method, service, &settings, inputs, used, context));
@@ -54,6 +54,13 @@ pub(super) fn annotations(
             context.push(nothing_annotated(&descriptor, switch));
         }
     }
+}
+
+/// Whether a service configuration has rules for the method: they override its annotation (google/api/http.proto).
+fn is_overridden(method: &MethodDescriptor, inputs: &Inputs<'_>) -> bool {
+    let routes = inputs.files.iter().flat_map(|file| &file.raw.routes).filter(|route| route.overrides);
+    let mut named = routes.filter_map(|route| route.grpc.value.split_once('/'));
+    named.any(|(service, name)| service == method.parent_service().full_name() && name == method.name())
 }
 
 /// Adds `POST /<service>/<method>` for every method of the services that say `auto`.
