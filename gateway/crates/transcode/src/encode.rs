@@ -15,6 +15,7 @@ mod object;
 mod report;
 mod scalar;
 mod scan;
+mod strangers;
 mod text;
 mod text_scan;
 mod usual;

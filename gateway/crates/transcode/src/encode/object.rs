@@ -6,6 +6,7 @@ use super::{
     keys::Fields,
     report::{Note, Said},
     scan::Step,
+    strangers::Strangers,
 };
 use crate::{
     Reason, Unknown,
@@ -21,6 +22,7 @@ impl<'a> Encoder<'a, '_> {
         }
         let start = self.scan.pos();
         let mut seen = self.seen.enter(plan);
+        let mut strangers = Strangers::default();
         let mut more = self.scan.begin(b'}')?;
         // Most senders write the fields in order: the key that is expected next is compared whole, from its comma to its
         // colon, before anything is looked up.
@@ -29,7 +31,7 @@ impl<'a> Encoder<'a, '_> {
         while more {
             let (key_at, field) = match next {
                 Some(field) => (self.scan.pos() + 1 - usize::from(field.key_len), Some(field)),
-                None => self.any_key(plan, expected, &mut in_any)?,
+                None => self.any_key(plan, expected, &mut in_any, &mut strangers)?,
             };
             next = None;
             if let Some(field) = field {
@@ -46,6 +48,7 @@ impl<'a> Encoder<'a, '_> {
         if !plan.required.is_empty() && self.complete {
             self.check_required(plan, &seen, start)?;
         }
+        self.leave_strangers(&strangers);
         self.seen.leave(&seen);
         Ok(true)
     }
@@ -57,6 +60,7 @@ impl<'a> Encoder<'a, '_> {
         plan: &'a MessagePlan,
         expected: usize,
         in_any: &mut InAny,
+        strangers: &mut Strangers,
     ) -> Step<(usize, Option<&'a Write>)> {
         self.scan.token();
         let key_at = self.scan.pos();
@@ -75,40 +79,17 @@ impl<'a> Encoder<'a, '_> {
         } else {
             let near = match self.options.unknown {
                 Unknown::Reject => near(plan, key),
-                Unknown::Warn | Unknown::Ignore => None,
+                Unknown::Warn | Unknown::Ignore => {
+                    if self.keys.is_known(strangers, key, &self.schema.hash_sets) {
+                        self.duplicate(key_at)?;
+                        return Ok((key_at, None));
+                    }
+                    None
+                }
             };
             self.unknown_key(key_at, near)?;
         }
         Ok((key_at, None))
-    }
-
-    /// Skips the value of a key that the schema does not know; `near` is what may have been meant.
-    #[cold]
-    pub(super) fn unknown_key(&mut self, key_at: usize, near: Option<&str>) -> Step {
-        self.scan.skip()?;
-        let description = || match near {
-            Some(near) => format!("unknown field; did you mean `{near}`?"),
-            None => "unknown field".to_owned(),
-        };
-        self.unknown(key_at, |_| Note::plainly(key_at, Reason::UnknownField, description()))
-    }
-
-    /// Notes, tells or ignores that something is unknown, as the options say.
-    #[cold]
-    pub(super) fn unknown(&mut self, at: usize, note: impl FnOnce(&Self) -> Note) -> Step {
-        match self.options.unknown {
-            Unknown::Reject => {
-                let note = note(self);
-                self.note(note)
-            }
-            Unknown::Warn => {
-                if self.unknown.len() < self.options.max_violations {
-                    self.unknown.push(at);
-                }
-                Ok(())
-            }
-            Unknown::Ignore => Ok(()),
-        }
     }
 
     #[cold]

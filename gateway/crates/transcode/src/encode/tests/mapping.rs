@@ -205,7 +205,7 @@ fn the_paths_of_a_mask() {
             r#"{"labels":{"a":"b"},"struct":{"a":1},"any":{"@type":"x"},"value":{"a":1},"timestamp":"x"}"#,
             vec!["labels", "struct", "any", "value", "timestamp"],
         ),
-        (r#"{"unknown":{"a":1},"item":{"unknown":1}}"#, vec!["item"]),
+        (r#"{"unknown":{"a":1},"item":{"unknown":1}}"#, vec![]),
     ] {
         assert_eq!(message.mask_paths(json.as_bytes()), paths, "{json}");
     }

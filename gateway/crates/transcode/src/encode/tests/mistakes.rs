@@ -275,3 +275,31 @@ fn text_values() {
         }
     }
 }
+
+#[test]
+fn keys_that_mean_nothing_are_given_once_all_the_same() {
+    let message = schema().message("test.All").unwrap();
+    for unknown in [Unknown::Warn, Unknown::Ignore] {
+        let options = EncodeOptions { unknown, ..EncodeOptions::default() };
+        let encode = |json: &str| message.encode(json.as_bytes(), &options, &mut Vec::new());
+        for json in [
+            r#"{"nope":1,"nope":2}"#,
+            r#"{"nope":1,"other":2,"n\u006fpe":2}"#,
+            r#"{"nope":{"a":1,"a":2}}"#,
+            r#"{"nope":[{"a":1},{"b":{"c":1,"d":[],"c":[]}}]}"#,
+            r#"{"nope":1,"labels":{"nope":"1"},"nope":2}"#,
+        ] {
+            let error = encode(json).unwrap_err();
+            let reasons: Vec<_> = error.violations.iter().map(|violation| violation.reason).collect();
+            assert_eq!(reasons, [Reason::Duplicate], "{json}");
+        }
+        for json in [
+            r#"{"nope":{"a":1},"other":{"a":1}}"#,
+            r#"{"nope":[{"a":1},{"a":2}]}"#,
+            r#"{"nope":{"a":{"a":{"a":1}}}}"#,
+            r#"{"nope":{"nope":1}}"#,
+        ] {
+            encode(json).unwrap();
+        }
+    }
+}
