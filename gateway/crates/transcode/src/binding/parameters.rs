@@ -119,7 +119,7 @@ fn value<'r>(
         if kind == Some(Kind::String) {
             return Some(Cow::Borrowed(""));
         }
-        let expected = kind.map_or("a value", Kind::name);
+        let expected = kind.map_or("a value", |kind| expected(schema, kind));
         report.violation(name, Reason::Type, format!("expected {expected}, got no value; write `{name}=…`"));
         return None;
     };
@@ -140,6 +140,17 @@ fn text_kind(schema: &Schema, field: &FieldPlan) -> Kind {
     match plan.well_known {
         WellKnown::Wrapper => plan.field_by_number(1).map_or(field.kind, |value| value.kind),
         _ => field.kind,
+    }
+}
+
+/// What a text of this kind is called.
+fn expected(schema: &Schema, kind: Kind) -> &'static str {
+    let Kind::Message(index) = kind else { return kind.name() };
+    match schema.plan(index).well_known {
+        WellKnown::Timestamp => "a timestamp",
+        WellKnown::Duration => "a duration",
+        WellKnown::FieldMask => "a field mask",
+        _ => kind.name(),
     }
 }
 
@@ -190,10 +201,12 @@ fn resolve<'s>(schema: &'s Schema, request: &'s MessagePlan, name: &str) -> Targ
             }
             (Shape::Leaf | Shape::Leaves, _) if last => return Target::Field(steps),
             (Shape::Nested(index), _) if last => {
-                let first = schema.plan(index).fields.first().map_or("…", |field| &field.json_name);
-                return Target::Closed(format!(
-                    "is a message; give its fields one by one, as `{name}.{first}=…`"
-                ));
+                return Target::Closed(match schema.plan(index).fields.first() {
+                    Some(FieldPlan { json_name: first, .. }) => {
+                        format!("is a message; give its fields one by one, as `{name}.{first}=…`")
+                    }
+                    None => "is a message without fields, which a query cannot give".to_owned(),
+                });
             }
             (_, Some(index)) if steps.len() < MAX_SEGMENTS => parent = schema.plan(index),
             (_, Some(_)) => return Target::Closed(format!("reaches deeper than {MAX_SEGMENTS} levels")),
