@@ -169,7 +169,7 @@ pub(crate) fn shortest_double(window: &[u8; WINDOW]) -> Option<(f64, usize)> {
         if count + fraction > 16 || fraction == 16 {
             return None;
         }
-        digits = digits * (POWERS[fraction] as u64) + below;
+        digits = digits * TENS[fraction] + below;
         if digits >= 1 << 53 {
             return None;
         }
@@ -191,6 +191,17 @@ fn first_digits(word: u64, count: usize) -> u64 {
 }
 
 const SCALES: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// The powers of ten as whole numbers, as far as [`shortest_double`] wants them.
+const TENS: [u64; 16] = {
+    let mut tens = [1; 16];
+    let mut power = 1;
+    while power < tens.len() {
+        tens[power] = tens[power - 1] * 10;
+        power += 1;
+    }
+    tens
+};
 
 /// How many of the bytes are digits before the first that is none.
 #[inline]
