@@ -65,8 +65,10 @@ pub fn is_regular(message: &MessageDescriptor, mut wire: &[u8]) -> bool {
                 return false;
             }
         }
-        let alike =
-            is_text(&field, value) && is_of_enum(&field, value, packed) && !is_negative_zero(&field, value);
+        let alike = is_text(&field, value)
+            && is_of_enum(&field, value, packed)
+            && !is_negative_zero(&field, value)
+            && !is_infinite_wrapped(&field, value);
         if wire_type == WireType::StartGroup || !alike {
             return false;
         }
@@ -87,6 +89,20 @@ fn is_negative_zero(field: &FieldDescriptor, value: &[u8]) -> bool {
         Kind::Float => value == (-0.0f32).to_le_bytes(),
         _ => false,
     }
+}
+
+/// Whether a wrapper holds a number that is not finite, which prost-reflect prints as null.
+fn is_infinite_wrapped(field: &FieldDescriptor, value: &[u8]) -> bool {
+    let is_wrapped = matches!(
+        field.parent_message().full_name(),
+        "google.protobuf.DoubleValue" | "google.protobuf.FloatValue"
+    );
+    let is_finite = match field.kind() {
+        Kind::Double => value.try_into().is_ok_and(|bytes| f64::from_le_bytes(bytes).is_finite()),
+        Kind::Float => value.try_into().is_ok_and(|bytes| f32::from_le_bytes(bytes).is_finite()),
+        _ => true,
+    };
+    is_wrapped && !is_finite
 }
 
 /// Whether a closed enum has a value for each number. Other numbers are unknown fields, but not to prost-reflect.
