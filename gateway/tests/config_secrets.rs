@@ -24,7 +24,11 @@ const FILES: [&str; 9] = [
 
 /// Everything that anybody gets to see of a load.
 fn shown(path: &Path) -> String {
-    let diagnostics = config::load(path, &|_| None).diagnostics;
+    shown_with(path, &|_| None)
+}
+
+fn shown_with(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> String {
+    let diagnostics = config::load(path, env).diagnostics;
     [diagnostics.render(false), diagnostics.lines().join("\n"), diagnostics.to_json().to_string()].join("\n")
 }
 
@@ -144,5 +148,129 @@ fn a_key_set_that_is_none_is_not_quoted() {
         let text = text.replace('@', SECRET);
         std::fs::write(folder.path().join("keys.json"), &text).unwrap();
         assert_hidden(&shown(&path), &text);
+    }
+}
+
+/// Values that are masked in their line; `@` is the secret.
+const VALUES: [&str; 5] = [
+    "https://admin:@@shop.example",
+    "https://:@@[::1]:1/a?b#c",
+    "/users/{https://admin:@@shop.example}",
+    "1s const:x://@@5",
+    "-----BEGIN PRIVATE KEY-----\\n@\\n@\\n-----END PRIVATE KEY-----\\n",
+];
+
+/// Settings that take no such value; `%` is the value.
+const SETTINGS: &[&str] = &[
+    "listeners: [{address: %}]",
+    "listeners: [{address: \"127.0.0.1:0\", tls: {certificate: %, key: %, client_ca: %}}]",
+    "listeners: [{address: \"127.0.0.1:0\", proxy_protocol: %}]",
+    "listeners: %",
+    "trusted_proxies: [%]",
+    "admin: {address: %}",
+    "admin: %",
+    "include: [%]",
+    "include: [%/*.yaml]",
+    "descriptors: [%]",
+    "descriptors: [{reflection: %}]",
+    "upstreams: {users: %}",
+    "upstreams: {users: {address: [%]}}",
+    "upstreams: {users: {address: \"a:1\", tls: {ca: %, certificate: %, key: %, server_name: %}}}",
+    "upstreams: {users: {address: \"a:1\", tls: %, balance: %, timeout: %, retry: %, keepalive: %}}",
+    "upstreams: {users: {address: \"a:1\", balance: {hash: %}, outlier_detection: {max_ejected: %}}}",
+    "upstreams: {users: {address: \"a:1\", retry: {attempts: %, on: [%], backoff: {base: %}, budget: %}}}",
+    "services: {shop.v1.UserService: %}",
+    "services: {shop.v1.UserService: {upstream: %, annotations: %}}",
+    "defaults: {timeout: %, auth: %, rate_limit: %}",
+    "routes: [{get: %, grpc: shop.v1.UserService/GetUser}]",
+    "routes: [{get: /a, grpc: %}]",
+    "routes: [{custom: {kind: %, path: /a}, grpc: shop.v1.UserService/GetUser}]",
+    "routes: [{post: /a, grpc: shop.v1.UserService/GetUser, body: %, response_body: %, status: %}]",
+    "routes: [{get: /a, grpc: shop.v1.UserService/GetUser, host: %, stream: %, mirror: %}]",
+    "routes: [{get: /a, grpc: shop.v1.UserService/GetUser, auth: {jwt: %, scopes: [%]}, upstream: %}]",
+    "routes: [{get: /a, grpc: shop.v1.UserService/GetUser, upstream: {password: %}}]",
+    "routes: [{get: /a, grpc: shop.v1.UserService/GetUser, set: {password: %}}]",
+    "routes: [{get: /a, grpc: shop.v1.UserService/GetUser, set: {user_id: %}}]",
+    "routes: [{get: /a, grpc: shop.v1.UserService/GetUser, rate_limit: {rate: %, burst: %, key: %}}]",
+    "routes: [{get: /a, grpc: shop.v1.UserService/GetUser, rate_limit: {descriptor: {password: %}}}]",
+    "routes: [{get: /a, grpc: shop.v1.UserService/GetUser, headers: {forward: [%], request: {remove: [%]}}}]",
+    "routes: [{get: /a, grpc: shop.v1.UserService/GetUser, headers: {response: {set: {x-a: %}}}}]",
+    "auth: {shop: {jwt: {secret: %, algorithms: [%], issuer: %, audience: %, leeway: %, forward: {a: %}}}}",
+    "auth: {shop: {jwt: {key: %, algorithms: [RS256], audience: a}}}",
+    "auth: {shop: {jwt: {jwks: %, algorithms: [RS256], audience: a}}}",
+    "auth: {shop: {api_key: {header: %, file: %}}}",
+    "auth: {shop: {external: {upstream: %, timeout: %, on_failure: %}}}",
+    "rate_limit_service: {upstream: %, timeout: %, on_failure: %}",
+    "cors: {origins: [%], methods: [%], headers: [%], max_age: %}",
+    "compression: [%]",
+    "json: {unset: %, names: %, enums: %, unknown: %}",
+    "errors: %",
+    "limits: {body: %, connections: %, header_timeout: %}",
+    "explain: %",
+    "health: %",
+    "docs: %",
+    "log: {level: %, format: %, access: %}",
+    "tracing: {otlp: %, sample: %}",
+    "drain: %",
+];
+
+/// Whatever a finding says of a setting, it quotes nothing that the line has stars for.
+#[test]
+fn what_is_masked_in_its_line_is_quoted_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.yaml");
+    let mut told = 0;
+    for setting in SETTINGS {
+        for value in VALUES {
+            let value = format!("\"{}\"", value.replacen('@', SECRET, 1));
+            let text = setting.replace('%', &value).replace("\"/*.yaml", "/*.yaml\"") + "\n";
+            std::fs::write(&path, &text).unwrap();
+            let shown = shown(&path);
+            told += usize::from(shown.contains("***"));
+            assert_hidden(&shown, &text);
+        }
+    }
+    assert!(told > SETTINGS.len(), "findings are about other things than the values");
+}
+
+/// A variable's value is no secret by its place only: a password may be put where a duration belongs.
+#[test]
+fn what_secret_variables_hold_is_quoted_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.yaml");
+    let elsewhere = "auth: {shop: {jwt: {secret: \"${SHOP}\", algorithms: [HS256], audience: a}}}\n";
+    let cases = [
+        ("${JWT_SECRET}", SECRET, ""),
+        ("${MY_KEY}", SECRET, ""),
+        ("${DB_PASSWORD:-x}", SECRET, ""),
+        ("${NONE:-${API_TOKEN}}", SECRET, ""),
+        ("x://a:${PWD}@h", SECRET, ""),
+        ("5${PASS}s", SECRET, ""),
+        ("${URL}", "https://u:Zq7wXk9vTn3pRb5mJd8s@h", ""),
+        ("${FILE}", "-----BEGIN PRIVATE KEY-----\nZq7wXk9vTn3pRb5mJd8s\n", ""),
+        ("${SHOP}", SECRET, elsewhere),
+    ];
+    for setting in SETTINGS {
+        for (reference, value, elsewhere) in cases {
+            if !elsewhere.is_empty() && setting.starts_with("auth") {
+                continue;
+            }
+            let text = format!("{}\n{elsewhere}", setting.replace('%', &format!("\"{reference}\"")));
+            let text = text.replace("\"/*.yaml", "/*.yaml\"");
+            std::fs::write(&path, &text).unwrap();
+            let env = |name: &str| (name != "NONE").then(|| value.to_owned());
+            assert_hidden(&shown_with(&path, &env), &text);
+        }
+    }
+}
+
+#[test]
+fn what_other_variables_hold_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.yaml");
+    for name in ["TIMEOUT", "MONKEYS", "JWT_KEY_FILE"] {
+        std::fs::write(&path, format!("drain: \"${{{name}}}\"\n")).unwrap();
+        let shown = shown_with(&path, &|_| Some("soon-or-later".to_owned()));
+        assert!(shown.contains("`soon-or-later` is not a duration"), "{shown}");
     }
 }

@@ -4,6 +4,7 @@
 //! `docs/reference/diagnostics.md`.
 
 mod code;
+mod hidden;
 mod json;
 mod render;
 mod source;
@@ -83,7 +84,7 @@ impl Diagnostic {
         Self {
             severity,
             code,
-            message: one_line(message.into()),
+            message: message.into(),
             primary: None,
             secondary: Vec::new(),
             notes: Vec::new(),
@@ -125,6 +126,14 @@ impl Diagnostic {
         self.help.extend(help);
         self
     }
+
+    /// The finding as it may be seen: without secrets, its message on one line. Secrets go first, while they are still
+    /// written as they are.
+    fn finished(mut self, sources: &Sources) -> Self {
+        sources.strike_secrets(&mut self);
+        self.message = one_line(self.message);
+        self
+    }
 }
 
 /// Every finding of one load, with the sources that they point into.
@@ -135,10 +144,12 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Puts the findings in the order in which a reader meets them: by file and place, those without a place first.
+    /// Puts the findings in the order in which a reader meets them: by file and place, those without a place first. What is
+    /// secret in the sources is taken out of them.
     pub(crate) fn new(sources: Sources, mut items: Vec<Diagnostic>) -> Self {
         items.sort_by_key(|d| d.primary.as_ref().map(|label| label.place));
         items.dedup();
+        let items = items.into_iter().map(|item| item.finished(&sources)).collect();
         Self { sources, items }
     }
 

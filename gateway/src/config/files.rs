@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::Context;
-use super::diagnostic::{Code, Diagnostic, FileId, Place, Sources};
+use super::diagnostic::{Code, Diagnostic, FileId, Place};
 use super::glob;
 use super::raw::{At, Kind, RawFile, Reader, Secret, mask_unparsed, parse_masked};
 use crate::descriptors::read_file;
@@ -87,10 +87,13 @@ impl Walk<'_> {
                 return;
             }
             Ok(mut node) => {
-                let sources: &Sources = &self.context.sources;
-                let mut reader = Reader::new(sources, &mut self.context.found);
-                reader.interpolate(&mut node, self.env);
-                RawFile::read(&node, &mut reader)
+                let Context { sources, found, .. } = &mut *self.context;
+                let concealed = Reader::new(sources, found).interpolate(&mut node, self.env);
+                for (place, text) in concealed {
+                    sources.conceal(place, &text);
+                    sources.conceal_everywhere(&text);
+                }
+                RawFile::read(&node, &mut Reader::new(sources, found))
             }
             Err(diagnostic) => {
                 self.context.push(*diagnostic);

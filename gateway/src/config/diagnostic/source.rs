@@ -3,6 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::Diagnostic;
+use super::hidden::Hidden;
+
 /// One of the [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
@@ -41,6 +44,7 @@ struct Source {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    hidden: Hidden,
 }
 
 impl Sources {
@@ -67,6 +71,11 @@ impl Sources {
     /// The whole text of a source.
     pub fn text(&self, file: FileId) -> &str {
         self.get(file).map_or("", |source| &source.text)
+    }
+
+    /// The whole text of a source, to keep.
+    pub fn shared_text(&self, file: FileId) -> Arc<str> {
+        self.get(file).map_or_else(|| Arc::from(""), |source| Arc::clone(&source.text))
     }
 
     /// The text at a place; empty when the place is not inside the source.
@@ -155,6 +164,25 @@ impl Sources {
             secret.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
         }
         source.text = String::from_utf8_lossy(&text).into();
+    }
+
+    /// Remembers that what stands at this place is secret, and what it says: findings do not quote it.
+    pub(crate) fn conceal(&mut self, place: Place, text: &str) {
+        self.hidden.add(place, text);
+    }
+
+    /// Remembers a text that findings about other places do not quote either.
+    pub(crate) fn conceal_everywhere(&mut self, text: &str) {
+        self.hidden.add_everywhere(text);
+    }
+
+    /// Whether exactly this place is known to be secret.
+    pub(crate) fn is_concealed(&self, place: Place) -> bool {
+        self.hidden.contains(place)
+    }
+
+    pub(super) fn strike_secrets(&self, diagnostic: &mut Diagnostic) {
+        self.hidden.strike_from(diagnostic);
     }
 
     fn get(&self, file: FileId) -> Option<&Source> {

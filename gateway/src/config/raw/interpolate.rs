@@ -6,16 +6,25 @@ use std::ops::Range;
 
 use super::node::{Key, Kind, Node};
 use super::reader::Reader;
+use super::secrets::{is_named_variable, is_plainly_secret};
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 
 /// What reads the environment.
 pub(in crate::config) type Env<'e> = &'e dyn Fn(&str) -> Option<String>;
 
+/// A value that came from the environment and is not for everybody's eyes, and where it stands.
+pub(in crate::config) type Concealed = (Place, String);
+
 /// Replaces every reference below `node`. A scalar with a broken one is told about and becomes [`Kind::Broken`].
-pub(in crate::config) fn interpolate(node: &mut Node, env: Env<'_>, reader: &mut Reader<'_>) {
+pub(in crate::config) fn interpolate(
+    node: &mut Node,
+    env: Env<'_>,
+    reader: &mut Reader<'_>,
+    concealed: &mut Vec<Concealed>,
+) {
     match &mut node.kind {
         Kind::Scalar(scalar) if scalar.contains('$') => {
-            if let Some(text) = scalar_text(scalar, node.place, env, reader) {
+            if let Some(text) = scalar_text(scalar, node.place, env, reader, concealed) {
                 *scalar = text;
             } else {
                 node.kind = Kind::Broken;
@@ -23,13 +32,13 @@ pub(in crate::config) fn interpolate(node: &mut Node, env: Env<'_>, reader: &mut
         }
         Kind::List(items) => {
             for item in items {
-                interpolate(item, env, reader);
+                interpolate(item, env, reader, concealed);
             }
         }
         Kind::Map(entries) => {
             for (key, value) in entries {
                 reject_in_key(key, reader);
-                interpolate(value, env, reader);
+                interpolate(value, env, reader, concealed);
             }
         }
         Kind::Scalar(_) | Kind::Null | Kind::Broken => {}
@@ -55,9 +64,23 @@ struct Mistake {
     help: String,
 }
 
-fn scalar_text(scalar: &str, place: Place, env: Env<'_>, reader: &mut Reader<'_>) -> Option<String> {
-    match expand(scalar, env) {
-        Ok(text) => Some(text),
+/// The text of a scalar. It is secret where its place is, by its looks, and as far as variables with such names go.
+fn scalar_text(
+    scalar: &str,
+    place: Place,
+    env: Env<'_>,
+    reader: &mut Reader<'_>,
+    concealed: &mut Vec<Concealed>,
+) -> Option<String> {
+    let mut secrets = Vec::new();
+    match expand(scalar, env, &mut secrets) {
+        Ok(text) => {
+            if reader.sources().is_concealed(place) || is_plainly_secret(&text) {
+                secrets.push(text.clone());
+            }
+            concealed.extend(secrets.into_iter().map(|secret| (place, secret)));
+            Some(text)
+        }
         Err(mistakes) => {
             for mistake in mistakes {
                 let at = reader.sources().inside(place, scalar, &mistake.range);
@@ -70,8 +93,9 @@ fn scalar_text(scalar: &str, place: Place, env: Env<'_>, reader: &mut Reader<'_>
     }
 }
 
-/// The text with every reference replaced, or everything that is wrong with it.
-fn expand(text: &str, env: Env<'_>) -> Result<String, Vec<Mistake>> {
+/// The text with every reference replaced, or everything that is wrong with it. What variables hold whose names say that it is
+/// secret is added to `secrets`.
+fn expand(text: &str, env: Env<'_>, secrets: &mut Vec<String>) -> Result<String, Vec<Mistake>> {
     let mut out = String::with_capacity(text.len());
     let mut mistakes = Vec::new();
     let mut at = 0;
@@ -98,7 +122,7 @@ fn expand(text: &str, env: Env<'_>) -> Result<String, Vec<Mistake>> {
             };
             let range = at..at + end + 3;
             at = range.end;
-            match resolve(reference.get(..end).unwrap_or(""), env) {
+            match resolve(reference.get(..end).unwrap_or(""), env, secrets) {
                 Ok(value) => out.push_str(&value),
                 Err((code, message, help)) => mistakes.push(Mistake { code, message, range, help }),
             }
@@ -127,7 +151,11 @@ fn closing_brace(text: &str) -> Option<usize> {
     None
 }
 
-fn resolve(reference: &str, env: Env<'_>) -> Result<String, (Code, String, String)> {
+fn resolve(
+    reference: &str,
+    env: Env<'_>,
+    secrets: &mut Vec<String>,
+) -> Result<String, (Code, String, String)> {
     let (name, default) = match reference.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (reference, None),
@@ -142,11 +170,11 @@ fn resolve(reference: &str, env: Env<'_>) -> Result<String, (Code, String, Strin
         return Err((Code::BadVariable, message, help.to_owned()));
     }
     let value = env(name);
-    match default {
+    let resolved = match default {
         // As in a shell, `:-` also replaces an empty value.
         Some(default) => match value.filter(|value| !value.is_empty()) {
             Some(value) => Ok(value),
-            None => expand(default, env).map_err(|mut mistakes| {
+            None => expand(default, env, secrets).map_err(|mut mistakes| {
                 let first = mistakes.swap_remove(0);
                 (first.code, first.message, first.help)
             }),
@@ -155,7 +183,11 @@ fn resolve(reference: &str, env: Env<'_>) -> Result<String, (Code, String, Strin
             let message = format!("the environment variable `{name}` is not set");
             (Code::UnsetVariable, message, format!("set it, or give it a default: ${{{name}:-…}}"))
         }),
+    };
+    if is_named_variable(name) {
+        secrets.extend(resolved.iter().cloned());
     }
+    resolved
 }
 
 #[cfg(test)]
@@ -189,13 +221,13 @@ mod tests {
             ("${YAML}", "a: [1, {b"),
             ("é${HOST}é", "éusersé"),
         ] {
-            assert_eq!(expand(text, &env).as_deref(), Ok(expected), "{text}");
+            assert_eq!(expand(text, &env, &mut Vec::new()).as_deref(), Ok(expected), "{text}");
         }
     }
 
     #[test]
     fn every_mistake_is_told() {
-        let mistakes = expand("a${NONE}b${A B}c${HOST", &env).unwrap_err();
+        let mistakes = expand("a${NONE}b${A B}c${HOST", &env, &mut Vec::new()).unwrap_err();
         let found: Vec<_> = mistakes.iter().map(|m| (m.code, m.range.clone())).collect();
         assert_eq!(
             found,

@@ -2,7 +2,7 @@
 //!
 //! Every function returns what it could read; what it could not has been told. So one pass finds every mistake.
 
-use super::interpolate::{self, Env};
+use super::interpolate::{self, Concealed, Env};
 use super::node::{Key, Kind, Node};
 use super::units;
 use crate::config::diagnostic::{Code, Diagnostic, Place, Sources};
@@ -48,8 +48,11 @@ impl<'r> Reader<'r> {
         self.found.len()
     }
 
-    pub(in crate::config) fn interpolate(&mut self, node: &mut Node, env: Env<'_>) {
-        interpolate::interpolate(node, env, self);
+    /// Replaces variables by what they hold, and returns what of that is secret.
+    pub(in crate::config) fn interpolate(&mut self, node: &mut Node, env: Env<'_>) -> Vec<Concealed> {
+        let mut concealed = Vec::new();
+        interpolate::interpolate(node, env, self, &mut concealed);
+        concealed
     }
 
     fn wrong_type(&mut self, node: &Node, expected: &str) {

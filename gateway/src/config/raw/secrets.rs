@@ -30,18 +30,68 @@ pub(in crate::config) fn parse_masked(
     let text = sources.text(file);
     // Keys with a question mark can be whole mappings, whose parts have no names: nobody means them here.
     let tree = parsed.as_ref().ok().filter(|_| !text.contains("? ") && !text.contains("?\t"));
-    let places = match (tree, secret) {
+    let (places, references) = match (tree, secret) {
         (Some(node), Secret::Known) => secrets(node, text),
-        (Some(node), Secret::Values) => places(file, values(node, text)),
-        (None, Secret::Known) => places(file, unparsed::secrets(text)),
-        (None, Secret::Values) => places(file, whole(text)),
+        (Some(node), Secret::Values) => (places(file, values(node, text)), Vec::new()),
+        (None, Secret::Known) => (places(file, unparsed::secrets(text)), Vec::new()),
+        (None, Secret::Values) => (places(file, whole(text)), Vec::new()),
     };
     let parsed = parsed.map_err(|diagnostic| {
         let hidden = places.iter().map(|place| sources.slice(*place));
         Box::new(unparsed::without_pieces(*diagnostic, hidden))
     });
+    let written = sources.shared_text(file);
     sources.mask(&places);
+    if let Ok(node) = &parsed {
+        references.into_iter().for_each(|place| sources.conceal(place, ""));
+        Conceal { written: &written, sources, everywhere: secret == Secret::Known }.file(node);
+    }
     parsed
+}
+
+/// Remembers the values and keys that are masked.
+struct Conceal<'c> {
+    /// The source as it was.
+    written: &'c str,
+    sources: &'c mut Sources,
+    /// Whether they are secrets wherever they are quoted.
+    everywhere: bool,
+}
+
+impl Conceal<'_> {
+    fn file(mut self, node: &Node) {
+        let Kind::Map(entries) = &node.kind else { return self.below(node) };
+        let everywhere = self.everywhere;
+        for (key, value) in entries {
+            // What stands below a misspelt key is hidden to be safe; most of it is known from elsewhere.
+            self.everywhere = everywhere && suggest::nearest(&key.name, KEYS.iter().copied()).is_some();
+            self.entry(key, value);
+        }
+    }
+
+    fn below(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Scalar(text) => self.text(node.place, text),
+            Kind::List(items) => items.iter().for_each(|item| self.below(item)),
+            Kind::Map(entries) => entries.iter().for_each(|(key, value)| self.entry(key, value)),
+            Kind::Null | Kind::Broken => {}
+        }
+    }
+
+    fn entry(&mut self, key: &Key, value: &Node) {
+        self.text(key.place, key.name.split_once(':').map_or(key.name.as_str(), |(_, value)| value));
+        self.below(value);
+    }
+
+    fn text(&mut self, place: Place, text: &str) {
+        let written = self.written.get(place.start as usize..place.end as usize);
+        if written.is_some_and(|written| written != self.sources.slice(place)) {
+            self.sources.conceal(place, text);
+            if self.everywhere {
+                self.sources.conceal_everywhere(text);
+            }
+        }
+    }
 }
 
 /// Makes what may be secret in a source unreadable that cannot be parsed at all.
@@ -59,6 +109,8 @@ fn places(file: FileId, ranges: Vec<Range<usize>>) -> Vec<Place> {
 struct Walk<'w> {
     text: &'w str,
     places: Vec<Place>,
+    /// References to variables: what they hold is secret, and their names are not.
+    references: Vec<Place>,
 }
 
 impl Walk<'_> {
@@ -107,6 +159,7 @@ impl Walk<'_> {
     /// Everything behind a key: tags, anchors and comments before the value too, which may be a mistake about it.
     fn value(&mut self, key: &Key, value: &Node) {
         if matches!(&value.kind, Kind::Scalar(text) if is_reference(text)) {
+            self.references.push(value.place);
             return;
         }
         let behind = |at: u32| self.text.get(at as usize..).unwrap_or("");
@@ -142,11 +195,11 @@ fn end(node: &Node) -> u32 {
     below.unwrap_or(0).max(node.place.end)
 }
 
-/// The values that nobody may see.
-fn secrets(node: &Node, text: &str) -> Vec<Place> {
-    let mut walk = Walk { text, places: Vec::new() };
+/// The values that nobody may see, and the variables that hold such.
+fn secrets(node: &Node, text: &str) -> (Vec<Place>, Vec<Place>) {
+    let mut walk = Walk { text, places: Vec::new(), references: Vec::new() };
     walk.anywhere(node);
-    let Kind::Map(keys) = &node.kind else { return walk.places };
+    let Kind::Map(keys) = &node.kind else { return (walk.places, walk.references) };
     for (key, value) in keys {
         let known = suggest::nearest(&key.name, KEYS.iter().copied());
         match (known, &value.kind) {
@@ -156,7 +209,7 @@ fn secrets(node: &Node, text: &str) -> Vec<Place> {
             (Some(_), _) => {}
         }
     }
-    walk.places
+    (walk.places, walk.references)
 }
 
 fn whole(text: &str) -> Vec<Range<usize>> {
@@ -215,8 +268,19 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// URLs with a password, and keys themselves where a file is to be named.
-fn is_plainly_secret(text: &str) -> bool {
+pub(super) fn is_plainly_secret(text: &str) -> bool {
     text.split_once("://").is_some_and(|(_, rest)| rest.contains('@')) || text.contains(PEM)
+}
+
+/// Whether a variable's name says that what it holds is nobody's business. `JWT_KEY_FILE` only says where that is.
+pub(super) fn is_named_variable(name: &str) -> bool {
+    const PARTS: [&str; 6] = ["secret", "passw", "passphrase", "token", "credential", "private"];
+    const WORDS: [&str; 10] =
+        ["key", "keys", "apikey", "pass", "pwd", "auth", "authorization", "cookie", "jwt", "pem"];
+    let name = name.to_ascii_lowercase();
+    let is_path = ["_file", "_path", "_dir"].iter().any(|end| name.ends_with(end));
+    !is_path
+        && (PARTS.iter().any(|part| name.contains(part)) || name.split('_').any(|word| WORDS.contains(&word)))
 }
 
 /// How a key or certificate begins.
