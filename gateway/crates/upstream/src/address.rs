@@ -200,10 +200,16 @@ fn is_host(host: &str) -> bool {
     if host.parse::<IpAddr>().is_ok() {
         return true;
     }
-    // Underscores are no part of a host name by the RFC, but Compose and Kubernetes users have them.
-    !host.is_empty()
-        && host.len() <= 253
-        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+    // A dot at the end keeps search domains out.
+    let name = host.strip_suffix('.').unwrap_or(host);
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
+/// Whether DNS can have it between two dots. Underscores are no part of a host name by the RFC, but Compose and Kubernetes
+/// users have them.
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 #[cfg(test)]
@@ -227,6 +233,7 @@ mod tests {
             ("unix:///run/users.sock", "unix:/run/users.sock"),
             ("unix:users.sock", "unix:users.sock"),
             ("user_service:50051", "user_service:50051"),
+            ("users.example.:50051", "users.example.:50051"),
         ];
         for (text, printed) in table {
             assert_eq!(Address::parse(text).map(|a| a.to_string()), Ok(printed.to_owned()), "{text}");
@@ -248,6 +255,10 @@ mod tests {
             ("[users]:1", Host("[users]:1".into())),
             (":50051", Host(String::new())),
             ("us ers:1", Host("us ers".into())),
+            ("a..b:1", Host("a..b".into())),
+            (".a:1", Host(".a".into())),
+            (".:1", Host(".".into())),
+            ("https://a..:1", Host("a..".into())),
             ("http://users/api", Extra("/api".into())),
             ("http://me@users", Extra("…@".into())),
             ("http://me:a/b@users", Extra("…@".into())),
@@ -257,6 +268,22 @@ mod tests {
         ];
         for (text, error) in table {
             assert_eq!(Address::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_no_longer_than_dns_has_them() {
+        let label = "a".repeat(63);
+        let name = format!("{label}.{label}.{label}.{}", "a".repeat(61));
+        for (host, is_one) in [
+            (label.clone(), true),
+            (format!("{label}a"), false),
+            (format!("b.{label}a.c"), false),
+            (name.clone(), true),
+            (format!("{name}."), true),
+            (format!("{name}a"), false),
+        ] {
+            assert_eq!(Address::parse(&format!("{host}:1")).is_ok(), is_one, "{host}");
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use transcode::{DecodeOptions, EncodeOptions};
-use upstream::{Address, UpstreamSpec};
+use upstream::{Address, Scheme, UpstreamSpec};
 
+use super::tls;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
 use crate::config::raw::{At, RawLimits};
@@ -235,6 +236,9 @@ fn tracing(files: &[File], context: &mut Context) -> Option<TracingSpec> {
             return None;
         }
     };
+    if address.scheme() == Scheme::Tls {
+        tls::check_host(&address, raw.otlp.place, context);
+    }
     let mut collector = UpstreamSpec::new(vec![address]);
     collector.health_check = None;
     collector.outlier_detection = None;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use upstream::{Address, Target};
 
 use crate::config::Context;
-use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::{File, io_text};
 use crate::config::raw::{At, PEM};
 
@@ -126,6 +127,24 @@ fn not_its_key(certificate: &At<String>, key: &At<String>) -> Diagnostic {
     .at(key.place, "this key")
     .and_at(certificate.place, "is of another certificate")
     .with_help("put the key that the certificate was made for, and the certificate first in its file")
+}
+
+/// Whether a certificate can be for it, by the rule of those who begin TLS.
+pub(super) fn is_server_name(name: &str) -> bool {
+    ServerName::try_from(name).is_ok()
+}
+
+/// Tells when TLS could not begin with an address, for a certificate cannot be for its host.
+pub(super) fn check_host(address: &Address, place: Place, context: &mut Context) {
+    let Target::Host { host, .. } = address.target() else { return };
+    if !is_server_name(host) {
+        let message = format!("`{host}` is not a name that a certificate can be for");
+        context.push(
+            Diagnostic::error(Code::BadAddress, message)
+                .at(place, "")
+                .with_help("write the host as its certificate names it"),
+        );
+    }
 }
 
 /// The content of a file that the configuration names, which is watched from now on.

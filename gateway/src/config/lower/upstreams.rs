@@ -96,6 +96,7 @@ fn twice(key: &Key, first: Place) -> Diagnostic {
 fn upstream(file: &File, raw: &RawUpstream, context: &mut Context) -> Option<UpstreamSpec> {
     let addresses: Vec<(Address, Place)> = raw.address.iter().filter_map(|at| address(at, context)).collect();
     let tls = raw.tls.as_ref().map(|tls| tls_spec(file, tls, &addresses, context));
+    server_names(raw.tls.as_ref(), &addresses, context);
     let mut spec = UpstreamSpec::new(addresses.into_iter().map(|(address, _)| address).collect());
     spec.tls = tls.unwrap_or_default();
     if let Some(balance) = &raw.balance {
@@ -164,6 +165,30 @@ fn tls_spec(
         identity: identity(file, raw, context),
         server_name: raw.server_name.as_ref().map(|at| at.value.clone()),
     })
+}
+
+/// Tells about names that no certificate can be for: with them an upstream cannot begin TLS.
+fn server_names(raw: Option<&RawTls>, addresses: &[(Address, Place)], context: &mut Context) {
+    if let Some(name) = raw.and_then(|tls| tls.server_name.as_ref()) {
+        if !tls::is_server_name(&name.value) {
+            let message = format!("`{}` is not a name that a certificate can be for", name.value);
+            context.push(
+                Diagnostic::error(Code::BadValue, message)
+                    .at(name.place, "")
+                    .with_help("write a host name, or an IP address without brackets; neither has a port"),
+            );
+        }
+        return;
+    }
+    let enabled = raw.is_some_and(|tls| tls.enabled);
+    for (address, place) in addresses {
+        // Where they contradict each other, that has been told.
+        match address.scheme() {
+            Scheme::Tls => tls::check_host(address, *place, context),
+            Scheme::Unsaid if enabled => tls::check_host(address, *place, context),
+            Scheme::Unsaid | Scheme::Plain => {}
+        }
+    }
 }
 
 fn identity(file: &File, raw: &RawTls, context: &mut Context) -> Option<Identity> {
