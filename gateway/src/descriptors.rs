@@ -14,7 +14,7 @@ mod sources;
 pub use annotations::{HttpRule, RuleFlaw, RuleReader};
 pub use comments::Comments;
 pub use compile::ProtoError;
-pub use files::read_file;
+pub use files::{read_file, read_text};
 pub use origin::Origins;
 pub use reflection::{Question, ReflectError, Reflected, reflect, reflect_all};
 pub use sources::{Content, Input, Loaded, SourceError, SourceErrorKind, compile_set, load};

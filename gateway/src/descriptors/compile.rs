@@ -160,7 +160,7 @@ fn root_of(path: &Path, roots: &mut Vec<PathBuf>, builtin: &Builtin) -> PathBuf 
         return root.clone();
     }
     let parent = path.parent().map(Path::to_owned).unwrap_or_default();
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let text = super::read_text(path).unwrap_or_default();
     let imports = File::from_source("imports.proto", &text)
         .map(|file| file.file_descriptor_proto().dependency.clone())
         .unwrap_or_default();
@@ -239,7 +239,7 @@ fn proto_error(error: &Error, opened: &Path, roots: &[PathBuf]) -> ProtoError {
     let path =
         error.file().and_then(|name| roots.iter().map(|root| root.join(name)).find(|path| path.is_file()));
     let path = path.unwrap_or_else(|| opened.to_owned());
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = super::read_text(&path).unwrap_or_default();
     let label = error.labels().and_then(|mut labels| labels.next());
     let at = label.as_ref().map(|label| label.offset()..label.offset() + label.len());
     let mut help = error.help().map(|help| help.to_string());

@@ -1,25 +1,47 @@
-//! Files read whole, and no further than anybody would write one.
+//! Files read whole, and no further than anybody would write one; nothing else is opened.
 
 use std::io::{Error, ErrorKind, Read, Result};
 use std::path::Path;
 
-/// Longer than any file that a configuration names; a device has no end.
+/// Longer than any file that a configuration names; some of the system have no end.
 const MAX_FILE: u64 = 256 << 20;
 
 /// The content of a file.
 ///
 /// # Errors
-/// When it cannot be read, is a folder, or is too large.
+/// When it cannot be read, is no file, or is too large.
 pub fn read_file(path: &Path) -> Result<Vec<u8>> {
+    check_file(path)?;
     let file = std::fs::File::open(path)?;
     let meta = file.metadata()?;
-    if meta.is_dir() {
-        return Err(ErrorKind::IsADirectory.into());
-    }
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(MAX_FILE)).unwrap_or(0));
     file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(Error::new(ErrorKind::FileTooLarge, "too large, or without an end"));
     }
     Ok(bytes)
+}
+
+/// The content of a text file.
+///
+/// # Errors
+/// When it cannot be read, is no file, is too large, or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read_file(path)?).map_err(|error| Error::new(ErrorKind::InvalidData, error))
+}
+
+/// That what a path leads to is a file. Of all else, opening a pipe would wait for somebody to write into it, and
+/// reading a device for whatever it is.
+///
+/// # Errors
+/// When it is not there, is a folder, or neither a file nor a folder.
+pub(super) fn check_file(path: &Path) -> Result<()> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    if !kind.is_file() {
+        return Err(Error::new(ErrorKind::InvalidInput, "neither a file nor a folder"));
+    }
+    Ok(())
 }

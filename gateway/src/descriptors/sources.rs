@@ -165,6 +165,7 @@ fn read(
             files.into_iter().map(|file| ProtoFile { input: index, path: file, root: Some(path.clone()) });
         protos.extend(in_root);
     } else if path.extension().is_some_and(|extension| extension == "proto") {
+        super::files::check_file(path).map_err(unreadable)?;
         protos.push(ProtoFile { input: index, path: path.clone(), root: None });
     } else {
         let bytes = super::read_file(path).map_err(unreadable)?;
@@ -217,11 +218,22 @@ fn find_protos(
             watch.push(path.clone());
             find_protos(&path, depth + 1, watch, files)?;
         } else if path.extension().is_some_and(|extension| extension == "proto") {
+            check_inside(&path)?;
             watch.push(path.clone());
             files.push(path);
         }
     }
     Ok(())
+}
+
+/// That a .proto file of a folder is one. A link that leads nowhere is for the compiler to tell.
+fn check_inside(path: &Path) -> std::io::Result<()> {
+    match super::files::check_file(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+            Err(std::io::Error::new(error.kind(), format!("`{}` is {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether a link in a folder leads to the folder itself, or to one that it is in.

@@ -252,6 +252,18 @@ mod tests {
     }
 
     #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("routes.yaml");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let files = vec![pipe, folder.path().to_owned()];
+        let (done, wait) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(fingerprints(&files).len()));
+        assert_eq!(wait.recv_timeout(Duration::from_secs(20)), Ok(2));
+    }
+
+    #[cfg(unix)]
     #[tokio::test]
     async fn the_symlink_swap_of_a_kubernetes_volume_is_seen_again_and_again() {
         use std::os::unix::fs::symlink;

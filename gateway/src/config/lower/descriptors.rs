@@ -220,7 +220,7 @@ impl Descriptors {
         let name = path.display().to_string();
         let id = match context.sources.find(&name) {
             Some(id) => id,
-            None => context.sources.add(name, std::fs::read_to_string(path).ok()?),
+            None => context.sources.add(name, descriptors::read_text(path).ok()?),
         };
         Some(context.sources.line_of(id, line))
     }
