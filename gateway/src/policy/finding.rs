@@ -51,6 +51,8 @@ pub enum Problem {
     KeyKind { algorithm: &'static str, family: &'static str },
     #[error("the RSA key has {0} bits, fewer than 2048")]
     RsaTooSmall(usize),
+    #[error("the RSA key has {0} bits, more than 8192")]
+    RsaTooLarge(usize),
     #[error("the key set cannot be read: {0}")]
     JwksUnreadable(String),
     #[error("the key set has no key that fits {0}")]
@@ -59,6 +61,8 @@ pub enum Problem {
     JwksKeySkipped { key: String, why: String },
     #[error("`{0}` is not a URL of a key set")]
     JwksUrl(String),
+    #[error("{0} goes with a secret, and a key set that is fetched rarely has any")]
+    JwksSecrets(String),
     #[error("`{0}` is fetched in the clear, so anybody on the way can replace the keys")]
     JwksInsecure(String),
     #[error("no audience is asked for: tokens issued for other services are accepted too")]
@@ -125,7 +129,13 @@ pub enum Problem {
 impl Problem {
     /// Whether the policy cannot work like this; the others are warnings.
     pub const fn is_error(&self) -> bool {
-        !matches!(self, Self::SecretShort { .. } | Self::AudienceUnchecked | Self::JwksKeySkipped { .. })
+        !matches!(
+            self,
+            Self::SecretShort { .. }
+                | Self::AudienceUnchecked
+                | Self::JwksKeySkipped { .. }
+                | Self::JwksSecrets(_)
+        )
     }
 
     /// What to do about it.
@@ -150,11 +160,15 @@ impl Problem {
                  P-384, EdDSA with an Ed25519 key"
             }
             Self::RsaTooSmall(_) => "let the issuer sign with a key of 2048 bits or more",
+            Self::RsaTooLarge(_) => "let the issuer sign with a key of 8192 bits or fewer",
             Self::JwksUnreadable(_) => "a key set is JSON: {\"keys\": [...]} (RFC 7517)",
             Self::JwksUseless(_) => "compare `kty`, `alg` and `use` of its keys with `algorithms`",
             Self::JwksKeySkipped { .. } => "tokens signed by this key will be refused",
+            Self::JwksSecrets(_) => {
+                "list what the issuer signs with, as RS256 or ES256, or give what it shares as `secret`"
+            }
             Self::JwksUrl(_) | Self::JwksInsecure(_) => {
-                "give an https URL; http is for loopback addresses only"
+                "give an https URL with a host, and a port from 1 to 65535 if any; http is for loopback addresses only"
             }
             Self::AudienceUnchecked => "name this service in `audience`",
             Self::ClaimName(_) => "write a claim, as `sub`, or a path into one, as `realm_access.roles`",

@@ -261,7 +261,13 @@ fn compile_keys(spec: &JwtSpec, findings: &mut Vec<Finding>) -> Option<PlanKeys>
             }
         },
         KeySource::JwksUrl(url) => match KeysUrl::parse(url, &spec.algorithms) {
-            Ok(url) => Some(PlanKeys::Url(url)),
+            Ok(url) => {
+                if let Some(algorithm) = spec.algorithms.iter().find(|algorithm| algorithm.is_hmac()) {
+                    let problem = Problem::JwksSecrets(algorithm.name().to_owned());
+                    findings.push(Finding::new("algorithms", problem));
+                }
+                Some(PlanKeys::Url(url))
+            }
             Err(problem) => {
                 findings.push(Finding::new("jwks", problem));
                 None

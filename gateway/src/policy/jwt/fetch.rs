@@ -69,8 +69,21 @@ impl Location {
             Some("http") => return Err(Problem::JwksInsecure(without_query(&without_user(text)))),
             _ => return Err(bad()),
         };
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        // What TLS cannot verify as a name is never connected to.
+        if tls && ServerName::try_from(host.as_str()).is_err() {
+            return Err(bad());
+        }
+        let port = port(&uri).ok_or_else(bad)?.unwrap_or(if tls { 443 } else { 80 });
         Ok(Self { uri, host, port, tls })
+    }
+}
+
+/// The port of a URL, if it has one; nothing when it is none. [`Uri`] takes any number for a port.
+fn port(uri: &Uri) -> Option<Option<u16>> {
+    let authority = uri.authority()?.as_str();
+    match authority.rsplit_once(':').filter(|(_, port)| !port.is_empty() && !port.ends_with(']')) {
+        Some((_, port)) => port.parse().ok().filter(|port| *port != 0).map(Some),
+        None => Some(None),
     }
 }
 
@@ -206,13 +219,27 @@ mod tests {
             "http://127.0.0.1:1234/keys",
             "http://localhost/keys",
             "http://[::1]:80/keys",
+            "http://[::1]/keys",
+            "https://id.example:/keys",
+            "https://10.0.0.1/keys",
+            "https://id_1.example./keys",
         ] {
             assert!(Location::parse(good).is_ok(), "{good}");
         }
         for insecure in ["http://id.example/keys", "http://10.0.0.1/keys", "http://localhost.example/"] {
             assert_eq!(Location::parse(insecure), Err(Problem::JwksInsecure(insecure.into())), "{insecure}");
         }
-        for bad in ["keys.json", "/keys", "ftp://id.example/", "https://", ""] {
+        for bad in [
+            "keys.json",
+            "/keys",
+            "ftp://id.example/",
+            "https://",
+            "",
+            "https://id.example:99999/keys",
+            "https://id.example:0/keys",
+            "https://id..example/keys",
+            "https://.example/keys",
+        ] {
             assert_eq!(Location::parse(bad), Err(Problem::JwksUrl(bad.into())), "{bad}");
         }
     }

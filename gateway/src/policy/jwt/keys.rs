@@ -1,7 +1,7 @@
 //! The keys that may have signed a token, parsed once: a secret, a PEM file, or a key set (RFC 7517).
 
 use aws_lc_rs::hmac;
-use aws_lc_rs::rsa::PublicEncryptingKey;
+use aws_lc_rs::rsa::PublicKey;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
@@ -205,14 +205,42 @@ fn spki(algorithm: Algorithm, der: &[u8]) -> Result<Verifier, Problem> {
         return Err(Problem::KeyMismatch { algorithm: algorithm.name(), key: "a public key" });
     };
     if algorithm.family() == Family::Rsa
-        && let Ok(rsa) = PublicEncryptingKey::from_der(der)
-        && rsa.key_size_bits() < 2048
+        && let Ok(rsa) = PublicKey::from_der(der)
     {
-        return Err(Problem::RsaTooSmall(rsa.key_size_bits()));
+        check_bits(modulus(rsa.as_ref()).unwrap_or_default())?;
     }
     let (algorithm, family) = (algorithm.name(), algorithm.family().describe());
     let key = ParsedPublicKey::new(verification, der).map_err(|_| Problem::KeyKind { algorithm, family })?;
     Ok(Verifier::Public(key))
+}
+
+/// Whether a modulus is of a size that signatures are verified with: the library reads keys of other sizes, and then
+/// refuses whatever they have signed.
+fn check_bits(modulus: &[u8]) -> Result<(), Problem> {
+    let number = without_zeros(modulus);
+    let unused = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    match number.len() * 8 - unused {
+        bits @ ..2048 => Err(Problem::RsaTooSmall(bits)),
+        2048..=8192 => Ok(()),
+        bits => Err(Problem::RsaTooLarge(bits)),
+    }
+}
+
+/// The modulus of an RSAPublicKey (RFC 8017 appendix A.1.1), the first number of a sequence.
+fn modulus(key: &[u8]) -> Option<&[u8]> {
+    content(content(key)?)
+}
+
+/// The content of a DER element.
+fn content(der: &[u8]) -> Option<&[u8]> {
+    let (first, rest) = der.get(1..)?.split_first()?;
+    if *first < 0x80 {
+        return rest.get(..usize::from(*first));
+    }
+    let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+    let len =
+        bytes.iter().try_fold(0usize, |len, byte| len.checked_mul(256)?.checked_add(usize::from(*byte)))?;
+    rest.get(..len)
 }
 
 #[derive(Deserialize)]
@@ -266,9 +294,7 @@ impl Jwk {
         if let Some(parameters) = algorithm.rsa() {
             let (n, e) = (member(&self.n, "n")?, member(&self.e, "e")?);
             let (n, e) = (without_zeros(&n), without_zeros(&e));
-            if n.len() < 256 {
-                return Err(format!("it has {} bits, fewer than 2048", n.len() * 8));
-            }
+            check_bits(n).map_err(|problem| problem.to_string())?;
             let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters);
             return key.map(Verifier::Public).map_err(|_| "`n` and `e` make no RSA key".to_owned());
         }

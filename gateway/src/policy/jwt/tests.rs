@@ -416,6 +416,9 @@ fn requests_without_a_token_are_told_how() {
     assert_eq!(refusal(&twice).reason(), Reason::AuthInvalid);
 }
 
+/// A key of 1024 bits.
+const WEAK_RSA: &str = include_str!("../../../tests/config/files/keys/weak-rsa.pem");
+
 #[test]
 fn declarations_with_mistakes_are_refused_with_all_of_them() {
     let problems = |spec: &JwtSpec| -> Vec<Problem> {
@@ -443,6 +446,10 @@ fn declarations_with_mistakes_are_refused_with_all_of_them() {
             spec(KeySource::JwksUrl("http://id.example/".into()), &[Algorithm::RS256]),
             vec![Problem::JwksInsecure("http://id.example/".into())],
         ),
+        (
+            spec(file(WEAK_RSA), &[Algorithm::RS256, Algorithm::PS512]),
+            vec![Problem::RsaTooSmall(1024), Problem::RsaTooSmall(1024)],
+        ),
     ];
     for (spec, expected) in table {
         assert_eq!(problems(&spec), expected, "{spec:?}");
@@ -463,6 +470,10 @@ fn declarations_with_mistakes_are_refused_with_all_of_them() {
     assert_eq!(problems(&forward(&["grpc-status"])), [Problem::HeaderReserved("grpc-status".into())]);
 }
 
+/// A point on P-256 (RFC 7515 appendix A.3.1).
+const EC_X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+const EC_Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
+
 #[test]
 fn weak_declarations_are_warned_of() {
     let warnings = |spec: &JwtSpec| -> Vec<Problem> {
@@ -471,12 +482,23 @@ fn weak_declarations_are_warned_of() {
     };
     let short = spec(secret(&SECRET[..40]), &[Algorithm::HS256, Algorithm::HS512]);
     assert_eq!(warnings(&short), [Problem::SecretShort { bytes: 40, algorithm: "HS512", wanted: 64 }]);
+    let fetched = spec(KeySource::JwksUrl("https://id.example/keys".into()), &[Algorithm::HS256]);
+    assert_eq!(warnings(&fetched), [Problem::JwksSecrets("HS256".into())]);
     let open = JwtSpec { audiences: Vec::new(), ..spec(secret(SECRET), &[Algorithm::HS256]) };
     assert_eq!(warnings(&open), [Problem::AudienceUnchecked]);
     let short_key = json!({"kty": "oct", "kid": "short", "k": "AAAA"});
     let set = json!({"keys": [oct("a", 1).0, short_key]}).to_string();
     let skipped = warnings(&spec(KeySource::Jwks(set.as_bytes().into()), &[Algorithm::HS256]));
     assert!(matches!(&skipped[..], [Problem::JwksKeySkipped { key, .. }] if key == "short"), "{skipped:?}");
+    // One bit less than what is verified with, in as many bytes.
+    let n = [0x7f; 256];
+    let almost = json!({"kty": "RSA", "kid": "almost", "n": encode(&n), "e": "AQAB"});
+    let good = json!({"kty": "EC", "crv": "P-256", "kid": "ec", "x": EC_X, "y": EC_Y});
+    let set = json!({"keys": [almost, good]}).to_string();
+    let both = [Algorithm::RS256, Algorithm::ES256];
+    let skipped = warnings(&spec(KeySource::Jwks(set.as_bytes().into()), &both));
+    let why = "the RSA key has 2047 bits, fewer than 2048";
+    assert_eq!(skipped, [Problem::JwksKeySkipped { key: "almost".into(), why: why.into() }]);
 }
 
 #[test]
