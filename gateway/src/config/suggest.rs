@@ -5,7 +5,8 @@ pub(super) fn did_you_mean<'k>(name: &str, known: impl IntoIterator<Item = &'k s
     nearest(name, known).map(|known| format!("did you mean `{known}`?"))
 }
 
-/// The nearest of `known`: at most a third of it differs, or the two begin alike, or `name` is a word of just one of them.
+/// The nearest of `known`: at most a third of it differs, or the two begin alike, or `name` is a word of just one of them,
+/// or its beginning.
 /// Case, `-` and `_` count little.
 pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let folded = fold(name);
@@ -38,15 +39,16 @@ fn by_distance<'k>(name: &str, folded: &str, known: &[&'k str]) -> Option<&'k st
         .map(|(_, candidate)| candidate)
 }
 
-/// The one that begins most alike: four letters at least, and half of the longer.
+/// The one that begins most alike: four letters at least, and half of the longer or all of the name.
 fn by_beginning<'k>(folded: &str, known: &[&'k str]) -> Option<&'k str> {
+    let name_len = folded.chars().count();
     known
         .iter()
         .filter_map(|candidate| {
             let other = fold(candidate);
             let alike = folded.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
-            let longest = folded.chars().count().max(other.chars().count());
-            (alike >= 4 && alike * 2 >= longest).then_some((alike, *candidate))
+            let longest = name_len.max(other.chars().count());
+            (alike >= 4 && (alike * 2 >= longest || alike == name_len)).then_some((alike, *candidate))
         })
         .max_by_key(|(alike, candidate)| (*alike, std::cmp::Reverse(*candidate)))
         .map(|(_, candidate)| candidate)
@@ -96,6 +98,8 @@ mod tests {
             ("connectTimeout", Some("connect_timeout")),
             ("retries", Some("retry")),
             ("outlier", Some("outlier_detection")),
+            ("outl", Some("outlier_detection")),
+            ("out", None),
             ("connect", Some("connect_timeout")),
             ("ballance", Some("balance")),
             ("tsl", Some("tls")),

@@ -9,7 +9,7 @@ use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE};
 use indexmap::IndexMap;
 
-use super::policies::{all, parsed, tell_all};
+use super::policies::{parsed, tell_all};
 use super::unused::Used;
 use super::upstreams::Upstreams;
 use crate::config::Context;
@@ -146,10 +146,24 @@ pub(super) fn ways(files: &[File], upstreams: &Upstreams, used: &mut Used, conte
     ways
 }
 
-/// A spec, and where the keys of its clients stand, if it has any.
+/// A spec as far as it could be read.
 struct Known {
     spec: AuthSpec,
+    /// Where the keys of its clients stand, if it has any.
     clients: Vec<(String, Place)>,
+    /// The keys of the parts that could not be read, which has been told: it is compiled only to find what else is wrong.
+    broken: Vec<&'static str>,
+}
+
+impl Known {
+    /// Whether a problem may be only that something could not be read.
+    fn explains(&self, problem: &Problem) -> bool {
+        match problem {
+            Problem::NoAlgorithm | Problem::JwksUseless(_) => self.broken.contains(&"algorithms"),
+            Problem::AudienceUnchecked => self.broken.contains(&"audience"),
+            _ => false,
+        }
+    }
 }
 
 fn compile(name: &str, raw: &RawAuth, known: &Known, context: &mut Context) -> Option<Arc<Auth>> {
@@ -157,11 +171,13 @@ fn compile(name: &str, raw: &RawAuth, known: &Known, context: &mut Context) -> O
         Ok((auth, warnings)) => (Some(Arc::new(auth)), warnings),
         Err(findings) => (None, findings),
     };
-    let (of_clients, others): (Vec<_>, Vec<_>) =
-        findings.into_iter().partition(|finding| keys::client(&finding.problem).is_some());
+    let (of_clients, others): (Vec<_>, Vec<_>) = findings
+        .into_iter()
+        .filter(|finding| !known.explains(&finding.problem))
+        .partition(|finding| keys::client(&finding.problem).is_some());
     keys::tell(&of_clients, &known.clients, raw.place("file"), context);
     tell_all(&others, Code::BadAuth, |key| raw.place(key), context);
-    auth
+    auth.filter(|_| known.broken.is_empty())
 }
 
 fn spec(
@@ -172,7 +188,10 @@ fn spec(
     context: &mut Context,
 ) -> Option<Known> {
     let (spec, clients) = match &raw.spec {
-        RawAuthSpec::Jwt(jwt) => (AuthSpec::Jwt(self::jwt(jwt, file, context)?), Vec::new()),
+        RawAuthSpec::Jwt(raw) => {
+            let (spec, broken) = jwt(raw, file, context)?;
+            return Some(Known { spec: AuthSpec::Jwt(spec), clients: Vec::new(), broken });
+        }
         RawAuthSpec::ApiKey { header, file: path } => {
             let header = header.as_ref().and_then(|at| key_header(at, context));
             let clients = path.as_ref().and_then(|at| keys::read(at, file, context));
@@ -188,7 +207,7 @@ fn spec(
             (AuthSpec::External(ExternalSpec { upstream, timeout, on_failure }), Vec::new())
         }
     };
-    Some(Known { spec, clients })
+    Some(Known { spec, clients, broken: Vec::new() })
 }
 
 /// The one `rate_limit_service` of all files, and whether there is one at all: a broken one is not missing.
@@ -246,26 +265,34 @@ fn upstream(
     Some(upstream)
 }
 
-fn jwt(raw: &RawJwt, file: &File, context: &mut Context) -> Option<JwtSpec> {
-    let keys = keys::source(raw, file, context);
-    let algorithms = all(raw
+/// The spec, as far as it could be read, and the keys of the parts that could not.
+fn jwt(raw: &RawJwt, file: &File, context: &mut Context) -> Option<(JwtSpec, Vec<&'static str>)> {
+    let mut broken = raw.broken.clone();
+    let algorithms: Vec<Option<Algorithm>> = raw
         .algorithms
         .iter()
-        .map(|at| parsed(Algorithm::parse(&at.value), Code::BadAuth, at.place, context)));
-    let forward = all(raw.forward.iter().map(|(claim, name)| {
-        let parsed_claim = parsed(ClaimName::parse(&claim.name), Code::BadAuth, claim.place, context);
-        let name = header_name(name, context);
-        Some((parsed_claim?, name?))
-    }));
-    let (keys, algorithms, forward) = (keys?, algorithms?, forward?);
-    (!raw.broken).then(|| JwtSpec {
-        keys,
-        algorithms,
+        .map(|at| parsed(Algorithm::parse(&at.value), Code::BadAuth, at.place, context))
+        .collect();
+    broken.extend(algorithms.contains(&None).then_some("algorithms"));
+    let forward: Vec<Option<(ClaimName, HeaderName)>> = raw
+        .forward
+        .iter()
+        .map(|(claim, name)| {
+            let claim = parsed(ClaimName::parse(&claim.name), Code::BadAuth, claim.place, context);
+            let name = header_name(name, context);
+            Some((claim?, name?))
+        })
+        .collect();
+    broken.extend(forward.contains(&None).then_some("forward"));
+    let spec = JwtSpec {
+        keys: keys::source(raw, file, context)?,
+        algorithms: algorithms.into_iter().flatten().collect(),
         issuer: raw.issuer.as_ref().map(|at| at.value.clone()),
         audiences: raw.audience.iter().map(|at| at.value.clone()).collect(),
         leeway: raw.leeway.as_ref().map_or(DEFAULT_LEEWAY, |at| at.value),
-        forward,
-    })
+        forward: forward.into_iter().flatten().collect(),
+    };
+    Some((spec, broken))
 }
 
 fn header_name(at: &At<String>, context: &mut Context) -> Option<HeaderName> {

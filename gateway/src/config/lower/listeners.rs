@@ -77,13 +77,6 @@ fn proxy_protocol(listener: &RawListener, trusted: &TrustedProxies, context: &mu
 }
 
 fn tls_of(file: &File, raw: &RawListenerTls, context: &mut Context) -> Option<ListenerTls> {
-    if raw.certificates.is_empty() {
-        context.push(
-            Diagnostic::error(Code::MissingKey, "`tls` of a listener needs `certificate` and `key`")
-                .at(raw.place, "no certificate to show")
-                .with_help("write `tls: {certificate: certs/edge.pem, key: certs/edge.key}`"),
-        );
-    }
     let certificates: Vec<_> =
         raw.certificates.iter().map(|certificate| certificate_of(file, certificate, context)).collect();
     let client_ca = raw.client_ca.as_ref().map(|at| tls::authorities(file, at, context));
@@ -97,15 +90,6 @@ fn tls_of(file: &File, raw: &RawListenerTls, context: &mut Context) -> Option<Li
 }
 
 fn certificate_of(file: &File, raw: &RawCertificate, context: &mut Context) -> Option<CertificatePem> {
-    for (name, at) in [("certificate", &raw.certificate), ("key", &raw.key)] {
-        if at.is_none() {
-            context.push(
-                Diagnostic::error(Code::MissingKey, format!("a certificate needs `{name}`"))
-                    .at(raw.place, format!("`{name}` is missing"))
-                    .with_help("name both files: `certificate: certs/edge.pem` and `key: certs/edge.key`"),
-            );
-        }
-    }
     let chain = raw.certificate.as_ref().map(|at| (at, tls::certificates(file, at, context)));
     let key = raw.key.as_ref().map(|at| (at, tls::private_key(file, at, context)));
     let ((chain_at, chain), (key_at, key)) = chain.zip(key)?;

@@ -192,18 +192,6 @@ fn server_names(raw: Option<&RawTls>, addresses: &[(Address, Place)], context: &
 }
 
 fn identity(file: &File, raw: &RawTls, context: &mut Context) -> Option<Identity> {
-    let lonely = match (&raw.certificate, &raw.key) {
-        (Some(at), None) => Some((at, "certificate", "key")),
-        (None, Some(at)) => Some((at, "key", "certificate")),
-        _ => None,
-    };
-    if let Some((at, present, absent)) = lonely {
-        context.push(
-            Diagnostic::error(Code::MissingKey, format!("`{present}` needs `{absent}`"))
-                .at(at.place, format!("`{absent}` is missing"))
-                .with_help("a client certificate has both"),
-        );
-    }
     let certificate =
         raw.certificate.as_ref().and_then(|at| Some((at, tls::certificates(file, at, context)?)));
     let key = raw.key.as_ref().and_then(|at| Some((at, tls::private_key(file, at, context)?)));

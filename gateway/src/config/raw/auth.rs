@@ -48,8 +48,8 @@ pub(in crate::config) struct RawJwt {
     pub(in crate::config) audience: Vec<At<String>>,
     pub(in crate::config) leeway: Option<At<Duration>>,
     pub(in crate::config) forward: Pairs,
-    /// Whether a part of it could not be read, which has been told.
-    pub(in crate::config) broken: bool,
+    /// The keys of the parts that could not be read, which has been told.
+    pub(in crate::config) broken: Vec<&'static str>,
 }
 
 /// A service that decides.
@@ -135,24 +135,29 @@ fn jwt(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> Option<Raw
             "key" => jwt.key = reader.name(value, "the path of a PEM file"),
             "jwks" => jwt.jwks = reader.name(value, "the path or https URL of a key set"),
             "algorithms" => {
-                let told = reader.told();
-                jwt.algorithms = words(value, "an algorithm, as HS256", reader);
-                jwt.broken |= reader.told() > told || matches!(value.kind, Kind::Broken);
+                let read = |node: &Node, reader: &mut _| words(node, "an algorithm, as HS256", reader);
+                let (algorithms, broken) = reader.judged(value, read);
+                jwt.algorithms = algorithms;
+                jwt.broken.extend(broken.then_some("algorithms"));
             }
             "issuer" => {
                 jwt.issuer = reader.name(value, "the issuer, as tokens name it");
-                jwt.broken |= jwt.issuer.is_none();
+                jwt.broken.extend(jwt.issuer.is_none().then_some("issuer"));
             }
             "audience" => {
-                let told = reader.told();
-                jwt.audience = words(value, "the audience, as tokens name it", reader);
-                jwt.broken |= reader.told() > told || matches!(value.kind, Kind::Broken);
+                let read =
+                    |node: &Node, reader: &mut _| words(node, "the audience, as tokens name it", reader);
+                let (audience, broken) = reader.judged(value, read);
+                jwt.audience = audience;
+                jwt.broken.extend(broken.then_some("audience"));
             }
             "leeway" => jwt.leeway = reader.duration_or_zero(value),
             "forward" => jwt.forward = pairs(value, "claims and headers, as `sub: x-user-id`", reader),
             _ => reader.unknown_key(key, "`jwt`", &known),
         }
     }
+    let misspelt = |name: &&str| Reader::has_misspelt(entries, name, &known);
+    jwt.broken.extend(["algorithms", "audience"].into_iter().filter(misspelt));
     check_key(kind, entries, &known, reader).then_some(jwt)
 }
 
@@ -185,7 +190,7 @@ fn api_key(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> RawAut
         }
     }
     for (name, example) in [("header", "x-api-key"), ("file", "keys.yaml")] {
-        if !Reader::has(entries, name, KEYS) {
+        if !Reader::may_have(entries, name, KEYS) {
             reader.missing(kind.place, "`api_key`", name, example);
         }
     }
@@ -231,7 +236,7 @@ pub(super) fn route(node: &Node, reader: &mut Reader<'_>) -> RawRouteAuth {
     }
     let known = [KINDS, &["scopes"]].concat();
     let Some(entries) = reader.entries(node, EXPECTED) else { return RawRouteAuth::Broken };
-    if !KINDS.iter().any(|kind| Reader::has(&entries, kind, &known)) {
+    if !KINDS.iter().any(|kind| Reader::may_have(&entries, kind, &known)) {
         reader.missing(node.place, "`auth` of a route", "jwt", "NAME");
     }
     let mut by: Option<(&Key, Option<At<String>>)> = None;
@@ -239,9 +244,9 @@ pub(super) fn route(node: &Node, reader: &mut Reader<'_>) -> RawRouteAuth {
     for (key, value) in entries {
         match key.name.as_str() {
             "scopes" => {
-                let told = reader.told();
-                let named = words(value, "a scope, as orders:read", reader);
-                if named.is_empty() && reader.told() == told {
+                let read = |node: &Node, reader: &mut _| words(node, "a scope, as orders:read", reader);
+                let (named, broken) = reader.judged(value, read);
+                if named.is_empty() && !broken {
                     let help = "name one, or remove the key: without scopes every valid token is enough";
                     reader.bad(Code::BadAuth, key.place, "`scopes` names no scope", help);
                 }

@@ -204,7 +204,7 @@ const ERROR_FORMATS: &[(&str, ErrorFormat)] =
 fn admin(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<At<String>> {
     let mut address = None;
     let entries = reader.entries(node, "`address: 127.0.0.1:9901`")?;
-    let told = Reader::has(&entries, "address", &["address"]);
+    let told = Reader::may_have(&entries, "address", &["address"]);
     for (key, value) in entries {
         match key.name.as_str() {
             "address" => address = reader.name(value, "an address, as 127.0.0.1:9901"),
@@ -224,7 +224,7 @@ fn descriptor(node: &Node, reader: &mut Reader<'_>) -> Option<RawDescriptor> {
             .map(RawDescriptor::Path);
     }
     let entries = reader.entries(node, "the path of a descriptor source, or `reflection: UPSTREAM`")?;
-    let told = Reader::has(&entries, "reflection", &["reflection"]);
+    let told = Reader::may_have(&entries, "reflection", &["reflection"]);
     let mut source = None;
     for (key, value) in entries {
         match key.name.as_str() {

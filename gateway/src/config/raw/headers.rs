@@ -32,6 +32,8 @@ pub(in crate::config) struct RawCors {
     /// The keys that stand in it.
     pub(in crate::config) keys: Vec<Key>,
     pub(in crate::config) origins: Vec<At<String>>,
+    /// Whether there are origins that could not be read, which has been told.
+    pub(in crate::config) broken: bool,
     pub(in crate::config) methods: Vec<At<String>>,
     pub(in crate::config) headers: Vec<At<String>>,
     pub(in crate::config) expose: Vec<At<String>>,
@@ -74,6 +76,7 @@ pub(super) fn cors(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<Raw
         place: at.place,
         keys: entries.iter().map(|(key, _)| (*key).clone()).collect(),
         origins: Vec::new(),
+        broken: Reader::has_misspelt(&entries, "origins", KEYS),
         methods: Vec::new(),
         headers: Vec::new(),
         expose: Vec::new(),
@@ -86,7 +89,13 @@ pub(super) fn cors(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<Raw
     }
     for (key, value) in entries {
         match key.name.as_str() {
-            "origins" => cors.origins = words(value, "an origin, as https://shop.example", reader),
+            "origins" => {
+                let read =
+                    |node: &Node, reader: &mut _| words(node, "an origin, as https://shop.example", reader);
+                let (origins, broken) = reader.judged(value, read);
+                cors.origins = origins;
+                cors.broken |= broken;
+            }
             "methods" => cors.methods = words(value, "an HTTP method, as GET", reader),
             "headers" => cors.headers = words(value, "a header, as authorization", reader),
             "expose" => cors.expose = words(value, "a header, as x-request-id", reader),

@@ -1,8 +1,8 @@
 //! Where clients connect: `listeners` and `trusted_proxies`.
 
-use super::node::{Key, Node};
+use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
-use crate::config::diagnostic::Place;
+use crate::config::diagnostic::{Code, Diagnostic, Place};
 
 /// One listener.
 #[derive(Debug)]
@@ -15,16 +15,14 @@ pub(in crate::config) struct RawListener {
 /// `tls` of a listener.
 #[derive(Debug)]
 pub(in crate::config) struct RawListenerTls {
-    pub(in crate::config) place: Place,
     /// The listener's own certificate and key come first, then those of `certificates`.
     pub(in crate::config) certificates: Vec<RawCertificate>,
     pub(in crate::config) client_ca: Option<At<String>>,
 }
 
-/// A certificate and its key.
+/// A certificate and its key; one that is not there has been told.
 #[derive(Debug)]
 pub(in crate::config) struct RawCertificate {
-    pub(in crate::config) place: Place,
     pub(in crate::config) certificate: Option<At<String>>,
     pub(in crate::config) key: Option<At<String>>,
 }
@@ -59,9 +57,11 @@ fn listener(item: &Node, reader: &mut Reader<'_>) -> Option<RawListener> {
 }
 
 fn read_tls(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawListenerTls> {
-    let mut own = RawCertificate { place: at.place, certificate: None, key: None };
-    let mut tls = RawListenerTls { place: at.place, certificates: Vec::new(), client_ca: None };
-    for (key, value) in reader.entries(node, "a mapping with certificate and key")? {
+    let mut own = RawCertificate { certificate: None, key: None };
+    let mut tls = RawListenerTls { certificates: Vec::new(), client_ca: None };
+    let entries = reader.entries(node, "a mapping with certificate and key")?;
+    check_tls(at.place, &entries, reader);
+    for (key, value) in entries {
         match key.name.as_str() {
             "certificate" => own.certificate = reader.name(value, PEM),
             "key" => own.key = reader.name(value, PEM),
@@ -80,11 +80,42 @@ fn read_tls(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawListene
     Some(tls)
 }
 
+/// Whether there is a certificate to show, and whatever goes with it.
+fn check_tls(place: Place, entries: &[(&Key, &Node)], reader: &mut Reader<'_>) {
+    if CERTIFICATE_KEYS.iter().any(|name| Reader::has(entries, name, TLS_KEYS)) {
+        check_certificate(place, entries, TLS_KEYS, reader);
+        return;
+    }
+    let is_empty = |node: &Node| match &node.kind {
+        Kind::List(items) => items.is_empty(),
+        kind => matches!(kind, Kind::Null),
+    };
+    let lists_none = entries.iter().any(|(key, list)| key.name == "certificates" && is_empty(list));
+    if lists_none || !Reader::has(entries, "certificates", TLS_KEYS) {
+        reader.push(
+            Diagnostic::error(Code::MissingKey, "`tls` of a listener needs `certificate` and `key`")
+                .at(place, "no certificate to show")
+                .with_help("write `tls: {certificate: certs/edge.pem, key: certs/edge.key}`"),
+        );
+    }
+}
+
+/// Whether both parts of a certificate are there.
+fn check_certificate(place: Place, entries: &[(&Key, &Node)], known: &[&str], reader: &mut Reader<'_>) {
+    for name in CERTIFICATE_KEYS.iter().filter(|name| !Reader::has(entries, name, known)) {
+        reader.push(
+            Diagnostic::error(Code::MissingKey, format!("a certificate needs `{name}`"))
+                .at(place, format!("`{name}` is missing"))
+                .with_help("name both files: `certificate: certs/edge.pem` and `key: certs/edge.key`"),
+        );
+    }
+}
+
 fn certificate(node: &Node, reader: &mut Reader<'_>) -> Option<RawCertificate> {
-    let mut own = RawCertificate { place: node.place, certificate: None, key: None };
-    for (key, value) in
-        reader.entries(node, "a certificate and its key, as `{certificate: a.pem, key: a.key}`")?
-    {
+    let mut own = RawCertificate { certificate: None, key: None };
+    let entries = reader.entries(node, "a certificate and its key, as `{certificate: a.pem, key: a.key}`")?;
+    check_certificate(node.place, &entries, CERTIFICATE_KEYS, reader);
+    for (key, value) in entries {
         match key.name.as_str() {
             "certificate" => own.certificate = reader.name(value, PEM),
             "key" => own.key = reader.name(value, PEM),

@@ -15,6 +15,18 @@ pub(in crate::config) struct Node {
     pub(in crate::config) kind: Kind,
 }
 
+impl Node {
+    /// Whether it, or anything in it, has a mistake that has been told already.
+    pub(in crate::config) fn is_broken(&self) -> bool {
+        match &self.kind {
+            Kind::Broken => true,
+            Kind::List(items) => items.iter().any(Self::is_broken),
+            Kind::Map(entries) => entries.iter().any(|(_, value)| value.is_broken()),
+            Kind::Null | Kind::Scalar(_) => false,
+        }
+    }
+}
+
 /// The kinds of value.
 #[derive(Debug, Clone)]
 pub(in crate::config) enum Kind {

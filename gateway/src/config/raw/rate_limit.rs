@@ -25,6 +25,8 @@ pub(in crate::config) struct RawLimit {
     pub(in crate::config) key: Option<At<String>>,
     /// What a service is asked about, with the place of its key.
     pub(in crate::config) descriptor: Option<(Key, Pairs)>,
+    /// Whether some of that could not be read, which has been told.
+    pub(in crate::config) broken: bool,
 }
 
 const KEYS: &[&str] = &["rate", "burst", "key", "descriptor"];
@@ -41,16 +43,19 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> RawRateLimit {
     if !rated && (!described || has("burst") || has("key")) {
         reader.missing(node.place, "`rate_limit`", "rate", "100/s");
     }
-    let mut limit = RawLimit { place: node.place, rate: None, burst: None, key: None, descriptor: None };
+    let mut limit =
+        RawLimit { place: node.place, rate: None, burst: None, key: None, descriptor: None, broken: false };
     for (key, value) in entries {
         match key.name.as_str() {
             "rate" => limit.rate = reader.name(value, "a rate, as 100/s or 600/min"),
             "burst" => limit.burst = reader.number32(value, 1),
             "key" => limit.key = reader.name(value, "ip, route, header:NAME or jwt:CLAIM"),
             "descriptor" => {
-                let entries =
-                    pairs(value, "keys and where their values come from, as `plan: jwt:plan`", reader);
+                let expected = "keys and where their values come from, as `plan: jwt:plan`";
+                let read = |node: &Node, reader: &mut _| pairs(node, expected, reader);
+                let (entries, broken) = reader.judged(value, read);
                 limit.descriptor = Some((key.clone(), entries));
+                limit.broken = broken;
             }
             _ => reader.unknown_key(key, "`rate_limit`", KEYS),
         }

@@ -44,7 +44,7 @@ impl<'r> Reader<'r> {
     }
 
     /// How much has been told so far.
-    pub(in crate::config) fn told(&self) -> usize {
+    fn told(&self) -> usize {
         self.found.len()
     }
 
@@ -53,6 +53,17 @@ impl<'r> Reader<'r> {
         let mut concealed = Vec::new();
         interpolate::interpolate(node, env, self, &mut concealed);
         concealed
+    }
+
+    /// What `read` makes of a node, and whether anything of it is broken, which has been told.
+    pub(in crate::config) fn judged<T>(
+        &mut self,
+        node: &Node,
+        read: impl FnOnce(&Node, &mut Self) -> T,
+    ) -> (T, bool) {
+        let told = self.told();
+        let value = read(node, self);
+        (value, self.told() > told || node.is_broken())
     }
 
     fn wrong_type(&mut self, node: &Node, expected: &str) {
@@ -178,10 +189,22 @@ impl<'r> Reader<'r> {
 
     /// Whether a key is there, or one that was probably meant to be it, which is told about anyway.
     pub(in crate::config) fn has(entries: &[(&Key, &Node)], name: &str, known: &[&str]) -> bool {
+        entries.iter().any(|(key, _)| key.name == name) || Self::has_misspelt(entries, name, known)
+    }
+
+    /// Whether there is a key that was probably meant to be this one.
+    pub(in crate::config) fn has_misspelt(entries: &[(&Key, &Node)], name: &str, known: &[&str]) -> bool {
         entries.iter().any(|(key, _)| {
             let is_known = known.contains(&key.name.as_str());
-            key.name == name || !is_known && suggest::nearest(&key.name, known.iter().copied()) == Some(name)
+            !is_known && suggest::nearest(&key.name, known.iter().copied()) == Some(name)
         })
+    }
+
+    /// As [`Self::has`], where there are so few keys that whatever is unknown may be meant to be it: what there is, is told
+    /// with that.
+    pub(in crate::config) fn may_have(entries: &[(&Key, &Node)], name: &str, known: &[&str]) -> bool {
+        let is_unknown = |key: &Key| !known.contains(&key.name.as_str());
+        Self::has(entries, name, known) || entries.iter().any(|(key, _)| is_unknown(key))
     }
 
     pub(in crate::config) fn bad(

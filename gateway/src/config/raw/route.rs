@@ -311,24 +311,19 @@ fn method_and_path(
 }
 
 fn custom(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<(RawMethod, At<String>)> {
-    let (mut kind, mut path) = (None, None);
-    let mut told = [false, false];
-    for (key, value) in reader.entries(node, "`{kind: METHOD, path: /path}`")? {
-        match key.name.as_str() {
-            "kind" => {
-                told[0] = true;
-                kind = reader.name(value, "an HTTP method, as HEAD");
-            }
-            "path" => {
-                told[1] = true;
-                path = reader.name(value, "a path, as /users/{id}");
-            }
-            _ => reader.unknown_key(key, "`custom`", &["kind", "path"]),
+    const KEYS: &[&str] = &["kind", "path"];
+    let entries = reader.entries(node, "`{kind: METHOD, path: /path}`")?;
+    for (name, example) in [("kind", "HEAD"), ("path", "/users/{id}")] {
+        if !Reader::may_have(&entries, name, KEYS) {
+            reader.missing(at.place, "`custom`", name, example);
         }
     }
-    for (told, name, example) in [(told[0], "kind", "HEAD"), (told[1], "path", "/users/{id}")] {
-        if !told {
-            reader.missing(at.place, "`custom`", name, example);
+    let (mut kind, mut path) = (None, None);
+    for (key, value) in entries {
+        match key.name.as_str() {
+            "kind" => kind = reader.name(value, "an HTTP method, as HEAD"),
+            "path" => path = reader.name(value, "a path, as /users/{id}"),
+            _ => reader.unknown_key(key, "`custom`", KEYS),
         }
     }
     let (kind, path) = (kind?, path?);

@@ -12,6 +12,8 @@ pub(in crate::config) struct RawService {
     pub(in crate::config) broken: bool,
 }
 
+const KEYS: &[&str] = &["upstream", "annotations", "auto", "grpc"];
+
 /// Reads `shop.Service: userService`, or the mapping that it is short for.
 pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> RawService {
     let mut service = RawService::default();
@@ -24,17 +26,15 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> RawService {
         service.broken = true;
         return service;
     };
-    for (key, value) in entries {
+    for (key, value) in &entries {
         match key.name.as_str() {
-            "upstream" => {
-                service.upstream = reader.name(value, "the name of an upstream");
-                service.broken |= service.upstream.is_none();
-            }
+            "upstream" => service.upstream = reader.name(value, "the name of an upstream"),
             "annotations" => service.annotations = reader.boolean(value),
             "auto" => service.auto = reader.boolean(value),
             "grpc" => reader.not_supported(key),
-            _ => reader.unknown_key(key, "a service", &["upstream", "annotations", "auto", "grpc"]),
+            _ => reader.unknown_key(key, "a service", KEYS),
         }
     }
+    service.broken = service.upstream.is_none() && Reader::has(&entries, "upstream", KEYS);
     service
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
-use crate::config::diagnostic::Code;
+use crate::config::diagnostic::{Code, Diagnostic};
 
 const KEYS: &[&str] = &[
     "address",
@@ -170,7 +170,8 @@ fn tls(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawTls> {
         tls.enabled = reader.boolean(node)?.value;
         return Some(tls);
     }
-    for (key, value) in reader.entries(node, "true, or a mapping with ca, certificate, key or server_name")? {
+    let entries = reader.entries(node, "true, or a mapping with ca, certificate, key or server_name")?;
+    for (key, value) in &entries {
         match key.name.as_str() {
             "ca" => tls.ca = reader.name(value, "the path of a PEM file"),
             "certificate" => tls.certificate = reader.name(value, "the path of a PEM file"),
@@ -178,11 +179,25 @@ fn tls(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawTls> {
             "server_name" => {
                 tls.server_name = reader.name(value, "the name that the certificate must be for")
             }
-            _ => reader.unknown_key(key, "`tls`", &["ca", "certificate", "key", "server_name"]),
+            _ => reader.unknown_key(key, "`tls`", TLS_KEYS),
+        }
+    }
+    for (at, present, absent) in [(&tls.certificate, "certificate", "key"), (&tls.key, "key", "certificate")]
+    {
+        if let Some(at) = at
+            && !Reader::has(&entries, absent, TLS_KEYS)
+        {
+            reader.push(
+                Diagnostic::error(Code::MissingKey, format!("`{present}` needs `{absent}`"))
+                    .at(at.place, format!("`{absent}` is missing"))
+                    .with_help("a client certificate has both"),
+            );
         }
     }
     Some(tls)
 }
+
+const TLS_KEYS: &[&str] = &["ca", "certificate", "key", "server_name"];
 
 fn balance(node: &Node, reader: &mut Reader<'_>) -> Option<At<RawBalance>> {
     if !matches!(node.kind, Kind::Map(_)) {

@@ -13,8 +13,13 @@ use crate::policy::{AllowedHeaders, Cors, CorsSpec, OriginPattern, Problem};
 pub(in crate::config::lower) fn cors(files: &[File], context: &mut Context) -> Option<Cors> {
     let raw = files.iter().find_map(|file| file.raw.cors.as_ref())?;
     let spec = spec(raw, context)?;
-    let compiled = Cors::compile(&spec);
-    compiled.map_err(|findings| tell_all(&findings, Code::BadValue, |key| place(raw, key), context)).ok()
+    let mut findings = match Cors::compile(&spec) {
+        Ok(cors) => return Some(cors).filter(|_| !raw.broken),
+        Err(findings) => findings,
+    };
+    findings.retain(|finding| !raw.broken || finding.problem != Problem::NoOrigin);
+    tell_all(&findings, Code::BadValue, |key| place(raw, key), context);
+    None
 }
 
 fn place(raw: &RawCors, key: &str) -> Place {

@@ -30,7 +30,7 @@ pub(super) fn limits(
     let own = own.map_or(Some(None), |own| own.map(Some))?;
     let shared = shared.map_or(Some(None), |shared| shared.map(Some))?;
     // A limit that limits nothing has had its value broken, which has been told.
-    (own.is_some() || shared.is_some()).then_some((own, shared))
+    (!raw.broken && (own.is_some() || shared.is_some())).then_some((own, shared))
 }
 
 fn own(rate: &At<String>, raw: &RawLimit, context: &mut Context) -> Option<RateLimitSpec> {
