@@ -9,6 +9,7 @@ use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE};
 use indexmap::IndexMap;
 
+use super::is_lost;
 use super::policies::{parsed, tell_all};
 use super::unused::Used;
 use super::upstreams::Upstreams;
@@ -33,6 +34,8 @@ pub(super) struct Ways {
     entries: IndexMap<String, Way>,
     /// What any of them vouches for.
     vouched: Arc<[HeaderName]>,
+    /// Whether there are others, which could not be read.
+    lost: bool,
 }
 
 #[derive(Debug)]
@@ -56,7 +59,9 @@ impl Ways {
     ) -> Option<Arc<Auth>> {
         used.auth.insert(name.value.clone());
         let Some(way) = self.entries.get(&name.value) else {
-            context.push(self.unknown(kind, name));
+            if !self.lost {
+                context.push(self.unknown(kind, name));
+            }
             return None;
         };
         if let (Some(meant), Some(is)) = (kind, &way.kind)
@@ -117,7 +122,7 @@ impl Ways {
 
 /// Compiles the entries of all files.
 pub(super) fn ways(files: &[File], upstreams: &Upstreams, used: &mut Used, context: &mut Context) -> Ways {
-    let mut ways = Ways::default();
+    let mut ways = Ways { lost: is_lost(files, "auth"), ..Ways::default() };
     for file in files {
         for (key, raw) in &file.raw.auth {
             if let Some(first) = ways.entries.get(&key.name) {
@@ -217,8 +222,8 @@ pub(super) fn limiter(
     used: &mut Used,
     context: &mut Context,
 ) -> Limiter {
-    let mut limiter =
-        Limiter { place: files.iter().find_map(|file| file.raw.key("rate_limit_service")), spec: None };
+    let place = files.iter().find_map(|file| file.raw.key("rate_limit_service"));
+    let mut limiter = Limiter { place, lost: is_lost(files, "rate_limit_service"), spec: None };
     let Some(raw) = files.iter().find_map(|file| file.raw.rate_limit_service.as_ref()) else {
         return limiter;
     };
@@ -238,6 +243,8 @@ pub(super) fn limiter(
 pub(super) struct Limiter {
     /// Where it is declared, if it is.
     pub(super) place: Option<Place>,
+    /// Whether it could not be read.
+    pub(super) lost: bool,
     /// Nothing when it is broken, too.
     pub(super) spec: Option<Arc<RateLimitServiceSpec>>,
 }

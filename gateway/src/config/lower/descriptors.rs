@@ -9,6 +9,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use transcode::{LoadError, LoadErrorKind, Schema};
 
+use super::is_lost;
 use super::upstreams::Upstreams;
 use crate::config::diagnostic::{Code, Diagnostic, FileId, Place, Severity};
 use crate::config::files::File;
@@ -111,7 +112,8 @@ fn named_again(at: &At<String>, first: Option<Place>) -> Diagnostic {
 fn none(files: &[File], context: &mut Context) -> bool {
     // What is wrong with a list that came to nothing has been told, unless it is simply empty.
     let empty = files.iter().find_map(|file| file.raw.key("descriptors"));
-    let told = empty.is_some() && context.found.iter().any(|finding| finding.severity == Severity::Error);
+    let told = empty.is_some() && context.found.iter().any(|finding| finding.severity == Severity::Error)
+        || is_lost(files, "descriptors");
     let needed = files.iter().find(|file| !file.raw.routes.is_empty() || !file.raw.services.is_empty());
     let Some(file) = needed else { return false };
     if !told {

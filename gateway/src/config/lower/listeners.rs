@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::tls;
+use super::{is_lost, tls};
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
 use crate::config::raw::{At, RawCertificate, RawListener, RawListenerTls};
@@ -22,6 +22,7 @@ pub(super) fn listeners(
     let mut taken: Vec<(SocketAddr, Place)> = Vec::new();
     let raw = files.iter().flat_map(|file| file.raw.listeners.iter().map(move |listener| (file, listener)));
     let mut told = false;
+    let untrusting = trusted.is_empty() && !is_lost(files, "trusted_proxies");
     for (file, listener) in raw {
         told = true;
         let Some(address) = socket_address(&listener.address, context) else {
@@ -38,7 +39,7 @@ pub(super) fn listeners(
             continue;
         }
         taken.push((address, place));
-        let proxy_protocol = proxy_protocol(listener, trusted, context);
+        let proxy_protocol = proxy_protocol(listener, untrusting, context);
         let tls = listener.tls.as_ref().and_then(|raw| tls_of(file, raw, context));
         listeners.push(ListenerSpec { address, tls, proxy_protocol });
     }
@@ -64,9 +65,9 @@ pub(super) fn trusted_proxies(files: &[File], context: &mut Context) -> TrustedP
     raw.filter_map(network).collect()
 }
 
-fn proxy_protocol(listener: &RawListener, trusted: &TrustedProxies, context: &mut Context) -> bool {
+fn proxy_protocol(listener: &RawListener, untrusting: bool, context: &mut Context) -> bool {
     let Some(at) = listener.proxy_protocol.as_ref().filter(|at| at.value) else { return false };
-    if trusted.is_empty() {
+    if untrusting {
         context.push(
             Diagnostic::error(Code::KeyConflict, "`proxy_protocol` without `trusted_proxies` lets nobody in")
                 .at(at.place, "only trusted proxies may send its header")

@@ -13,11 +13,11 @@ use prost_reflect::MethodDescriptor;
 
 use super::auth::{Limiter, Ways};
 use super::descriptors::Descriptors;
-use super::plan;
 use super::services::Services;
 use super::settings::Settings;
 use super::unused::Used;
 use super::upstreams::Upstreams;
+use super::{is_lost, plan};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
@@ -124,7 +124,9 @@ pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context
     if served.len() != kept.len() {
         matcher = table::build(&rules, &served).0;
     }
-    unprotected::unprotected(&rules, &served, context);
+    if !is_lost(inputs.files, "defaults") {
+        unprotected::unprotected(&rules, &served, context);
+    }
     let table = whole.then(|| Arc::new(Table::new(matcher, plans.clone())));
     Compiled { routes: plans, table }
 }
@@ -218,7 +220,9 @@ fn targets(
         return Some(Targets { upstreams: upstreams?, mirror });
     }
     let Some(entry) = inputs.services.get(service) else {
-        context.push(no_upstream(service, place, inputs));
+        if !is_lost(inputs.files, "services") {
+            context.push(no_upstream(service, place, inputs));
+        }
         return None;
     };
     let upstream = entry.upstream.clone()?;

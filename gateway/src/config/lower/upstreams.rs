@@ -10,7 +10,7 @@ use upstream::{
     Percent, RetrySpec, Scheme, TlsSpec, UpstreamSpec, code,
 };
 
-use super::tls;
+use super::{is_lost, tls};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
@@ -27,6 +27,8 @@ pub(super) struct Upstreams {
     /// Every name, also of those that are broken: a reference to them is no second mistake.
     names: IndexMap<Arc<str>, Place>,
     hashes: HashMap<Arc<str>, HeaderName>,
+    /// Whether there are others, which could not be read.
+    lost: bool,
 }
 
 impl Upstreams {
@@ -34,6 +36,9 @@ impl Upstreams {
     pub(super) fn resolve(&self, name: &At<String>, context: &mut Context) -> Option<Arc<str>> {
         if let Some((known, _)) = self.names.get_key_value(name.value.as_str()) {
             return Some(Arc::clone(known));
+        }
+        if self.lost {
+            return None;
         }
         let known = self.names.keys().map(|name| &**name);
         let help = suggest::did_you_mean(&name.value, known.clone()).unwrap_or_else(|| {
@@ -64,7 +69,7 @@ impl Upstreams {
 
 /// Lowers the upstreams of all files.
 pub(super) fn upstreams(files: &[File], context: &mut Context) -> Upstreams {
-    let mut upstreams = Upstreams::default();
+    let mut upstreams = Upstreams { lost: is_lost(files, "upstreams"), ..Upstreams::default() };
     for file in files {
         for (key, raw) in &file.raw.upstreams {
             if let Some(first) = upstreams.names.get(key.name.as_str()) {

@@ -13,6 +13,7 @@ use super::service::{self, RawService};
 use super::upstream::{self, RawUpstream};
 use crate::config::diagnostic::Place;
 use crate::config::model::{LogFormat, LogLevel};
+use crate::config::suggest;
 use crate::proxy::coding::Coding;
 use crate::route::ErrorFormat;
 use transcode::{Enums, Names, Unknown, Unset};
@@ -49,6 +50,8 @@ pub(super) const KEYS: &[&str] = &[
 pub(in crate::config) struct RawFile {
     /// The keys that stand at the top level, for [`Key`]s that only one file may have.
     pub(in crate::config) keys: Vec<Key>,
+    /// The keys of the top level that are misspelt or could not be read, which has been told.
+    pub(in crate::config) lost: Vec<&'static str>,
     pub(in crate::config) listeners: Vec<RawListener>,
     pub(in crate::config) trusted_proxies: Vec<At<String>>,
     pub(in crate::config) admin: Option<At<String>>,
@@ -133,7 +136,8 @@ impl RawFile {
             if is_service && http::BESIDES.contains(&key.name.as_str()) {
                 continue;
             }
-            file.read_key(key, value, reader);
+            let (_, broken) = reader.judged(value, |value, reader| file.read_key(key, value, reader));
+            file.lost.extend(lost(key, value, broken));
             file.keys.push(key.clone());
         }
         file
@@ -196,6 +200,17 @@ impl RawFile {
             _ => reader.unknown_key(key, "the top level", KEYS),
         }
     }
+}
+
+/// The key of the top level that says nothing because of this one: it is misspelt, or its value is broken.
+fn lost(key: &Key, value: &Node, broken: bool) -> Option<&'static str> {
+    // What they name is known, however broken it is.
+    const NAMING: &[&str] = &["upstreams", "services", "auth"];
+    let Some(known) = KEYS.iter().find(|known| **known == key.name) else {
+        return suggest::nearest(&key.name, KEYS.iter().copied());
+    };
+    let names = NAMING.contains(known) && matches!(value.kind, Kind::Map(_));
+    (broken && !names).then_some(known)
 }
 
 const ERROR_FORMATS: &[(&str, ErrorFormat)] =

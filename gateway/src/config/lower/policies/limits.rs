@@ -51,7 +51,7 @@ fn shared(
     context: &mut Context,
 ) -> Option<SharedLimitSpec> {
     used.limiter = true;
-    if limiter.place.is_none() {
+    if limiter.place.is_none() && !limiter.lost {
         context.push(
             Diagnostic::error(Code::BadRateLimit, "there is no service that keeps limits")
                 .at(key.place, "nobody to ask")
