@@ -70,6 +70,9 @@ pub enum SourceErrorKind {
     /// A folder without a single .proto file.
     #[error("the folder holds no .proto file")]
     NoProtoFiles,
+    /// A descriptor set of no bytes: it is a valid one, and nobody means it.
+    #[error("the file is empty")]
+    Empty,
     /// A .proto file does not compile.
     #[error(transparent)]
     Proto(Box<ProtoError>),
@@ -169,6 +172,9 @@ fn read(
         protos.push(ProtoFile { input: index, path: path.clone(), root: None });
     } else {
         let bytes = super::read_file(path).map_err(unreadable)?;
+        if bytes.is_empty() {
+            return Err(SourceErrorKind::Empty);
+        }
         sets.push(Set { input: Some(index), name: input.name.clone(), bytes });
     }
     Ok(())

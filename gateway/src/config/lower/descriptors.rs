@@ -155,6 +155,8 @@ fn finding(
             Diagnostic::error(Code::BadDescriptors, format!("{name} holds no .proto file"))
                 .with_help("name the folder that the imports of your .proto files count from")
         }
+        SourceErrorKind::Empty => Diagnostic::error(Code::BadDescriptors, format!("{name} is empty"))
+            .with_help("make it again: `gateway descriptors`, `buf build -o` and `protoc --include_imports -o` write descriptor sets"),
         SourceErrorKind::Proto(error) => return proto_finding(*error, place, texts, context),
         SourceErrorKind::Load(error) => load_finding(&name, error),
     };
