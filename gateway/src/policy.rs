@@ -31,7 +31,7 @@ mod testing;
 
 pub use api_key::{ApiKeySpec, X_API_CLIENT};
 pub use auth::{Auth, AuthSpec, Scheme};
-pub use chain::{Admitted, BindError, Chain, ChainPlan, ChainSpec};
+pub use chain::{Admitted, BindError, Chain, ChainPlan, ChainSpec, is_scope};
 pub use claims::ClaimName;
 pub use cors::{AllowedHeaders, Cors, CorsSpec, OriginPattern};
 pub use external::{ExternalSpec, OnFailure};

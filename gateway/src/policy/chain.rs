@@ -226,7 +226,7 @@ impl ChainSpec {
     }
 }
 
-/// RFC 6749 section 3.3.
-fn is_scope(text: &str) -> bool {
+/// Whether a text can be a scope (RFC 6749 section 3.3).
+pub fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }

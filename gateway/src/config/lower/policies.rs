@@ -15,7 +15,7 @@ use super::unused::Used;
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::raw::{RawRateLimit, RawRouteAuth, RawSettings};
-use crate::policy::{Auth, ChainPlan, ChainSpec, Finding, Problem};
+use crate::policy::{Auth, ChainPlan, ChainSpec, Finding, Problem, is_scope};
 
 /// The policies of a route; nothing when any of them is broken, which is told.
 pub(super) fn policies(
@@ -28,6 +28,10 @@ pub(super) fn policies(
     let limits = limits::limits(settings.rate_limit.as_ref(), inputs.limiter, used, context);
     let set = set::sources(settings.set.as_deref().unwrap_or_default(), context);
     let headers = headers::headers(settings.headers.as_ref(), context);
+    if auth.is_none() || limits.is_none() || set.is_none() || headers.is_none() {
+        // There will be no chain to tell them.
+        tell_scopes(settings.auth.as_ref(), context);
+    }
     let ((auth, scopes), (rate_limit, shared_limit)) = (auth?, limits?);
     let spec = ChainSpec {
         auth,
@@ -46,6 +50,14 @@ pub(super) fn policies(
             }
             None
         }
+    }
+}
+
+/// Tells what is no scope.
+fn tell_scopes(raw: Option<&RawRouteAuth>, context: &mut Context) {
+    let Some(RawRouteAuth::By { scopes: Some((_, scopes)), .. }) = raw else { return };
+    for at in scopes.iter().filter(|at| !is_scope(&at.value)) {
+        tell(&Problem::Scope(at.value.clone()), Code::BadAuth, at.place, context);
     }
 }
 

@@ -240,7 +240,7 @@ fn by_share(
     let shares =
         named.names.iter().map(|(_, share)| share.as_ref().map_or(100, |share| u32::from(share.value)));
     let sum: u32 = shares.clone().sum();
-    if sum != 100 {
+    if sum != 100 && !named.broken {
         context.push(
             Diagnostic::error(Code::BadValue, format!("the shares of the upstreams add up to {sum}%"))
                 .at(named.place, "")
@@ -250,6 +250,9 @@ fn by_share(
     let found: Vec<Option<Arc<str>>> =
         named.names.iter().map(|(name, _)| inputs.upstreams.resolve(name, context)).collect();
     used.upstreams.extend(found.iter().flatten().cloned());
+    if named.broken {
+        return None;
+    }
     found.into_iter().zip(shares).map(|(upstream, weight)| Some(target(upstream?, weight, inputs))).collect()
 }
 

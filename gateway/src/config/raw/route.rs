@@ -84,6 +84,8 @@ pub(in crate::config) struct RawTargets {
     pub(in crate::config) place: Place,
     /// A name by itself has no share.
     pub(in crate::config) names: Vec<(At<String>, Option<At<u8>>)>,
+    /// Whether some of that could not be read, which has been told.
+    pub(in crate::config) broken: bool,
 }
 
 impl RawSettings {
@@ -116,7 +118,7 @@ impl RawSettings {
                 self.status = status.map(|at| At::new(u16::try_from(at.value).unwrap_or(200), at.place));
             }
             "timeout" => self.timeout = reader.duration(value),
-            "upstream" => self.upstream = targets(value, reader),
+            "upstream" => self.upstream = Some(targets(value, reader)),
             "mirror" => self.mirror = reader.name(value, "the name of an upstream"),
             "host" => {
                 let items = reader.one_or_more(value, "a host, or a list of them");
@@ -147,19 +149,20 @@ fn body(node: &Node, reader: &mut Reader<'_>) -> Option<At<String>> {
     reader.text(node, "\"*\", a field, or \"\" for none")
 }
 
-fn targets(node: &Node, reader: &mut Reader<'_>) -> Option<RawTargets> {
-    let place = node.place;
+fn targets(node: &Node, reader: &mut Reader<'_>) -> RawTargets {
+    let mut targets = RawTargets { place: node.place, names: Vec::new(), broken: false };
     if !matches!(node.kind, Kind::Map(_)) {
-        let name = reader.name(node, "the name of an upstream, or upstreams with their shares")?;
-        return Some(RawTargets { place, names: vec![(name, None)] });
+        let name = reader.name(node, "the name of an upstream, or upstreams with their shares");
+        targets.broken = name.is_none();
+        targets.names.extend(name.map(|name| (name, None)));
+        return targets;
     }
-    let entries = reader.entries(node, "upstreams with their shares")?;
-    let mut names = Vec::with_capacity(entries.len());
-    for (key, value) in entries {
-        let share = reader.percent(value)?;
-        names.push((At::new(key.name.clone(), key.place), Some(share)));
+    for (key, value) in reader.entries(node, "upstreams with their shares").unwrap_or_default() {
+        let share = reader.percent(value);
+        targets.broken |= share.is_none();
+        targets.names.push((At::new(key.name.clone(), key.place), share));
     }
-    Some(RawTargets { place, names })
+    targets
 }
 
 /// Reads `defaults`.
