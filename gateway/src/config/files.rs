@@ -31,10 +31,15 @@ fn is_empty(text: &str) -> bool {
 }
 
 /// An empty file is never meant: it is one that an editor or a copy has only begun to write. Taken at its word it would
-/// take every route away.
-fn empty(path: &Path) -> Diagnostic {
-    Diagnostic::error(Code::EmptyFile, format!("{} is empty", path.display()))
-        .with_help("write at least `descriptors:`, `upstreams:`, `services:` and `routes:`; examples/minimal.yaml shows how")
+/// take every route away, or those of the included file.
+fn empty(path: &Path, included: Option<Place>) -> Diagnostic {
+    let diagnostic = Diagnostic::error(Code::EmptyFile, format!("{} is empty", path.display()));
+    match included {
+        Some(place) => diagnostic
+            .at(place, "included here")
+            .with_help("write what belongs there, or include it no more"),
+        None => diagnostic.with_help("write at least `descriptors:`, `upstreams:`, `services:` and `routes:`; examples/minimal.yaml shows how"),
+    }
 }
 
 /// The environment, as the file's `${VAR}` see it.
@@ -76,14 +81,14 @@ impl Walk<'_> {
                 return;
             }
         };
-        if included.is_none() && is_empty(&text) {
-            self.context.push(empty(path));
+        if is_empty(&text) {
+            self.context.push(empty(path, included));
             return;
         }
         let id = self.context.sources.add(path.display().to_string(), text);
         let raw = match parse_masked(&mut self.context.sources, id, Secret::Known) {
-            Ok(node) if included.is_none() && matches!(node.kind, Kind::Null) => {
-                self.context.push(empty(path));
+            Ok(node) if matches!(node.kind, Kind::Null) => {
+                self.context.push(empty(path, included));
                 return;
             }
             Ok(mut node) => {
