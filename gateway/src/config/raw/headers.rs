@@ -60,12 +60,25 @@ fn edits(node: &Node, reader: &mut Reader<'_>) -> RawEdits {
     let expected = "a mapping, as `set: {x-team: orders}`";
     for (key, value) in reader.entries(node, expected).unwrap_or_default() {
         match key.name.as_str() {
-            "set" => edits.set = pairs(value, "headers and their values, as `x-team: orders`", reader),
+            "set" => {
+                edits.set = pairs(value, "headers and their values, as `x-team: orders`", reader);
+                each_once(&edits.set, reader);
+            }
             "remove" => edits.remove = words(value, "a header, as x-debug", reader),
             _ => reader.unknown_key(key, "rules for headers", &["set", "remove"]),
         }
     }
     edits
+}
+
+/// Names of headers are the same in any case.
+fn each_once(headers: &Pairs, reader: &mut Reader<'_>) {
+    for (position, (name, _)) in headers.iter().enumerate() {
+        let same = |(first, _): &&(Key, At<String>)| first.name.eq_ignore_ascii_case(&name.name);
+        if let Some((first, _)) = headers.iter().take(position).find(same) {
+            reader.duplicate(first, name);
+        }
+    }
 }
 
 /// Reads `cors`.

@@ -109,7 +109,7 @@ impl<'r> Reader<'r> {
         Some(kept)
     }
 
-    fn duplicate(&mut self, first: &Key, second: &Key) {
+    pub(in crate::config) fn duplicate(&mut self, first: &Key, second: &Key) {
         self.push(
             Diagnostic::error(Code::DuplicateKey, format!("`{}` stands twice", second.name))
                 .at(second.place, "again here")
