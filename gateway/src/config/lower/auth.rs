@@ -80,10 +80,14 @@ impl Ways {
     }
 
     fn unknown(&self, kind: Option<&Key>, name: &At<String>) -> Diagnostic {
+        // `none` is no name: it stands by itself.
+        let none = kind.is_none().then_some("none");
         let kind = kind.map_or("jwt", |kind| kind.name.as_str());
         let known = self.entries.keys().map(String::as_str);
-        let help = suggest::did_you_mean(&name.value, known.clone().chain(["none"])).unwrap_or_else(|| {
-            if self.entries.is_empty() {
+        let help = suggest::did_you_mean(&name.value, known.clone().chain(none)).unwrap_or_else(|| {
+            if name.value == "none" {
+                "write `auth: none` to let everybody in".to_owned()
+            } else if self.entries.is_empty() {
                 format!("add it at the top level: `auth: {{{}: {{{kind}: …}}}}`", name.value)
             } else {
                 format!("add it under `auth` at the top level; there are: {}", suggest::list(known))

@@ -13,6 +13,7 @@ use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::{File, io_text};
 use crate::config::raw::{At, PEM};
+use crate::policy::pem_text;
 
 /// The content of a PEM file of certificates.
 pub(super) fn certificates(file: &File, path: &At<String>, context: &mut Context) -> Option<Arc<[u8]>> {
@@ -31,7 +32,7 @@ pub(super) fn certificates(file: &File, path: &At<String>, context: &mut Context
         ),
         Err(error) => bad(
             path,
-            &format!("is not PEM: {error}"),
+            &format!("is not PEM: {}", pem_text(&error)),
             "a PEM certificate begins with -----BEGIN CERTIFICATE-----",
             context,
         ),
@@ -46,7 +47,7 @@ pub(super) fn authorities(file: &File, path: &At<String>, context: &mut Context)
         if let Err(error) = roots.add(certificate) {
             return bad(
                 path,
-                &format!("holds a certificate that is no authority's: {error}"),
+                &format!("holds a certificate that is no authority's: {}", certificate_text(&error)),
                 "put the certificates of the authorities that sign your clients' certificates",
                 context,
             );
@@ -111,11 +112,20 @@ pub(super) fn check_pair(
             false
         }
         Err(error) => {
-            let what = format!("holds a certificate that cannot be used: {error}");
+            let what = format!("holds a certificate that cannot be used: {}", certificate_text(&error));
             let help = "the certificate of the key comes first in the file, then those that vouch for it";
             bad::<()>(certificate.0, &what, help, context);
             false
         }
+    }
+}
+
+/// What is wrong with a certificate; the library has no words for the one that is met most.
+fn certificate_text(error: &rustls::Error) -> String {
+    let text = error.to_string();
+    match text.contains("UnsupportedCertVersion") {
+        true => "it is of an old version of X.509, and TLS takes version 3 alone".to_owned(),
+        false => text,
     }
 }
 

@@ -272,7 +272,12 @@ impl<'r> Reader<'r> {
         let scalar = self.scalar(node, &expected)?;
         match scalar.parse::<u64>() {
             Ok(value) if (min..=max).contains(&value) => Some(At::new(value, node.place)),
-            _ => {
+            parsed => {
+                let digits = !scalar.is_empty() && scalar.bytes().all(|byte| byte.is_ascii_digit());
+                let expected = match parsed.map_or(digits, |value| value > max) {
+                    true => format!("a whole number from {min} to {max}"),
+                    false => expected,
+                };
                 let message = format!("expected {expected}, found `{scalar}`");
                 self.bad(Code::BadValue, node.place, message, format!("write {expected}"));
                 None
@@ -287,7 +292,17 @@ impl<'r> Reader<'r> {
 
     /// One of a few words.
     pub(in crate::config) fn choice<T: Copy>(&mut self, node: &Node, choices: &[(&str, T)]) -> Option<At<T>> {
-        let words = || suggest_words(choices.iter().map(|(word, _)| *word));
+        self.choice_or(node, choices, None)
+    }
+
+    /// One of a few words, where `other` is taken as well.
+    pub(in crate::config) fn choice_or<T: Copy>(
+        &mut self,
+        node: &Node,
+        choices: &[(&str, T)],
+        other: Option<&str>,
+    ) -> Option<At<T>> {
+        let words = || suggest_words(choices.iter().map(|(word, _)| *word).chain(other));
         let scalar = self.scalar(node, &words())?;
         if let Some((_, value)) = choices.iter().find(|(word, _)| *word == scalar) {
             return Some(At::new(*value, node.place));

@@ -93,12 +93,7 @@ pub(super) fn size(text: &str) -> Result<usize, UnitError> {
         "MB" => 1_000_000,
         "GB" => 1_000_000_000,
         other if number.is_empty() => {
-            let what = if trimmed.is_empty() {
-                "expected a size, found an empty value".to_owned()
-            } else {
-                format!("`{other}` is not a size")
-            };
-            return Err(UnitError::new(what, SIZE_HELP));
+            return Err(UnitError::new(format!("`{other}` is not a size"), SIZE_HELP));
         }
         other if other.starts_with(['.', ',', '_']) => {
             return Err(UnitError::new(format!("`{text}` is not a whole number of a unit"), SIZE_HELP));
@@ -108,7 +103,11 @@ pub(super) fn size(text: &str) -> Result<usize, UnitError> {
         }
     };
     if number.is_empty() {
-        return Err(UnitError::new("expected a size, found an empty value".to_owned(), SIZE_HELP));
+        let what = match trimmed {
+            "" => "expected a size, found an empty value".to_owned(),
+            unit => format!("`{unit}` is a unit without a number"),
+        };
+        return Err(UnitError::new(what, SIZE_HELP));
     }
     let bytes = number.parse::<usize>().ok().and_then(|n| n.checked_mul(unit_bytes));
     match bytes {

@@ -151,7 +151,7 @@ fn part<T: Default>(
     read: fn(&Node, &mut Reader<'_>) -> T,
 ) -> Option<Part<T>> {
     if let Kind::Scalar(scalar) = &node.kind {
-        if !scalar.eq_ignore_ascii_case("true") && !scalar.eq_ignore_ascii_case("false") {
+        if !is_boolean(scalar) {
             let message = format!("expected a mapping, true or false, found `{scalar}`");
             let help = "write a mapping, false for none, or true for the defaults";
             reader.bad(Code::WrongType, node.place, message, help);
@@ -163,10 +163,20 @@ fn part<T: Default>(
     Some(Part::On(read(node, reader)))
 }
 
+fn is_boolean(scalar: &str) -> bool {
+    scalar.eq_ignore_ascii_case("true") || scalar.eq_ignore_ascii_case("false")
+}
+
 fn tls(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawTls> {
     let mut tls =
         RawTls { at: at.clone(), enabled: true, ca: None, certificate: None, key: None, server_name: None };
-    if matches!(node.kind, Kind::Scalar(_)) {
+    if let Kind::Scalar(scalar) = &node.kind {
+        if !is_boolean(scalar) {
+            let message = format!("expected true, false or a mapping, found `{scalar}`");
+            let help = "write true, or a mapping of ca, certificate, key and server_name, as `{ca: ca.pem}`";
+            reader.bad(Code::WrongType, node.place, message, help);
+            return None;
+        }
         tls.enabled = reader.boolean(node)?.value;
         return Some(tls);
     }
@@ -212,7 +222,7 @@ fn balance(node: &Node, reader: &mut Reader<'_>) -> Option<At<RawBalance>> {
             ("least_request", Word::LeastRequest),
             ("random", Word::Random),
         ];
-        return reader.choice(node, &choices).map(|at| {
+        return reader.choice_or(node, &choices, Some("{hash: header:NAME}")).map(|at| {
             let balance = match at.value {
                 Word::RoundRobin => RawBalance::RoundRobin,
                 Word::LeastRequest => RawBalance::LeastRequest,

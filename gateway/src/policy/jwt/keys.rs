@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::algorithm::{Algorithm, Family};
 use super::token::{self, Token};
 use crate::policy::finding::{Finding, Problem};
+use crate::policy::pem::pem_text;
 
 /// Keys of a set beyond these are not looked at.
 const MAX_KEYS: usize = 100;
@@ -96,7 +97,7 @@ impl KeySet {
         let der = match SubjectPublicKeyInfoDer::from_pem_slice(pem) {
             Ok(der) => der,
             Err(error) => {
-                let why = unreadable(pem).unwrap_or_else(|| error.to_string());
+                let why = unreadable(pem).unwrap_or_else(|| pem_text(&error));
                 findings.push(Finding::new("key", Problem::KeyUnreadable(why)));
                 return Self { keys: Vec::new() };
             }
