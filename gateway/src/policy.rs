@@ -30,7 +30,7 @@ mod state;
 #[cfg(test)]
 mod testing;
 
-pub use api_key::{ApiKeySpec, X_API_CLIENT};
+pub use api_key::{ApiKeySpec, X_API_CLIENT, is_key_hash};
 pub use auth::{Auth, AuthSpec, Scheme};
 pub use chain::{Admitted, BindError, Chain, ChainPlan, ChainSpec, is_scope};
 pub use claims::ClaimName;

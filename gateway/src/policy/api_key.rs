@@ -94,6 +94,11 @@ fn client(name: &str, hex: &str) -> Result<([u8; 32], ClientName), Problem> {
     Ok((hash, ClientName { name: name.into(), value }))
 }
 
+/// Whether a text is the hash of a key, as files write it.
+pub fn is_key_hash(text: &str) -> bool {
+    parse_hash(text).is_some()
+}
+
 /// 64 hex digits, as `sha256sum` prints them; `sha256:` may stand before them.
 fn parse_hash(hex: &str) -> Option<[u8; 32]> {
     let hex = hex.strip_prefix("sha256:").unwrap_or(hex);

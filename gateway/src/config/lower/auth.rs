@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, COOKIE};
 use indexmap::IndexMap;
 
 use super::is_lost;
-use super::policies::{parsed, tell_all};
+use super::policies::{parsed, tell};
 use super::unused::Used;
 use super::upstreams::Upstreams;
 use crate::config::Context;
@@ -19,8 +19,8 @@ use crate::config::files::File;
 use crate::config::raw::{At, Key, RawAsked, RawAuth, RawAuthSpec, RawJwt};
 use crate::config::suggest;
 use crate::policy::{
-    Algorithm, ApiKeySpec, Auth, AuthSpec, ClaimName, DEFAULT_DOMAIN, DEFAULT_LEEWAY, ExternalSpec, JwtSpec,
-    OnFailure, Problem, RateLimitServiceSpec,
+    Algorithm, ApiKeySpec, Auth, AuthSpec, ClaimName, DEFAULT_DOMAIN, DEFAULT_LEEWAY, ExternalSpec, Finding,
+    JwtSpec, OnFailure, Problem, RateLimitServiceSpec,
 };
 
 /// How long an authorization service has, unless the file says otherwise.
@@ -159,7 +159,7 @@ pub(super) fn ways(files: &[File], upstreams: &Upstreams, used: &mut Used, conte
 struct Known {
     spec: AuthSpec,
     /// Where the keys of its clients stand, if it has any.
-    clients: Vec<(String, Place)>,
+    clients: Vec<(Key, At<String>)>,
     /// The keys of the parts that could not be read, which has been told: it is compiled only to find what else is wrong.
     broken: Vec<&'static str>,
 }
@@ -184,9 +184,42 @@ fn compile(name: &str, raw: &RawAuth, known: &Known, context: &mut Context) -> O
         .into_iter()
         .filter(|finding| !known.explains(&finding.problem))
         .partition(|finding| keys::client(&finding.problem).is_some());
-    keys::tell(&of_clients, &known.clients, raw.place("file"), context);
-    tell_all(&others, Code::BadAuth, |key| raw.place(key), context);
+    keys::tell(&of_clients, &known.clients, raw.value("file"), context);
+    for finding in &others {
+        tell(&finding.problem, Code::BadAuth, place(finding, raw), context);
+    }
     auth.filter(|_| known.broken.is_empty())
+}
+
+/// Where the part of an entry stands that a finding is about: the item of a list, the value of a file or URL, or the key.
+fn place(finding: &Finding, raw: &RawAuth) -> Place {
+    let item = match &raw.spec {
+        RawAuthSpec::Jwt(jwt) => item(&finding.problem, jwt),
+        RawAuthSpec::ApiKey { .. } | RawAuthSpec::External(_) => None,
+    };
+    item.unwrap_or_else(|| match finding.key {
+        "key" | "jwks" | "file" => raw.value(finding.key),
+        key => raw.place(key),
+    })
+}
+
+/// The one of several algorithms or claims that a problem is about.
+fn item(problem: &Problem, raw: &RawJwt) -> Option<Place> {
+    let algorithm = |name: &str| raw.algorithms.iter().find(|at| at.value == name);
+    let same = |name: &str| {
+        let forward = raw.forward.iter().map(|(_, at)| at);
+        forward.filter(|at| at.value.eq_ignore_ascii_case(name)).collect::<Vec<_>>()
+    };
+    let at = match problem {
+        Problem::KeyMismatch { algorithm: name, .. } | Problem::KeyKind { algorithm: name, .. } => {
+            algorithm(name)
+        }
+        Problem::JwksSecrets(name) => algorithm(name),
+        Problem::HeaderReserved(name) => same(name).first().copied(),
+        Problem::HeaderTwice(name) => same(name).get(1).copied(),
+        _ => None,
+    };
+    at.map(|at| at.place)
 }
 
 fn spec(
@@ -206,8 +239,7 @@ fn spec(
             let clients = path.as_ref().and_then(|at| keys::read(at, file, context));
             let (header, clients) = (header?, clients?);
             let keys = clients.iter().map(|(key, hash)| (key.name.clone(), hash.value.clone())).collect();
-            let places = clients.into_iter().map(|(key, _)| (key.name, key.place)).collect();
-            (AuthSpec::ApiKey(ApiKeySpec { header, keys }), places)
+            (AuthSpec::ApiKey(ApiKeySpec { header, keys }), clients)
         }
         RawAuthSpec::External(asked) => {
             let upstream = upstream(asked, upstreams, used, context)?;

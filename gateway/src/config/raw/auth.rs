@@ -19,15 +19,20 @@ const ON_FAILURE: &[(&str, OnFailure)] = &[("allow", OnFailure::Allow), ("deny",
 pub(in crate::config) struct RawAuth {
     /// The key of its kind.
     pub(in crate::config) kind: Key,
-    /// The keys that stand in it.
-    keys: Vec<Key>,
+    /// The keys that stand in it, with the places of their values.
+    keys: Vec<(Key, Place)>,
     pub(in crate::config) spec: RawAuthSpec,
 }
 
 impl RawAuth {
     /// Where a key of it stands; itself when it does not.
     pub(in crate::config) fn place(&self, key: &str) -> Place {
-        self.keys.iter().find(|at| at.name == key).map_or(self.kind.place, |at| at.place)
+        self.keys.iter().find(|(at, _)| at.name == key).map_or(self.kind.place, |(at, _)| at.place)
+    }
+
+    /// Where the value of a key of it stands; itself when it does not.
+    pub(in crate::config) fn value(&self, key: &str) -> Place {
+        self.keys.iter().find(|(at, _)| at.name == key).map_or(self.kind.place, |(_, place)| *place)
     }
 }
 
@@ -112,7 +117,7 @@ fn entry(name: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawAuth> {
         _ => "a mapping, as `{upstream: NAME}`",
     };
     let entries = reader.entries(value, expected)?;
-    let keys = entries.iter().map(|(key, _)| (*key).clone()).collect();
+    let keys = entries.iter().map(|(key, value)| ((*key).clone(), value.place)).collect();
     let spec = match kind.name.as_str() {
         "jwt" => RawAuthSpec::Jwt(Box::new(jwt(kind, &entries, reader)?)),
         "api_key" => api_key(kind, &entries, reader),

@@ -299,17 +299,33 @@ impl Builder<'_> {
             Value::Typed => Node { place, kind: Kind::Scalar(source.to_owned()) },
             Value::List(items) => {
                 let items: Vec<Node> = items.into_iter().map(|item| self.node(item)).collect();
-                let place = items.first().map_or(place, |item| item.place);
+                let place = self.whole(place, items.iter().map(|item| item.place));
                 Node { place, kind: Kind::List(items) }
             }
             Value::Map(entries) => {
                 let entries: Vec<(Key, Node)> =
                     entries.into_iter().map(|(key, value)| (self.key(key), self.node(value))).collect();
-                // A mapping is as long as its text; its first key stands for it.
-                let place = entries.first().map_or(place, |(key, _)| key.place);
+                let inside = entries.iter().flat_map(|(key, value)| [key.place, value.place]);
+                let place = self.whole(place, inside);
                 Node { place, kind: Kind::Map(entries) }
             }
         }
+    }
+
+    /// What stands for a list or mapping: all of it in brackets, else the first thing in it.
+    fn whole(&self, place: Place, mut inside: impl Iterator<Item = Place>) -> Place {
+        let behind = |at: u32| self.text.get(at as usize..).unwrap_or("");
+        if !behind(place.start).starts_with(['[', '{']) {
+            return inside.next().unwrap_or(place);
+        }
+        // An alias stands for what is further up.
+        let own = inside.filter(|item| item.start > place.start).map(|item| item.end);
+        let end = own.max().unwrap_or(0).max(place.start.saturating_add(1));
+        let closing = behind(end).find(|c: char| !c.is_whitespace());
+        let closing =
+            closing.filter(|at| behind(end).get(*at..).is_some_and(|text| text.starts_with([']', '}'])));
+        let more = closing.map_or(0, |at| u32::try_from(at + 1).unwrap_or(0));
+        Place { end: end.saturating_add(more), ..place }
     }
 
     fn key(&self, key: Spanned<Value>) -> Key {

@@ -6,7 +6,7 @@ use crate::config::files::File;
 use crate::config::lower::policies::{self, parsed};
 use crate::config::lower::tls;
 use crate::config::raw::{self, At, Key, RawJwt, Reader, Secret};
-use crate::policy::{Finding, KeySource, Problem};
+use crate::policy::{Finding, KeySource, Problem, is_key_hash};
 
 /// What verifies the tokens of an entry.
 pub(super) fn source(raw: &RawJwt, file: &File, context: &mut Context) -> Option<KeySource> {
@@ -58,10 +58,16 @@ pub(super) fn client(problem: &Problem) -> Option<&str> {
 }
 
 /// Tells what is wrong with clients, in their own file, and which line names that.
-pub(super) fn tell(findings: &[Finding], clients: &[(String, Place)], named: Place, context: &mut Context) {
-    let place = |name: &str| clients.iter().find(|(client, _)| client == name).map(|(_, place)| *place);
+pub(super) fn tell(findings: &[Finding], clients: &[(Key, At<String>)], named: Place, context: &mut Context) {
+    let place =
+        |name: &str| clients.iter().find(|(client, _)| client.name == name).map(|(client, _)| client.place);
+    // Each is told of once, in their order.
+    let mut no_hashes = clients.iter().map(|(_, hash)| hash).filter(|hash| !is_key_hash(&hash.value));
     for Finding { problem, .. } in findings {
-        let own = client(problem).and_then(place);
+        let own = match problem {
+            Problem::ApiKeyHash(_) => no_hashes.next().map(|hash| hash.place),
+            _ => client(problem).and_then(place),
+        };
         let Some(own) = own else {
             policies::tell(problem, Code::BadAuth, named, context);
             continue;

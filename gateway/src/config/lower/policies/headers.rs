@@ -4,7 +4,7 @@ use super::{all, parsed};
 use crate::config::Context;
 use crate::config::diagnostic::Code;
 use crate::config::raw::{RawEdits, RawHeaders};
-use crate::policy::{Edits, HeaderPattern, HeadersSpec, Way};
+use crate::policy::{Edits, HeaderPattern, HeadersSpec, Problem, Way};
 
 pub(super) fn headers(raw: Option<&RawHeaders>, context: &mut Context) -> Option<HeadersSpec> {
     let Some(raw) = raw else { return Some(HeadersSpec::default()) };
@@ -26,7 +26,12 @@ fn edits(raw: &RawEdits, way: Way, context: &mut Context) -> Option<Edits> {
     let mut edits = Edits::default();
     let mut told = Vec::new();
     for (name, value) in &raw.set {
-        told.push(parsed(edits.set(way, &name.name, &value.value), Code::BadValue, name.place, context));
+        let set = edits.set(way, &name.name, &value.value);
+        let place = match &set {
+            Err(Problem::HeaderValue(_)) => value.place,
+            _ => name.place,
+        };
+        told.push(parsed(set, Code::BadValue, place, context));
     }
     for name in &raw.remove {
         told.push(parsed(edits.remove(way, &name.value), Code::BadValue, name.place, context));
