@@ -232,7 +232,7 @@ async fn an_api_key_names_its_client() {
     gateway.save("keys.yaml", "globex: plunder\n");
     let (status, text) = gateway.reload().await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(text.contains("keys.yaml:1:1") && !text.contains("plunder"), "{text}");
+    assert!(text.contains("keys.yaml:1:9") && !text.contains("plunder"), "{text}");
     assert_eq!(with("plunder").await.status, StatusCode::OK);
 }
 
