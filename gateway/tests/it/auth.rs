@@ -1,5 +1,7 @@
 //! Who may call: tokens, API keys, and a service that decides.
 
+use std::time::{Duration, Instant};
+
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::backend::{Backend, reply, status};
@@ -272,8 +274,10 @@ async fn keys_of_an_issuer_come_from_a_url_and_outlive_its_outages() {
     assert_ne!(answer.header("retry-after"), "");
 
     keys.show(StatusCode::OK, &key_set(&[&old]));
+    let until = Instant::now() + Duration::from_secs(20);
     while authorized(&gateway, &old.bearer(json!({}))).await.status != StatusCode::OK {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await; // The next try is the gateway's to time.
+        assert!(Instant::now() < until, "the keys are asked for again");
+        tokio::time::sleep(Duration::from_millis(20)).await; // The next try is the gateway's to time.
     }
     // An outage leaves the last good keys, also over reloads that leave the entry as it is: nothing is fetched for them.
     keys.show(StatusCode::INTERNAL_SERVER_ERROR, "");
