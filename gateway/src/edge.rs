@@ -28,7 +28,8 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response};
+use http::request::Parts;
+use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 
 pub use body::Body;
@@ -82,5 +83,10 @@ pub trait Refuse: Send + Sync + 'static {
 /// Answers requests. One for all connections; it must be cheap to share.
 pub trait Handler: Refuse {
     /// Answers one request. Dropping the future cancels it: the client has gone.
-    fn handle(&self, request: Request<Incoming>, peer: &Peer) -> impl Future<Output = Response<Body>> + Send;
+    fn handle(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        peer: &Peer,
+    ) -> impl Future<Output = Response<Body>> + Send;
 }

@@ -14,6 +14,7 @@ use std::task::Poll;
 
 use bytes::BytesMut;
 use http::header::CONNECTION;
+use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -38,8 +39,6 @@ const MAX_STREAMS: u32 = 200;
 const MAX_PENDING_RESETS: usize = 20;
 /// Streams that we reset for the client's mistakes before the connection is closed (RUSTSEC-2024-0003).
 const MAX_LOCAL_RESETS: usize = 256;
-/// Header fields that hyper makes room for: more than the framing lets through.
-const MAX_HEADERS: usize = 129;
 /// What hyper's buffer may hold beside a head of the largest size, so that it is never hyper that refuses it.
 const ROOM: usize = 8192;
 
@@ -165,10 +164,11 @@ impl<H: Handler> Connection<H> {
 
     async fn serve_http1(&self, stream: Transport, read_ahead: BytesMut, peer: &Peer) -> Served {
         let Self { terms, handler, activity, .. } = self;
-        let service = service_fn(|request| {
+        let service = service_fn(|request: Request<Incoming>| {
             let in_flight = activity.begin();
             async move {
-                let mut answer = handler.handle(request, peer).await;
+                let (head, body) = request.into_parts();
+                let mut answer = handler.handle(&head, body, peer).await;
                 drop(in_flight);
                 answer.body_mut().count(|bytes| activity.unsent(bytes));
                 if activity.is_told(Signal::Drain) {
@@ -180,7 +180,6 @@ impl<H: Handler> Connection<H> {
         let refuse = Arc::clone(handler) as Arc<_>;
         let stream = Screened::new(stream, read_ahead, terms.max_head, Arc::clone(activity), refuse, peer);
         let mut connection = http1::Builder::new()
-            .max_headers(MAX_HEADERS)
             .max_buf_size(terms.max_head + ROOM)
             .header_read_timeout(None)
             .serve_connection(TokioIo::new(stream), service);
@@ -198,12 +197,13 @@ impl<H: Handler> Connection<H> {
         let service = service_fn(|request: Request<Incoming>| {
             let in_flight = activity.begin();
             let (handler, peer, activity) = (Arc::clone(handler), Arc::clone(&peer), Arc::clone(activity));
-            let is_too_large = header_list(&request) > terms.max_head;
+            let (head, body) = request.into_parts();
+            let is_too_large = header_list(&head) > terms.max_head;
             async move {
                 if is_too_large {
                     return Ok::<Response<Body>, Infallible>(handler.refuse(Fault::HeadTooLarge));
                 }
-                let mut answer = handler.handle(request, &peer).await;
+                let mut answer = handler.handle(&head, body, &peer).await;
                 drop(in_flight);
                 answer.body_mut().count(|bytes| activity.unsent(bytes));
                 Ok(answer)
@@ -225,13 +225,13 @@ impl<H: Handler> Connection<H> {
 }
 
 /// The size of a request's fields as HTTP/2 counts it (RFC 9113 section 6.5.2).
-fn header_list(request: &Request<Incoming>) -> usize {
+fn header_list(head: &Parts) -> usize {
     const EACH: usize = 32;
-    let uri = request.uri();
+    let uri = &head.uri;
     let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
     let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
-    let pseudo = authority + path + request.method().as_str().len();
-    let fields = request.headers().iter();
+    let pseudo = authority + path + head.method.as_str().len();
+    let fields = head.headers.iter();
     fields.fold(pseudo, |sum, (name, value)| sum + name.as_str().len() + value.len() + EACH)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::host;
@@ -59,26 +59,22 @@ impl Refuse for Dispatch {
 }
 
 impl Handler for Dispatch {
-    fn handle(&self, request: Request<Incoming>, peer: &Peer) -> impl Future<Output = Response<Body>> + Send {
-        // Taken apart outside: a future keeps a place for what it is given and one for what it makes of it.
-        let (head, body) = request.into_parts();
-        async move {
-            // The request belongs to this snapshot from here to its last byte, whatever is put live meanwhile.
-            let snapshot = self.current.pin();
-            let client = peer.client(&head.headers, &snapshot.config.trusted_proxies);
-            let peer = client.as_ref().unwrap_or(peer);
-            let mut recorder = Recorder::new(&snapshot, &head, peer, &self.access, &self.tally);
+    async fn handle(&self, head: &Parts, body: Incoming, peer: &Peer) -> Response<Body> {
+        // The request belongs to this snapshot from here to its last byte, whatever is put live meanwhile.
+        let snapshot = self.current.pin();
+        let client = peer.client(&head.headers, &snapshot.config.trusted_proxies);
+        let peer = client.as_ref().unwrap_or(peer);
+        let mut recorder = Recorder::new(&snapshot, head, peer, &self.access, &self.tally);
 
-            let mut response = match sharing::preflight(&snapshot, &recorder) {
-                Some(response) => recorder.succeeded(response),
-                None => respond(&snapshot, body, &mut recorder).await,
-            };
-            response.headers_mut().insert(X_REQUEST_ID, recorder.id.clone());
-            if head.method == Method::HEAD {
-                strip_body(&mut response);
-            }
-            response
+        let mut response = match sharing::preflight(&snapshot, &recorder) {
+            Some(response) => recorder.succeeded(response),
+            None => respond(&snapshot, body, &mut recorder).await,
+        };
+        response.headers_mut().insert(X_REQUEST_ID, recorder.id.clone());
+        if head.method == Method::HEAD {
+            strip_body(&mut response);
         }
+        response
     }
 }
 

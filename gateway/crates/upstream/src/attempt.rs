@@ -66,17 +66,14 @@ pub(crate) async fn unary(
     opened: Opened,
     frame: Bytes,
     messages: impl FnOnce(Encoding) -> Messages,
-) -> Result<Answer, CallError> {
+) -> Result<Box<Answer>, CallError> {
     let Opened { response, mut send, lease } = opened;
     send.send_data(frame, true)?;
     let (head, mut body) = response.await?.into_parts();
-    let answer = |metadata, message, trailers, status| Answer {
-        metadata,
-        message,
-        trailers,
-        status,
-        endpoint: Arc::clone(&lease.endpoint().name),
-        attempts: 1,
+    // In a box: it is handed through half a dozen futures.
+    let answer = |metadata, message, trailers, status| {
+        let endpoint = Arc::clone(&lease.endpoint().name);
+        Box::new(Answer { metadata, message, trailers, status, endpoint, attempts: 1 })
     };
     let fields = Fields::of(&head.headers);
     if let Some(status) = fields.status() {

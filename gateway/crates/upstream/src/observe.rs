@@ -34,7 +34,7 @@ impl<'c> Watched<'c> {
     }
 
     /// Tells how it ended.
-    pub(crate) fn end(mut self, outcome: &Result<Answer, CallError>) {
+    pub(crate) fn end(mut self, outcome: &Result<Box<Answer>, CallError>) {
         if let Some(observer) = self.observer.take() {
             let code = outcome.as_ref().map(|answer| answer.status.code);
             observer.end(&self.endpoint.name, self.token, Some(code));

@@ -47,7 +47,7 @@ impl Tries {
     /// Judges the outcome of the latest try; `left` is what remains until the deadline.
     pub(crate) fn judge(
         &mut self,
-        outcome: &Result<Answer, CallError>,
+        outcome: &Result<Box<Answer>, CallError>,
         spec: &RetrySpec,
         left: Duration,
         dice: &Dice,
@@ -96,23 +96,23 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3600);
 
-    fn answer(code: u32, pushback: Option<&'static str>) -> Result<Answer, CallError> {
+    fn answer(code: u32, pushback: Option<&'static str>) -> Result<Box<Answer>, CallError> {
         let mut trailers = HeaderMap::new();
         if let Some(value) = pushback {
             trailers.insert("grpc-retry-pushback-ms", HeaderValue::from_static(value));
         }
-        Ok(Answer {
+        Ok(Box::new(Answer {
             metadata: HeaderMap::new(),
             message: Bytes::new(),
             trailers,
             status: Status { code, ..Status::default() },
             endpoint: Arc::from("e"),
             attempts: 1,
-        })
+        }))
     }
 
     /// What follows the first try: `Some(again)`, whether at once or after a pause.
-    fn again(outcome: &Result<Answer, CallError>, idempotent: bool, spec: &RetrySpec) -> bool {
+    fn again(outcome: &Result<Box<Answer>, CallError>, idempotent: bool, spec: &RetrySpec) -> bool {
         Tries::new(idempotent).judge(outcome, spec, LONG, &Dice::seeded(1)) != Next::Done
     }
 

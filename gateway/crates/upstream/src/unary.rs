@@ -30,11 +30,11 @@ const HASTE: Duration = Duration::from_secs(1);
 pub(crate) type Tried = SmallVec<[Arc<Endpoint>; 3]>;
 
 /// How one try ended; `None` if it took longer than one try may, and another endpoint is there to be asked within the budget.
-type Outcome = Option<Result<Answer, CallError>>;
+type Outcome = Option<Result<Box<Answer>, CallError>>;
 
 impl Upstream {
     /// Makes a unary call. What the service answers, good or bad, is an [`Answer`]; dropping the future cancels the call.
-    pub async fn unary(&self, call: Call) -> Result<Answer, CallError> {
+    pub async fn unary(&self, call: Call) -> Result<Box<Answer>, CallError> {
         self.unary_reported(&call, &|| call.metadata.clone(), &mut Report::default()).await
     }
 
@@ -48,7 +48,7 @@ impl Upstream {
         call: &Call,
         metadata: &(dyn Fn() -> HeaderMap + Sync),
         report: &mut Report,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<Box<Answer>, CallError> {
         self.metrics().requests.fetch_add(1, Relaxed);
         let result = match self.breaker().enter() {
             Ok(_permit) => self.admitted(call, metadata, report).await,
@@ -65,7 +65,7 @@ impl Upstream {
         call: &Call,
         metadata: &(dyn Fn() -> HeaderMap + Sync),
         report: &mut Report,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<Box<Answer>, CallError> {
         let worker = self.worker(call.worker);
         let mut tries = Tries::new(call.idempotent);
         let mut tried = Tried::new();
@@ -169,7 +169,7 @@ impl Upstream {
     /// Room in the retry budget: at once, or, for calls whose connection is gone, soon.
     async fn retry_permit(
         &self,
-        outcome: &Result<Answer, CallError>,
+        outcome: &Result<Box<Answer>, CallError>,
         deadline: Instant,
         worker: &Worker,
     ) -> Option<Permit<'_>> {
@@ -194,7 +194,7 @@ impl Upstream {
     pub(crate) fn record(
         &self,
         endpoint: &Arc<Endpoint>,
-        outcome: &Result<Answer, CallError>,
+        outcome: &Result<Box<Answer>, CallError>,
         begun: Instant,
     ) {
         self.record_code(endpoint, outcome.as_ref().map(|answer| answer.status.code), begun);
@@ -231,7 +231,7 @@ impl Upstream {
 
 /// The server has the same deadline, and may be the first to say that it has passed, each in its own way: whoever is first, it
 /// was the deadline.
-fn or_overdue(outcome: Result<Answer, CallError>, deadline: Instant) -> Result<Answer, CallError> {
+fn or_overdue(outcome: Result<Box<Answer>, CallError>, deadline: Instant) -> Result<Box<Answer>, CallError> {
     /// How much the two clocks may be apart: timers are coarse.
     const RACE: Duration = Duration::from_millis(10);
     let code = match &outcome {
@@ -242,7 +242,7 @@ fn or_overdue(outcome: Result<Answer, CallError>, deadline: Instant) -> Result<A
     if is_given_up && Instant::now() + RACE >= deadline { Err(CallError::Deadline) } else { outcome }
 }
 
-fn with_attempts(mut outcome: Result<Answer, CallError>, tried: &Tried) -> Result<Answer, CallError> {
+fn with_attempts(mut outcome: Result<Box<Answer>, CallError>, tried: &Tried) -> Result<Box<Answer>, CallError> {
     if let Ok(answer) = &mut outcome {
         answer.attempts = 1 + tried.len() as u32;
     }
@@ -259,14 +259,14 @@ mod tests {
     #[test]
     fn whoever_says_first_that_the_deadline_has_passed_it_was_the_deadline() {
         let answer = |code| {
-            Ok(Answer {
+            Ok(Box::new(Answer {
                 metadata: HeaderMap::new(),
                 message: bytes::Bytes::new(),
                 trailers: HeaderMap::new(),
                 status: Status { code, ..Status::default() },
                 endpoint: Arc::from("e"),
                 attempts: 1,
-            })
+            }))
         };
         let (in_time, over) = (Instant::now() + Duration::from_secs(60), Instant::now());
         for (code, is_given_up) in [

@@ -6,7 +6,7 @@ use super::class::{self, PLAIN, VISIBLE};
 /// The longest body that a head may announce, far beyond any limit and within what the HTTP library counts to.
 const LONGEST: u64 = i64::MAX as u64;
 /// Header fields of a request.
-const MAX_FIELDS: usize = 128;
+const MAX_FIELDS: usize = 100;
 /// What a request target may have at most, whatever a head may (the HTTP library's own bound).
 const MAX_TARGET: usize = 65_534;
 
