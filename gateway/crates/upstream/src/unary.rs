@@ -242,7 +242,10 @@ fn or_overdue(outcome: Result<Box<Answer>, CallError>, deadline: Instant) -> Res
     if is_given_up && Instant::now() + RACE >= deadline { Err(CallError::Deadline) } else { outcome }
 }
 
-fn with_attempts(mut outcome: Result<Box<Answer>, CallError>, tried: &Tried) -> Result<Box<Answer>, CallError> {
+fn with_attempts(
+    mut outcome: Result<Box<Answer>, CallError>,
+    tried: &Tried,
+) -> Result<Box<Answer>, CallError> {
     if let Ok(answer) = &mut outcome {
         answer.attempts = 1 + tried.len() as u32;
     }

@@ -1,5 +1,7 @@
 //! Fields whose value comes as text: path segments and query values.
 
+use std::borrow::Cow;
+
 use super::{
     number::{self, NumberError},
     report,
@@ -62,9 +64,13 @@ fn value(schema: &Schema, kind: Kind, tag: &Tag, text: &str, out: &mut Vec<u8>) 
             _ => return Err((Reason::Type, "true or false".to_owned())),
         },
         Kind::Double => {
-            out.extend_from_slice(&real(quoted_float(bytes, number::double), kind)?.to_le_bytes())
+            let parsed = quoted_float(&unpadded(bytes), number::double);
+            out.extend_from_slice(&real(parsed, kind)?.to_le_bytes());
         }
-        Kind::Float => out.extend_from_slice(&real(quoted_float(bytes, number::float), kind)?.to_le_bytes()),
+        Kind::Float => {
+            let parsed = quoted_float(&unpadded(bytes), number::float);
+            out.extend_from_slice(&real(parsed, kind)?.to_le_bytes());
+        }
         Kind::Enum(index) => {
             let number = enumeration(schema.enum_plan(index), bytes)?;
             Writer::new(out).varint(i64::from(number) as u64);
@@ -88,7 +94,18 @@ fn no_text_form(what: &str) -> (Reason, String) {
 }
 
 fn integer(kind: Kind, text: &[u8]) -> Result<u64, (Reason, String)> {
-    real(quoted_integer(text).and_then(|value| fit(kind, value).map_err(Some)), kind)
+    real(quoted_integer(&unpadded(text)).and_then(|value| fit(kind, value).map_err(Some)), kind)
+}
+
+/// A number without the zeros before it. JSON forbids them, in a path or a query every peer takes them: `/users/007`.
+fn unpadded(text: &[u8]) -> Cow<'_, [u8]> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    let is_before_digits = digits.get(zeros).is_some_and(u8::is_ascii_digit);
+    // The last of nothing but zeros is the number.
+    let padding = if is_before_digits { zeros } else { zeros.saturating_sub(1) };
+    let Some(number) = digits.get(padding..).filter(|_| padding > 0) else { return text.into() };
+    if digits.len() == text.len() { number.into() } else { [b"-", number].concat().into() }
 }
 
 fn real<T>(parsed: Result<T, Option<NumberError>>, kind: Kind) -> Result<T, (Reason, String)> {
