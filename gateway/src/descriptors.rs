@@ -17,4 +17,6 @@ pub use compile::ProtoError;
 pub use files::{read_file, read_text};
 pub use origin::Origins;
 pub use reflection::{Question, ReflectError, Reflected, reflect, reflect_all};
-pub use sources::{Content, Input, Loaded, SourceError, SourceErrorKind, compile_set, load};
+pub use sources::{
+    Content, Digest, Input, Loaded, Made, SourceError, SourceErrorKind, compile_set, load, load_after,
+};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::config::{self, GatewayConfig, Loaded, LogFormat, LogLevel};
+use gateway::config::{self, Before, GatewayConfig, Loaded, LogFormat, LogLevel, Why};
 use gateway::route::{ErrorFormat, Idempotency, Lookup, OriginKind};
 use proptest::prelude::*;
 
@@ -40,6 +40,31 @@ fn model(text: &str) -> Arc<GatewayConfig> {
 /// `METHOD path -> method` of every route.
 fn routes(config: &GatewayConfig) -> Vec<String> {
     config.routes.iter().map(|route| format!("{} -> {}", route.name, route.grpc.name)).collect()
+}
+
+/// What a gateway that runs `config` makes of the folder.
+fn load_again(folder: &Path, config: &GatewayConfig) -> Arc<GatewayConfig> {
+    let before = Before { config, why: Why::Saved };
+    let loaded = config::load_after(&folder.join("routes.yaml"), &|_| None, Some(&before));
+    loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics))
+}
+
+#[test]
+fn descriptors_are_linked_again_only_when_they_have_changed() {
+    let folder = folder(&[("routes.yaml", HEAD)]);
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let first = load_in(folder.path()).config.unwrap();
+
+    write("routes.yaml", &format!("{HEAD}limits: {{body: 1MiB}}\n"));
+    let second = load_again(folder.path(), &first);
+    assert_eq!(second.limits.body, 1 << 20);
+    assert!(Arc::ptr_eq(&first.schema, &second.schema), "nothing about the descriptors has changed");
+
+    write("proto/shop.proto", &format!("{PROTO}\nmessage Fresh {{ string name = 1; }}\n"));
+    let third = load_again(folder.path(), &second);
+    assert!(
+        third.schema.message("shop.v1.Fresh").is_some() && second.schema.message("shop.v1.Fresh").is_none()
+    );
 }
 
 /// The transcoder brings google.rpc.Code along as a descriptor and imports no gRPC; the codes are the same nevertheless.

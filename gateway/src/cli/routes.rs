@@ -55,15 +55,20 @@ fn row(plan: &RoutePlan) -> [String; 5] {
 /// Columns as wide as their widest entry, the last one left as it is.
 fn table(rows: &[[String; 5]]) -> String {
     let heads = ["ROUTE", "GRPC METHOD", "UPSTREAM", "POLICIES", "FROM"].map(str::to_owned);
-    let rows: Vec<&[String; 5]> = std::iter::once(&heads).chain(rows).collect();
-    let mut text = String::new();
-    for row in &rows {
-        for (column, cell) in row.iter().enumerate() {
-            let widest = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-            let pad = widest.unwrap_or(0).saturating_sub(cell.chars().count());
-            text.push_str(cell);
-            text.push_str(&" ".repeat(if column + 1 == row.len() { 0 } else { pad + 2 }));
+    let rows = || std::iter::once(&heads).chain(rows);
+    let mut widths = [0; 5];
+    for row in rows() {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
         }
+    }
+    let mut text = String::new();
+    for [cells @ .., last] in rows() {
+        for (cell, width) in cells.iter().zip(widths) {
+            text.push_str(cell);
+            text.push_str(&" ".repeat(width - cell.chars().count() + 2));
+        }
+        text.push_str(last);
         text.push('\n');
     }
     text

@@ -77,6 +77,7 @@ pub(super) fn lower(
         admin,
         upstreams: upstreams.specs,
         schema: descriptors.schema?,
+        schema_digest: descriptors.digest,
         reflected: descriptors.reflected,
         routes: compiled.routes,
         table,

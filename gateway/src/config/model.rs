@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use transcode::Schema;
 use upstream::UpstreamSpec;
 
-use crate::descriptors::Reflected;
+use crate::descriptors::{Digest, Reflected};
 use crate::edge::{LimitsSpec, ListenerSpec, TrustedProxies};
 use crate::policy::{AuthSpec, Cors, RateLimitServiceSpec};
 use crate::proxy::coding::Offer;
@@ -28,6 +28,8 @@ pub struct GatewayConfig {
     pub upstreams: IndexMap<Arc<str>, UpstreamSpec>,
     /// The message types of all descriptors.
     pub schema: Arc<Schema>,
+    /// What it is made of: a load of the same takes this one.
+    pub schema_digest: Digest,
     /// What upstreams have told of themselves by reflection, as far as it is in use.
     pub reflected: IndexMap<Arc<str>, Reflected>,
     /// Every route; [`RoutePlan::index`] is the position here.

@@ -15,13 +15,17 @@ use crate::config::diagnostic::{Code, Diagnostic, FileId, Place, Severity};
 use crate::config::files::File;
 use crate::config::raw::{At, RawDescriptor};
 use crate::config::{Before, Context};
-use crate::descriptors::{self, Content, Input, ProtoError, Reflected, SourceError, SourceErrorKind};
+use crate::descriptors::{
+    self, Content, Digest, Input, Made, ProtoError, Reflected, SourceError, SourceErrorKind,
+};
 
 /// What the sources came to.
 #[derive(Debug, Default)]
 pub(super) struct Descriptors {
     /// All types; nothing when a source is broken, so that nothing is said about names that might be in it.
     pub(super) schema: Option<Arc<Schema>>,
+    /// What they are made of.
+    pub(super) digest: Digest,
     /// Where compiled .proto files are, by the names that descriptors know them by.
     pub(super) proto_files: HashMap<String, PathBuf>,
     /// What upstreams have told of themselves.
@@ -69,7 +73,8 @@ pub(super) fn load(
         inputs.push(Input::reflected(format!("reflection of {name}"), reflected.clone()));
         places.push(*place);
     }
-    let loaded = descriptors::load(&inputs);
+    let made = before.map(|before| Made { schema: &before.config.schema, of: before.config.schema_digest });
+    let loaded = descriptors::load_after(&inputs, made);
     context.watch.extend(loaded.watch);
     let mut texts = HashMap::new();
     for error in loaded.errors {
@@ -83,6 +88,7 @@ pub(super) fn load(
     }
     Descriptors {
         schema: loaded.schema.filter(|_| !told.is_broken),
+        digest: loaded.digest,
         proto_files: loaded.proto_files,
         reflected: told.answers.into_iter().map(|(name, reflected, _)| (name, reflected)).collect(),
         asked: told.asked,
