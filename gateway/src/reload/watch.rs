@@ -1,12 +1,14 @@
 //! Tells when a file of the configuration has changed.
 //!
 //! Directories are watched, never files: a watch on a file sees the first atomic rename, or swap of a Kubernetes
-//! volume, and then nothing more. No event is trusted by its name; whatever happens in a directory, the files
-//! themselves are compared by content. A slow poll covers file systems that report nothing (NFS).
+//! volume, and then nothing more. Every directory goes by one name, without links in it: the system has one watch for a
+//! directory, however it was called, and would end it with the first of two names. No event is trusted by its name;
+//! whatever happens in a directory, the files themselves are compared by content. A slow poll covers file systems that
+//! report nothing (NFS).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -22,6 +24,8 @@ const BURST: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_secs(5);
 /// The deepest folder below a watched one that is looked into.
 const MAX_DEPTH: usize = 16;
+/// Links that lead to links are followed this far; those that lead in circles, too.
+const MAX_LINKS: u32 = 40;
 
 /// Watches the files of a configuration.
 #[derive(Debug)]
@@ -113,10 +117,12 @@ impl Watcher {
                 Ok(None) => tokio::time::sleep(POLL).await,
                 Err(_poll) => {}
             }
+            // Links may lead elsewhere now, and a directory be another one of the same name: what comes in it later
+            // has to be seen, whether it holds anything yet or not.
+            self.follow();
             let now = fingerprints(&self.files);
             if now != self.seen {
                 self.seen = now;
-                self.follow(); // Links may lead elsewhere now.
                 return;
             }
         }
@@ -129,42 +135,64 @@ impl Watcher {
         drop(tokio::time::timeout(BURST, quiet).await);
     }
 
-    /// Watches the directories of the files and of what they are links to.
+    /// Watches the directories that the files, and the links on the way to them, stand in.
     fn follow(&mut self) {
         let wanted = directories(&self.files);
         let Some(watcher) = &mut self.watcher else { return };
         for gone in self.directories.difference(&wanted) {
             drop(watcher.unwatch(gone)); // It may not exist any more.
         }
-        let mut watched = BTreeSet::new();
-        for directory in wanted {
-            let known = self.directories.contains(&directory);
-            match if known { Ok(()) } else { watcher.watch(&directory, RecursiveMode::NonRecursive) } {
-                Ok(()) => drop(watched.insert(directory)),
-                Err(error) => tracing::debug!(directory = %directory.display(), %error, "not watched"),
-            }
-        }
-        self.directories = watched;
+        // Those that are watched already, too: nobody says whether a directory is still the one that it was.
+        self.directories = wanted;
+        self.directories.retain(|directory| {
+            let watched = watcher.watch(directory, RecursiveMode::NonRecursive);
+            watched
+                .inspect_err(|error| tracing::debug!(directory = %directory.display(), %error, "not watched"))
+                .is_ok()
+        });
     }
 }
 
 fn directories(files: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut directories = BTreeSet::new();
     for file in files {
-        let target = file.canonicalize().ok();
-        for path in [Some(file.as_path()), target.as_deref()].into_iter().flatten() {
-            if path.is_dir() {
-                subdirectories(path, 0, &mut directories);
-            }
-            directories.extend(parent(path));
+        let absolute = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        let target = resolve(&absolute, &mut MAX_LINKS.clone(), &mut directories);
+        if let Some(folder) = target.filter(|target| target.is_dir()) {
+            subdirectories(&folder, 0, &mut directories);
         }
     }
     directories
 }
 
-fn parent(path: &Path) -> Option<PathBuf> {
-    let parent = path.parent()?;
-    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_path_buf() })
+/// What an absolute path leads to. Finds the directories on whose entries that depends: of the links on the way, and of
+/// the end; where something is missing, the one in which it would appear.
+fn resolve(path: &Path, links: &mut u32, found: &mut BTreeSet<PathBuf>) -> Option<PathBuf> {
+    let mut at = PathBuf::new();
+    let mut components = path.components().peekable();
+    while let Some(component) = components.next() {
+        match component {
+            Component::Prefix(_) | Component::RootDir => at.push(component),
+            Component::CurDir => {}
+            Component::ParentDir => drop(at.pop()),
+            Component::Normal(name) => {
+                let next = at.join(name);
+                let target = std::fs::read_link(&next).ok();
+                if target.is_some() || components.peek().is_none() || !next.exists() {
+                    found.insert(at.clone());
+                }
+                at = match target {
+                    Some(target) => {
+                        *links = links.checked_sub(1)?;
+                        resolve(&at.join(target), links, found)?
+                    }
+                    None if next.exists() => next,
+                    None => return None,
+                };
+            }
+        }
+    }
+    Some(at)
 }
 
 fn subdirectories(directory: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
@@ -249,6 +277,91 @@ mod tests {
             std::fs::rename(&new, &file).unwrap();
             change(&mut watcher).await;
         }
+    }
+
+    /// A change, told by an event: long before the poll would find it.
+    async fn soon(watcher: &mut Watcher, what: &str) {
+        let seen = tokio::time::timeout(POLL / 2, watcher.changed()).await;
+        assert!(seen.is_ok(), "{what}: only the poll would see it");
+    }
+
+    #[tokio::test]
+    async fn what_is_deleted_and_made_anew_is_seen_by_its_events() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("conf")).unwrap();
+        // The same directory by two names.
+        let file = folder.path().join("conf/../conf/routes.yaml");
+        std::fs::write(&file, "0").unwrap();
+        let mut watcher = Watcher::new(vec![file.clone()]);
+        for round in 1..4 {
+            std::fs::remove_file(&file).unwrap();
+            soon(&mut watcher, "a file that goes").await;
+            std::fs::write(&file, format!("{round}")).unwrap();
+            soon(&mut watcher, "a file that comes").await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_deleted_and_made_anew_is_seen_by_its_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let teams = folder.path().join("deploy/teams");
+        let file = teams.join("a.yaml");
+        let publish = |text: &str| {
+            std::fs::create_dir_all(&teams).unwrap();
+            std::fs::write(&file, text).unwrap();
+        };
+        publish("0");
+        let mut watcher = Watcher::new(vec![file.clone()]);
+        for round in 1..4 {
+            std::fs::remove_dir_all(folder.path().join("deploy")).unwrap();
+            soon(&mut watcher, "a folder that goes").await;
+            publish(&format!("{round}"));
+            soon(&mut watcher, "a folder that comes").await;
+            std::fs::write(&file, format!("{round} again")).unwrap();
+            soon(&mut watcher, "a file in the new folder").await;
+            let old = folder.path().join(format!("old{round}"));
+            std::fs::rename(&teams, old).unwrap();
+            publish("another one");
+            soon(&mut watcher, "a folder in the place of another").await;
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn links_on_the_way_to_a_file_are_followed_by_their_events() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let publish = |version: u32| {
+            let release = format!("release{version}");
+            std::fs::create_dir(at(&release)).unwrap();
+            std::fs::write(at(&release).join("routes.yaml"), format!("{version}")).unwrap();
+            symlink(&release, at("next")).unwrap();
+            std::fs::rename(at("next"), at("current")).unwrap();
+        };
+        publish(0);
+        let mut watcher = Watcher::new(vec![at("current/routes.yaml")]);
+        for version in 1..4 {
+            publish(version);
+            soon(&mut watcher, "a link that leads elsewhere").await;
+            std::fs::write(at("current/routes.yaml"), format!("{version} again")).unwrap();
+            soon(&mut watcher, "a file behind a link").await;
+            std::fs::remove_file(at("current/routes.yaml")).unwrap();
+            soon(&mut watcher, "a file behind a link that goes").await;
+            std::fs::write(at("current/routes.yaml"), format!("{version} anew")).unwrap();
+            soon(&mut watcher, "a file behind a link that comes").await;
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_in_a_circle_end() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        symlink("b", folder.path().join("a")).unwrap();
+        symlink("a", folder.path().join("b")).unwrap();
+        let found = directories(&[folder.path().join("a")]);
+        assert_eq!(found, BTreeSet::from([folder.path().canonicalize().unwrap()]));
     }
 
     #[cfg(unix)]
