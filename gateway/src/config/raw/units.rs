@@ -23,10 +23,10 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 /// `250ms`, `3s`, `1.5m`, `2h`, or several in a row: `1m30s`.
 pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
     let wrong = |what: String| UnitError::new(what, DURATION_HELP);
-    if text == "0" {
+    let mut rest = text.trim();
+    if rest == "0" {
         return Ok(Duration::ZERO);
     }
-    let mut rest = text.trim();
     if rest.is_empty() {
         return Err(wrong("expected a duration, found an empty value".to_owned()));
     }
@@ -127,8 +127,9 @@ pub(super) fn percent(text: &str) -> Result<u8, UnitError> {
         };
         return Err(UnitError::new(format!("the percentage `{text}` has no `%`"), help));
     };
-    match number.trim_end().parse::<u8>() {
-        Ok(value @ 0..=100) => Ok(value),
+    let number = number.trim_end();
+    match number.parse::<u8>() {
+        Ok(value @ 0..=100) if !number.starts_with('+') => Ok(value),
         _ => Err(UnitError::new(format!("`{text}` is not a percentage from 0% to 100%"), help)),
     }
 }
@@ -198,7 +199,7 @@ mod tests {
         for (text, value) in [("0%", 0), ("20%", 20), ("100%", 100), ("5 %", 5)] {
             assert_eq!(percent(text), Ok(value), "{text}");
         }
-        for text in ["", "%", "20", "101%", "-1%", "1.5%", "a%"] {
+        for text in ["", "%", "20", "101%", "-1%", "1.5%", "a%", "+1%"] {
             assert!(percent(text).is_err(), "{text}");
         }
         assert_eq!(percent("20").unwrap_err().help, "write 20%");

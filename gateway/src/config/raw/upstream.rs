@@ -232,7 +232,11 @@ fn balance(node: &Node, reader: &mut Reader<'_>) -> Option<At<RawBalance>> {
         });
     }
     let mut balance = None;
-    for (key, value) in reader.entries(node, "round_robin, least_request, random or {hash: header:NAME}")? {
+    let entries = reader.entries(node, "round_robin, least_request, random or {hash: header:NAME}")?;
+    if !Reader::may_have(&entries, "hash", &["hash"]) {
+        reader.missing(node.place, "`balance`", "hash", "header:x-user-id");
+    }
+    for (key, value) in entries {
         if key.name != "hash" {
             reader.unknown_key(key, "`balance`", &["hash"]);
             continue;
