@@ -58,6 +58,8 @@ pub(super) fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnos
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         strict_booleans: true,
+        // What a tag asks for would not be done.
+        reject_unsupported_tags: true,
         with_snippet: false,
         budget: serde_yaml::budget! {
             max_events: 20_000_000,
@@ -67,7 +69,11 @@ pub(super) fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnos
         },
     };
     match serde_yaml::from_str_with_options::<Spanned<Value>>(text, options) {
-        Ok(value) => Ok(Builder { text, file }.node(value)),
+        Ok(value) => {
+            let mut builder = Builder { text, file, tagged: None };
+            let node = builder.node(value);
+            builder.tagged.map_or(Ok(node), |(tag, place)| Err(Box::new(meaningless(&tag).at(place, "here"))))
+        }
         Err(error) => Err(Box::new(syntax_error(sources, file, &error))),
     }
 }
@@ -83,10 +89,31 @@ fn syntax_error(sources: &Sources, file: FileId, error: &serde_yaml::Error) -> D
             .with_help("YAML is indented with spaces");
     }
     let source = line_of(sources.text(file), line).unwrap_or("");
+    if let Some(tag) = message.strip_prefix("unsupported tag `").and_then(|rest| rest.strip_suffix('`')) {
+        let place = sources.place_of(file, line, tag_before(source, column, tag).unwrap_or(column));
+        let end = place.start.saturating_add(u32::try_from(tag.len()).unwrap_or(0));
+        let end = if sources.slice(Place { end, ..place }) == tag { end } else { place.end };
+        return meaningless(tag).at(Place { end, ..place }, "here");
+    }
     let (message, help) = explain(message, source);
     Diagnostic::error(Code::YamlSyntax, format!("not valid YAML: {message}"))
         .at(sources.place_of(file, line, column), "here")
         .with_help_if(help.map(str::to_owned))
+}
+
+/// A tag that nothing here reads, as `!env`, or `!!binary`.
+fn meaningless(tag: &str) -> Diagnostic {
+    Diagnostic::error(Code::YamlSyntax, format!("not valid YAML: the tag `{tag}` means nothing here")).with_help(
+        "leave the tag out: what a value is follows from its key, and what is in the environment is written \"${NAME}\"",
+    )
+}
+
+/// The column of a tag that stands before a value in its line.
+fn tag_before(line: &str, column: u64, tag: &str) -> Option<u64> {
+    let column = usize::try_from(column).ok()?.saturating_sub(1);
+    let until = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+    let before = line.get(..until)?;
+    Some(before.get(..before.rfind(tag)?)?.chars().count() as u64 + 1)
 }
 
 fn line_of(text: &str, line: u64) -> Option<&str> {
@@ -126,7 +153,7 @@ fn explain<'m>(message: &'m str, source: &str) -> (&'m str, Option<&'static str>
         let help = "close every `{` and `[`, and inside them quote values that hold braces or commas: {get: \"/users/{id}\"}";
         return (message, Some(help));
     }
-    if message.starts_with("invalid ") {
+    if message.starts_with("invalid ") || message.contains("tagged scalar") {
         return ("the value is not of the type that its tag names", Some("leave the tag (`!!…`) out"));
     }
     (message, None)
@@ -201,6 +228,11 @@ const SAYINGS: &[Saying] = &[
         parser: "while parsing a block",
         message: None,
         help: "indent keys of one mapping alike, and so the `-` of one list",
+    },
+    Saying {
+        parser: "handle wasn't declared",
+        message: Some("a tag that is declared nowhere"),
+        help: "leave the tag out, or quote a value that begins with `!`",
     },
     Saying { parser: "unexpected character", message: None, help: "quote the value" },
 ];
@@ -287,16 +319,20 @@ impl<'de> Visitor<'de> for ValueVisitor {
 struct Builder<'s> {
     text: &'s str,
     file: FileId,
+    /// The first tag that the parser has acted on, and nobody here wants.
+    tagged: Option<(String, Place)>,
 }
 
 impl Builder<'_> {
-    fn node(&self, value: Spanned<Value>) -> Node {
+    fn node(&mut self, value: Spanned<Value>) -> Node {
         let place = self.place(&value);
+        self.tagged = self.tagged.take().or_else(|| self.binary(place));
         let source = self.text.get(place.start as usize..place.end as usize).unwrap_or("");
         match value.value {
             Value::Null => Node { place, kind: Kind::Null },
             Value::Text(text) => Node { place, kind: Kind::Scalar(text) },
-            Value::Typed => Node { place, kind: Kind::Scalar(source.to_owned()) },
+            // In quotes only behind a tag, as `!!int "5"`.
+            Value::Typed => Node { place, kind: Kind::Scalar(source.trim_matches(['"', '\'']).to_owned()) },
             Value::List(items) => {
                 let items: Vec<Node> = items.into_iter().map(|item| self.node(item)).collect();
                 let place = self.whole(place, items.iter().map(|item| item.place));
@@ -310,6 +346,17 @@ impl Builder<'_> {
                 Node { place, kind: Kind::Map(entries) }
             }
         }
+    }
+
+    /// The tag before a value that makes other bytes of it.
+    fn binary(&self, value: Place) -> Option<(String, Place)> {
+        let before = self.text.get(..value.start as usize)?;
+        let mut properties = before.split([' ', '\n', '\t']).rev().filter(|word| !word.is_empty());
+        let tag = properties.find(|word| !word.starts_with('&')).filter(|word| word.starts_with('!'))?;
+        let is_binary = tag.trim_end_matches('>').ends_with("binary");
+        let start = u32::try_from(before.rfind(tag)?).ok()?;
+        let end = start.saturating_add(u32::try_from(tag.len()).ok()?);
+        is_binary.then(|| (tag.to_owned(), Place { start, end, ..value }))
     }
 
     /// What stands for a list or mapping: all of it in brackets, else the first thing in it.
