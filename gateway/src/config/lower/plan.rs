@@ -130,6 +130,6 @@ fn place(subject: Subject, rule: &Rule, context: &Context) -> Place {
         }
         Subject::Body => rule.places.body,
         Subject::ResponseBody => rule.places.response_body,
-        Subject::Set => rule.places.rule,
+        Subject::Set | Subject::SetBeside(_) => rule.places.rule,
     }
 }

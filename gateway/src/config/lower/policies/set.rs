@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use transcode::binding::RequestPlan;
+use transcode::binding::{RequestPlan, Subject};
 
 use super::{all, parsed};
 use crate::config::Context;
@@ -27,8 +27,9 @@ pub(in crate::config::lower) fn set(
     context: &mut Context,
 ) -> bool {
     let mut whole = true;
-    for (field, value) in raw {
-        whole &= give(request, field, value, route, context);
+    for (position, (field, value)) in raw.iter().enumerate() {
+        let before = raw.get(..position).unwrap_or_default();
+        whole &= give(request, field, value, before, route, context);
     }
     whole
 }
@@ -37,11 +38,16 @@ fn give(
     request: &mut RequestPlan,
     field: &Key,
     value: &At<String>,
+    before: &[(Key, At<String>)],
     route: &str,
     context: &mut Context,
 ) -> bool {
     let overridden = request.is_overridden(&field.name);
     if let Err(error) = request.with_set(&field.name) {
+        let rival = match error.subject {
+            Subject::SetBeside(index) => request.set_path(index),
+            _ => None,
+        };
         let help = match &error.unknown {
             Some(name) => {
                 let known = error.known.iter().map(String::as_str);
@@ -49,15 +55,16 @@ fn give(
                     .or_else(|| error.help.clone())
                     .unwrap_or_else(|| format!("its fields are: {}", suggest::list(known)))
             }
+            None if rival.is_some() => "remove one of them".to_owned(),
             None => "set names one scalar, enum or scalar-like well-known type, as `filter.owner`".to_owned(),
         };
         let code = if error.unknown.is_some() { Code::UnknownField } else { Code::UnbindableField };
-        context.push(
-            Diagnostic::error(code, error.message)
-                .at(field.place, "")
-                .with_help(help)
-                .with_note(format!("of the request of `{route}`")),
-        );
+        let mut finding = Diagnostic::error(code, error.message).at(field.place, "").with_help(help);
+        let rival = before.iter().find(|(key, _)| Some(key.name.as_str()) == rival);
+        if let Some((rival, _)) = rival {
+            finding = finding.and_at(rival.place, "the other one");
+        }
+        context.push(finding.with_note(format!("of the request of `{route}`")));
         return false;
     }
     if overridden {
