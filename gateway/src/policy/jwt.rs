@@ -108,15 +108,10 @@ enum PlanKeys {
 impl JwtPlan {
     /// Compiles a spec; warnings come with the plan, errors instead of it, all at once.
     pub(super) fn compile(name: &str, spec: &JwtSpec) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
-        let mut findings = Vec::new();
-        check_algorithms(&spec.algorithms, &mut findings);
-        check_forward(&spec.forward, &mut findings);
+        let mut findings = check_jwt(&spec.algorithms, &spec.forward, &spec.audiences);
         // What does not go together goes with no key.
         let mixed = findings.iter().any(|finding| finding.problem == Problem::MixedAlgorithms);
         let keys = if mixed { None } else { compile_keys(spec, &mut findings) };
-        if spec.audiences.is_empty() {
-            findings.push(Finding::new("audience", Problem::AudienceUnchecked));
-        }
         let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{}\"", realm(name)));
         match (keys, challenge) {
             (Some(keys), Ok(challenge)) if !findings.iter().any(Finding::is_error) => {
@@ -221,6 +216,21 @@ fn challenged(refusal: Refusal, challenge: &str) -> Refusal {
 /// A realm is a quoted string (RFC 9110 section 11.5).
 fn realm(name: &str) -> String {
     name.chars().filter(|c| (' '..='~').contains(c) && !matches!(c, '"' | '\\')).collect()
+}
+
+/// What is wrong with the parts of an entry, whatever its key is.
+pub fn check_jwt(
+    algorithms: &[Algorithm],
+    forward: &[(ClaimName, HeaderName)],
+    audiences: &[String],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    check_algorithms(algorithms, &mut findings);
+    check_forward(forward, &mut findings);
+    if audiences.is_empty() {
+        findings.push(Finding::new("audience", Problem::AudienceUnchecked));
+    }
+    findings
 }
 
 fn check_algorithms(algorithms: &[Algorithm], findings: &mut Vec<Finding>) {
