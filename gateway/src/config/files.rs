@@ -203,6 +203,9 @@ fn unreadable(path: &Path, error: &std::io::Error, included: Option<Place>) -> D
     if error.kind() == std::io::ErrorKind::IsADirectory && included.is_some() {
         diagnostic = diagnostic.with_help("for every file in a folder, write its name and /*.yaml");
     }
+    if error.kind() == std::io::ErrorKind::NotFound && included.is_some() {
+        diagnostic = diagnostic.with_help("relative paths count from the folder of this file");
+    }
     match included {
         Some(place) => diagnostic.at(place, "included here"),
         None => diagnostic.with_help("name the file with `-c FILE`; `gateway init` writes a first one"),

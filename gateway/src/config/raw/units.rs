@@ -46,7 +46,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
             "d" => 86_400_000_000_000,
             "" => return Err(wrong_unit(text, number)),
             _ if number.is_empty() => return Err(wrong(format!("`{text}` is not a duration"))),
-            other => return Err(wrong(format!("`{other}` in `{text}` is not a unit of time"))),
+            other => {
+                let message = format!("`{}` in `{text}` is not a unit of time", other.trim());
+                return Err(match meant(other) {
+                    Some("") => UnitError::new(format!("`{text}` is not a duration"), without_blanks(text)),
+                    Some(unit) => UnitError::new(message, format!("write {number}{unit}")),
+                    None => wrong(message),
+                });
+            }
         };
         let value =
             decimal(number, unit_nanos).ok_or_else(|| wrong(format!("`{text}` is not a duration")))?;
@@ -57,6 +64,27 @@ pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
         Ok(duration) if duration <= LONGEST => Ok(duration),
         _ => Err(UnitError::new(format!("`{text}` is too long"), "write a year (366d) at most")),
     }
+}
+
+/// The unit that others write so; nothing to write where only a blank is in the way.
+fn meant(unit: &str) -> Option<&'static str> {
+    let trimmed = unit.trim();
+    if trimmed.len() < unit.len() && ["ns", "us", "µs", "ms", "s", "m", "h", "d"].contains(&trimmed) {
+        return Some("");
+    }
+    Some(match trimmed.to_ascii_lowercase().trim_end_matches('s') {
+        "sec" | "second" => "s",
+        "min" | "minute" => "m",
+        "hr" | "hour" => "h",
+        "day" => "d",
+        "msec" | "milli" | "millisecond" => "ms",
+        _ => return None,
+    })
+}
+
+fn without_blanks(text: &str) -> String {
+    let text: String = text.split_whitespace().collect();
+    format!("write {text}, without a blank")
 }
 
 fn wrong_unit(text: &str, number: &str) -> UnitError {
@@ -172,6 +200,16 @@ mod tests {
             "³s",
         ] {
             assert!(duration(text).is_err(), "{text}");
+        }
+        for (text, help) in [
+            ("2 seconds", "write 2s"),
+            ("3sec", "write 3s"),
+            ("5 min", "write 5m"),
+            ("10 ms", "write 10ms, without a blank"),
+            ("1m 30s", "write 1m30s, without a blank"),
+            ("2 weeks", DURATION_HELP),
+        ] {
+            assert_eq!(duration(text).unwrap_err().help, help, "{text}");
         }
         assert_eq!(duration("30").unwrap_err().help, "write 30s for seconds, or 30ms for milliseconds");
     }

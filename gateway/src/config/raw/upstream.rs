@@ -6,7 +6,8 @@ use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
 use crate::config::diagnostic::{Code, Diagnostic};
 
-const KEYS: &[&str] = &[
+/// What an upstream takes.
+pub(super) const KEYS: &[&str] = &[
     "address",
     "tls",
     "balance",
