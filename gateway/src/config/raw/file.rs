@@ -170,6 +170,12 @@ impl RawFile {
                     .entries(value, "gRPC services by their full names, as `shop.v1.Users: users`")
                     .unwrap_or_default()
                 {
+                    if let Some(known) = KEYS.iter().find(|known| **known == name.name) {
+                        let message = format!("`{known}` is a key of the top level, and no service");
+                        reader.bad(Code::UnknownKey, name.place, message, "indent it as `services`");
+                        self.lost.push(known);
+                        continue;
+                    }
                     self.services.push((name.clone(), service::read(value, reader)));
                 }
             }

@@ -198,9 +198,12 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
     let mut additional = Vec::new();
     let mut told_notation = false;
     let told_grpc = Reader::has(&entries, "grpc", &keys());
-    let is_meant = |name: &str| is_other_method(name) || NOTATIONS.contains(&name);
-    let meant = entries.iter().any(|(key, _)| is_meant(&key.name))
-        || METHODS.iter().any(|method| Reader::has(&entries, method, &keys()));
+    let is_meant = |(key, value): &(&Key, &Node)| {
+        let name = key.name.as_str();
+        is_other_method(name) || NOTATIONS.contains(&name) || !keys().contains(&name) && is_path(value)
+    };
+    let meant =
+        entries.iter().any(is_meant) || METHODS.iter().any(|method| Reader::has(&entries, method, &keys()));
     for (key, value) in entries {
         match key.name.as_str() {
             name if METHODS.contains(&name) => methods.push((key, value)),
@@ -212,7 +215,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
             _ if settings.read_key(key, value, reader) => {}
             // One mistake, however many keys it takes.
             name if NOTATIONS.contains(&name) && std::mem::replace(&mut told_notation, true) => {}
-            _ => unknown_key(key, reader),
+            _ => unknown_key(key, is_path(value), reader),
         }
     }
     if !told_grpc {
@@ -262,9 +265,14 @@ pub(super) fn read_binding(
     Some(RawBinding { method, path, body: request, response_body: response })
 }
 
-fn unknown_key(key: &Key, reader: &mut Reader<'_>) {
+fn is_path(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Scalar(text) if text.starts_with('/'))
+}
+
+fn unknown_key(key: &Key, names_path: bool, reader: &mut Reader<'_>) {
     let name = key.name.as_str();
-    if NOTATIONS.contains(&name) {
+    let is_near = suggest::nearest(name, keys()).is_some();
+    if NOTATIONS.contains(&name) || names_path && !is_near && !is_other_method(name) {
         let message = format!("unknown key `{name}` in a route");
         reader.bad(
             Code::UnknownKey,
@@ -275,7 +283,6 @@ fn unknown_key(key: &Key, reader: &mut Reader<'_>) {
         return;
     }
     let elsewhere = [(upstream::KEYS, "an upstream"), (file::KEYS, "the top level")];
-    let is_near = suggest::nearest(name, keys()).is_some();
     if let Some((_, of)) = elsewhere.into_iter().find(|(keys, _)| keys.contains(&name) && !is_near) {
         let message = format!("unknown key `{name}` in a route");
         reader.bad(Code::UnknownKey, key.place, message, format!("`{name}` is a key of {of}"));

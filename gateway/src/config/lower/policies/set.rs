@@ -19,17 +19,24 @@ pub(super) fn sources(raw: &[(Key, At<String>)], context: &mut Context) -> Optio
     }))
 }
 
-/// Gives the fields to the gateway. Whether all of them can be; what can't is told. `route` is for people.
+/// Whose request is filled, for people.
+pub(in crate::config::lower) struct Filled<'f> {
+    pub(in crate::config::lower) route: &'f str,
+    /// What is wrong with the request is so on all paths of the method.
+    pub(in crate::config::lower) method: &'f str,
+}
+
+/// Gives the fields to the gateway. Whether all of them can be; what can't is told.
 pub(in crate::config::lower) fn set(
     request: &mut RequestPlan,
     raw: &[(Key, At<String>)],
-    route: &str,
+    of: &Filled<'_>,
     context: &mut Context,
 ) -> bool {
     let mut whole = true;
     for (position, (field, value)) in raw.iter().enumerate() {
         let before = raw.get(..position).unwrap_or_default();
-        whole &= give(request, field, value, before, route, context);
+        whole &= give(request, field, value, before, of, context);
     }
     whole
 }
@@ -39,7 +46,7 @@ fn give(
     field: &Key,
     value: &At<String>,
     before: &[(Key, At<String>)],
-    route: &str,
+    of: &Filled<'_>,
     context: &mut Context,
 ) -> bool {
     let overridden = request.is_overridden(&field.name);
@@ -64,14 +71,17 @@ fn give(
         if let Some((rival, _)) = rival {
             finding = finding.and_at(rival.place, "the other one");
         }
-        context.push(finding.with_note(format!("of the request of `{route}`")));
+        context.push(finding.with_note(format!("of the request of `{}`", of.method)));
         return false;
     }
     if overridden {
         context.push(
             Diagnostic::warning(
                 Code::Ineffective,
-                format!("`{}` of `{route}` is filled by the gateway, whatever the client sends", field.name),
+                format!(
+                    "`{}` of `{}` is filled by the gateway, whatever the client sends",
+                    field.name, of.route
+                ),
             )
             .at(field.place, "wins over the path or body")
             .with_help("set another field, or let the path or body name another one"),
@@ -93,7 +103,7 @@ fn give(
         Diagnostic::error(Code::UnbindableField, message)
             .at(value.place, "")
             .with_help("write a value of the field's type")
-            .with_note(format!("of the request of `{route}`")),
+            .with_note(format!("of the request of `{}`", of.method)),
     );
     false
 }
