@@ -33,6 +33,26 @@ fn check_of_the_worked_example_is_ok() {
 }
 
 #[test]
+fn check_counts_what_is_ok() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("routes.yaml");
+    let route = |path: &str| format!("  - {{get: {path}, grpc: shop.user.v1.UserService/ListUsers}}\n");
+    for (routes, counted) in [
+        (route("/a"), "ok: 1 route, 1 upstream\n"),
+        (route("/a") + &route("/b"), "ok: 2 routes, 1 upstream\n"),
+    ] {
+        let descriptors = root().join("descriptors/shop.binpb");
+        let text = format!(
+            "descriptors: {}\nupstreams: {{users: {{address: localhost:1}}}}\n\
+             services: {{shop.user.v1.UserService: users}}\nroutes:\n{routes}",
+            descriptors.display()
+        );
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(gateway(&["check", "-c", file.to_str().unwrap()]), (0, counted.to_owned(), String::new()));
+    }
+}
+
+#[test]
 fn check_of_a_broken_file_says_where_and_exits_with_1() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("routes.yaml");

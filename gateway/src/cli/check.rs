@@ -19,7 +19,14 @@ fn text(loaded: &config::Loaded) -> String {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut text = loaded.diagnostics.render(colour);
     if let Some(config) = &loaded.config {
-        text += &format!("ok: {} routes, {} upstreams\n", config.routes.len(), config.upstreams.len());
+        let routes = counted(config.routes.len(), "route");
+        let upstreams = counted(config.upstreams.len(), "upstream");
+        text += &format!("ok: {routes}, {upstreams}\n");
     }
     text
+}
+
+fn counted(many: usize, noun: &str) -> String {
+    let plural = if many == 1 { "" } else { "s" };
+    format!("{many} {noun}{plural}")
 }

@@ -61,35 +61,36 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    fn read(&mut self, path: &Path, included: Option<Place>) {
+    /// Whether what the file says is known; why not has been told. What is lost of its includes, it remembers itself.
+    fn read(&mut self, path: &Path, included: Option<Place>) -> bool {
         self.context.watch.push(path.to_owned());
         let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if let Some(first) = self.seen.get(&canonical) {
             let diagnostic = again(path, included, *first);
             self.context.push(diagnostic);
-            return;
+            return true;
         }
         self.seen.insert(canonical, included);
         let text = match read_text(path) {
             Ok(text) => text,
             Err(ReadError::Io(error)) => {
                 self.context.push(unreadable(path, &error, included));
-                return;
+                return false;
             }
             Err(ReadError::NotUtf8(bytes)) => {
                 self.not_utf8(path, &bytes, included);
-                return;
+                return false;
             }
         };
         if is_empty(&text) {
             self.context.push(empty(path, included));
-            return;
+            return false;
         }
         let id = self.context.sources.add(path.display().to_string(), text);
         let raw = match parse_masked(&mut self.context.sources, id, Secret::Known) {
             Ok(node) if matches!(node.kind, Kind::Null) => {
                 self.context.push(empty(path, included));
-                return;
+                return false;
             }
             Ok(mut node) => {
                 let Context { sources, found, .. } = &mut *self.context;
@@ -102,15 +103,21 @@ impl Walk<'_> {
             }
             Err(diagnostic) => {
                 self.context.push(*diagnostic);
-                return;
+                return false;
             }
         };
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let includes = raw.include.clone();
+        let index = self.files.len();
         self.files.push(File { id, folder: folder.clone(), raw });
         for include in includes {
-            self.include(&folder, &include);
+            if !self.include(&folder, &include)
+                && let Some(file) = self.files.get_mut(index)
+            {
+                file.raw.lost.push("include");
+            }
         }
+        true
     }
 
     /// Shows the first byte that no UTF-8 text has, in its line.
@@ -139,11 +146,10 @@ impl Walk<'_> {
         });
     }
 
-    fn include(&mut self, folder: &Path, include: &At<String>) {
+    fn include(&mut self, folder: &Path, include: &At<String>) -> bool {
         let path = folder.join(&include.value);
         if !glob::is_pattern(&include.value) {
-            self.read(&path, Some(include.place));
-            return;
+            return self.read(&path, Some(include.place));
         }
         let matches = glob::expand(&path);
         self.context.watch.extend(matches.folders);
@@ -154,9 +160,11 @@ impl Walk<'_> {
                     .with_help("relative paths count from the folder of this file; `*` does not cross a `/`"),
             );
         }
+        let mut whole = true;
         for file in matches.files {
-            self.read(&file, Some(include.place));
+            whole &= self.read(&file, Some(include.place));
         }
+        whole
     }
 }
 
@@ -194,6 +202,9 @@ fn unreadable(path: &Path, error: &std::io::Error, included: Option<Place>) -> D
     let mut diagnostic = Diagnostic::error(Code::FileUnreadable, message);
     if error.kind() == std::io::ErrorKind::IsADirectory && included.is_some() {
         diagnostic = diagnostic.with_help("for every file in a folder, write its name and /*.yaml");
+    }
+    if error.kind() == std::io::ErrorKind::NotFound && included.is_some() {
+        diagnostic = diagnostic.with_help("relative paths count from the folder of this file");
     }
     match included {
         Some(place) => diagnostic.at(place, "included here"),

@@ -98,6 +98,6 @@ pub(super) fn lower(
 /// Whether what a key of the top level says is not known, which has been told: what only follows from that is no second
 /// mistake.
 fn is_lost(files: &[File], key: &str) -> bool {
-    // Whatever is not here may stand in a file that was to be included.
+    // Whatever is not here may stand in a file that was to be included, and could not be read.
     files.iter().any(|file| file.raw.lost.iter().any(|lost| *lost == key || *lost == "include"))
 }

@@ -15,6 +15,7 @@ mod reader;
 mod route;
 mod secrets;
 mod service;
+mod syntax;
 mod units;
 mod upstream;
 

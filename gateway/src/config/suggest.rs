@@ -17,6 +17,38 @@ pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
     by_distance(name, &folded, &known)
         .or_else(|| by_beginning(&folded, &known))
         .or_else(|| by_word(&folded, &known))
+        .or_else(|| by_meaning(&folded, &known))
+}
+
+/// What others call what is known here by another word.
+const SYNONYMS: &[(&str, &[&str])] = &[
+    (
+        "address",
+        &[
+            "url",
+            "uri",
+            "host",
+            "hosts",
+            "endpoint",
+            "endpoints",
+            "target",
+            "targets",
+            "server",
+            "servers",
+            "port",
+            "bind",
+            "listen",
+        ],
+    ),
+    ("rate", &["requests", "limit", "rps"]),
+    ("otlp", &["endpoint", "address", "url", "collector"]),
+];
+
+fn by_meaning<'k>(folded: &str, known: &[&'k str]) -> Option<&'k str> {
+    let known_as = |candidate: &str| {
+        SYNONYMS.iter().any(|(word, others)| *word == candidate && others.contains(&folded))
+    };
+    known.iter().find(|candidate| known_as(candidate)).copied()
 }
 
 fn by_distance<'k>(name: &str, folded: &str, known: &[&'k str]) -> Option<&'k str> {

@@ -6,14 +6,14 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::telemetry::trace::Sent;
 
-/// What a request says in the fields that the gateway reads of every request. Of repeated ones the first counts.
+/// What a request says in the fields that the gateway reads of every request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Fields<'a> {
     /// `host`.
     pub host: Option<&'a HeaderValue>,
     /// How often there is one.
     pub hosts: usize,
-    /// `x-request-id`.
+    /// `x-request-id`; none when there are several that differ, for then none is the request's.
     pub request_id: Option<&'a HeaderValue>,
     /// `content-type`.
     pub content_type: Option<&'a HeaderValue>,
@@ -25,29 +25,51 @@ pub struct Fields<'a> {
     pub has_connection: bool,
     /// `traceparent` and `tracestate`.
     pub trace: Sent<'a>,
+    /// A field that a request has once, and that stands here with several values: whoever reads one of them may read
+    /// another one than those behind (RFC 9110 section 5.3).
+    pub torn: Option<&'static str>,
 }
 
 impl<'a> Fields<'a> {
     /// Looks for them.
     pub fn of(headers: &'a HeaderMap) -> Self {
         let mut fields = Self::default();
+        let (mut authorization, mut ids_agree) = (None, true);
         for (name, value) in headers {
             match name.as_str() {
                 "host" => {
                     fields.host.get_or_insert(value);
                     fields.hosts += 1;
                 }
-                "x-request-id" => _ = fields.request_id.get_or_insert(value),
-                "content-type" => _ = fields.content_type.get_or_insert(value),
+                "x-request-id" => ids_agree &= agree(&mut fields.request_id, value),
+                "content-type" if !agree(&mut fields.content_type, value) => {
+                    fields.torn = Some("content-type")
+                }
+                "grpc-timeout" if !agree(&mut fields.grpc_timeout, value) => {
+                    fields.torn = Some("grpc-timeout")
+                }
+                "authorization" if !agree(&mut authorization, value) => fields.torn = Some("authorization"),
+                // A list, which is read whole where it is acted on.
                 "content-encoding" => _ = fields.content_encoding.get_or_insert(value),
-                "grpc-timeout" => _ = fields.grpc_timeout.get_or_insert(value),
                 "connection" => fields.has_connection = true,
                 "traceparent" => fields.trace.add_parent(value),
                 "tracestate" => fields.trace.has_state = true,
                 _ => {}
             }
         }
+        fields.request_id = fields.request_id.filter(|_| ids_agree);
         fields
+    }
+}
+
+/// Takes the first value; whether this one is the same.
+fn agree<'a>(first: &mut Option<&'a HeaderValue>, value: &'a HeaderValue) -> bool {
+    match first {
+        Some(first) => *first == value,
+        None => {
+            *first = Some(value);
+            true
+        }
     }
 }
 
@@ -57,23 +79,25 @@ mod tests {
 
     use super::*;
 
+    fn headers(sent: &[(&'static str, &'static str)]) -> HeaderMap {
+        let sent = sent.iter().copied();
+        sent.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
     #[test]
-    fn the_first_of_each_is_found_and_the_rest_passed_over() {
-        let sent = [
+    fn each_is_found_and_the_rest_passed_over() {
+        let headers = headers(&[
             ("host", "a"),
             ("accept", "*/*"),
             ("content-type", "text/plain"),
             ("host", "b"),
             ("x-request-id", "1"),
             ("x-request-ie", "0"),
-            ("x-request-id", "2"),
+            ("x-request-id", "1"),
+            ("content-type", "text/plain"),
             ("connection", "close"),
             ("tracestate", "x=y"),
-        ];
-        let headers: HeaderMap = sent
-            .into_iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect();
+        ]);
         let fields = Fields::of(&headers);
         let text = |value: Option<&HeaderValue>| value.map(|value| value.to_str().unwrap().to_owned());
         assert_eq!(text(fields.host).as_deref(), Some("a"));
@@ -82,5 +106,33 @@ mod tests {
         assert_eq!(text(fields.request_id).as_deref(), Some("1"));
         assert!(fields.content_encoding.is_none() && fields.grpc_timeout.is_none());
         assert!(fields.has_connection && fields.trace.has_state && fields.trace.parent.is_none());
+        assert_eq!(fields.torn, None);
+    }
+
+    #[test]
+    fn a_field_that_stands_once_is_torn_by_another_value() {
+        for (name, first, second, torn) in [
+            ("content-type", "text/plain", "application/json", true),
+            ("content-type", "application/json", "application/json", false),
+            ("grpc-timeout", "1S", "2S", true),
+            ("authorization", "Bearer a", "Bearer b", true),
+            ("authorization", "Bearer a", "Bearer a", false),
+            // Lists, and what has a rule of its own.
+            ("content-encoding", "gzip", "br", false),
+            ("accept", "text/plain", "application/json", false),
+            ("traceparent", "a", "b", false),
+            ("x-request-id", "a", "b", false),
+            ("x-own", "a", "b", false),
+        ] {
+            let headers = headers(&[(name, first), ("x-between", "1"), (name, second)]);
+            assert_eq!(Fields::of(&headers).torn, torn.then_some(name), "{name}: {first}, {second}");
+        }
+    }
+
+    #[test]
+    fn ids_that_differ_are_none() {
+        let id = |sent: &[(&'static str, &'static str)]| Fields::of(&headers(sent)).request_id.cloned();
+        assert_eq!(id(&[("x-request-id", "a"), ("x-request-id", "b"), ("x-request-id", "a")]), None);
+        assert_eq!(id(&[("x-request-id", "a"), ("x-request-id", "a")]), Some(HeaderValue::from_static("a")));
     }
 }

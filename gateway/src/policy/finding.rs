@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use super::rate_limit::Rate;
+
 /// Something wrong with a spec, found while it was compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -41,7 +43,7 @@ pub enum Problem {
     KeyMismatch { algorithm: &'static str, key: &'static str },
     #[error("the secret is empty")]
     SecretEmpty,
-    #[error("the secret has {bytes} bytes: whoever holds one token can guess it")]
+    #[error("the secret has {bytes} byte{}: whoever holds one token can guess it", if *bytes == 1 { "" } else { "s" })]
     SecretWeak { bytes: usize },
     #[error("the secret has {bytes} bytes, {algorithm} asks for {wanted} (RFC 7518 section 3.2)")]
     SecretShort { bytes: usize, algorithm: &'static str, wanted: usize },
@@ -126,6 +128,9 @@ pub enum Problem {
     CredentialsForAll,
 }
 
+/// How a rate is written.
+const RATE_HELP: &str = "write a number per s, min, h or day: `100/s`, `600/min`";
+
 impl Problem {
     /// Whether the policy cannot work like this; the others are warnings.
     pub const fn is_error(&self) -> bool {
@@ -180,7 +185,11 @@ impl Problem {
             Self::Source(_) => "write `jwt:CLAIM`, `header:NAME`, `const:VALUE` or `request:id`",
             Self::ClaimWithoutJwt(_) | Self::ScopesWithoutJwt => "give the route `auth: {jwt: NAME}`",
             Self::Scope(_) => "a scope is printable ASCII without spaces and quotes (RFC 6749 section 3.3)",
-            Self::Rate(_) | Self::RateZero => "write a number per s, min, h or day: `100/s`, `600/min`",
+            Self::Rate(text) => match Rate::meant(text) {
+                Some(meant) => return Cow::Owned(format!("write `{meant}`")),
+                None => RATE_HELP,
+            },
+            Self::RateZero => RATE_HELP,
             Self::BurstZero => "write how many may come at once, at least 1",
             Self::LimitKey(_) => "write `ip`, `route`, `header:NAME` or `jwt:CLAIM`",
             Self::DescriptorEmpty => "write at least one entry: `descriptor: {plan: jwt:plan}`",

@@ -5,6 +5,7 @@
 //! among the pinned (RFC 8725 sections 3.1 and 3.2). Times are checked against an argument, never a clock.
 
 mod algorithm;
+mod declared;
 mod fetch;
 mod keys;
 mod remote;
@@ -27,6 +28,7 @@ use super::refusal::{Reason, Refusal};
 use super::state::State;
 
 pub use algorithm::Algorithm;
+pub use declared::check_jwt;
 use keys::{KeySet, Verdict};
 pub(super) use remote::{KeysUrl, RemoteKeys};
 use token::{Malformed, Token};
@@ -108,15 +110,10 @@ enum PlanKeys {
 impl JwtPlan {
     /// Compiles a spec; warnings come with the plan, errors instead of it, all at once.
     pub(super) fn compile(name: &str, spec: &JwtSpec) -> Result<(Self, Vec<Finding>), Vec<Finding>> {
-        let mut findings = Vec::new();
-        check_algorithms(&spec.algorithms, &mut findings);
-        check_forward(&spec.forward, &mut findings);
+        let mut findings = check_jwt(&spec.algorithms, &spec.forward, &spec.audiences);
         // What does not go together goes with no key.
         let mixed = findings.iter().any(|finding| finding.problem == Problem::MixedAlgorithms);
         let keys = if mixed { None } else { compile_keys(spec, &mut findings) };
-        if spec.audiences.is_empty() {
-            findings.push(Finding::new("audience", Problem::AudienceUnchecked));
-        }
         let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{}\"", realm(name)));
         match (keys, challenge) {
             (Some(keys), Ok(challenge)) if !findings.iter().any(Finding::is_error) => {
@@ -221,27 +218,6 @@ fn challenged(refusal: Refusal, challenge: &str) -> Refusal {
 /// A realm is a quoted string (RFC 9110 section 11.5).
 fn realm(name: &str) -> String {
     name.chars().filter(|c| (' '..='~').contains(c) && !matches!(c, '"' | '\\')).collect()
-}
-
-fn check_algorithms(algorithms: &[Algorithm], findings: &mut Vec<Finding>) {
-    let hmac = algorithms.iter().filter(|algorithm| algorithm.is_hmac()).count();
-    let problem = match (algorithms.len(), hmac) {
-        (0, _) => Problem::NoAlgorithm,
-        (all, hmac) if hmac > 0 && hmac < all => Problem::MixedAlgorithms,
-        _ => return,
-    };
-    findings.push(Finding::new("algorithms", problem));
-}
-
-fn check_forward(forward: &[(ClaimName, HeaderName)], findings: &mut Vec<Finding>) {
-    for (position, (_, name)) in forward.iter().enumerate() {
-        if !super::headers::is_settable(name) {
-            findings.push(Finding::new("forward", Problem::HeaderReserved(name.to_string())));
-        }
-        if forward.iter().take(position).any(|(_, earlier)| earlier == name) {
-            findings.push(Finding::new("forward", Problem::HeaderTwice(name.to_string())));
-        }
-    }
 }
 
 fn compile_keys(spec: &JwtSpec, findings: &mut Vec<Finding>) -> Option<PlanKeys> {

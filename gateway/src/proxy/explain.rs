@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use transcode::binding::RequestParts;
 
+use super::failure::torn_field;
 use super::{deadline, metadata, request_body};
 use crate::edge::{Fields, Peer};
 use crate::policy::{SetSpec, Source};
@@ -69,6 +70,10 @@ impl<'t> Explained<'t> {
         if own.is_some() && matches!(request.method, "GET" | "HEAD") {
             return Self { own, ..Self::default() };
         }
+        let fields = Fields::of(request.headers);
+        if let Some(name) = fields.torn {
+            return Self::refused(format!("{} (400)", torn_field(name)), Vec::new());
+        }
         let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
         let misses = near_misses(table, host, request.method, request.path);
         match table.lookup(host, request.method, request.path) {
@@ -77,7 +82,6 @@ impl<'t> Explained<'t> {
             Ok(Lookup::NotFound) => Self::refused("no route matches this path (404)".to_owned(), misses),
             Ok(Lookup::MethodNotAllowed { allow }) => Self::not_allowed(&allow, own, request, misses),
             Ok(Lookup::Found { route, captures }) => {
-                let fields = Fields::of(request.headers);
                 let (message, error) = message(route, captures.iter(), request);
                 let taken = Taken {
                     plan: route,

@@ -40,6 +40,11 @@ pub struct Failure {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
+/// What is wrong with a field that stands several times.
+pub(super) fn torn_field(name: &str) -> String {
+    format!("`{name}` stands several times, with different values")
+}
+
 impl Failure {
     /// A failure that the gateway itself made.
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
@@ -74,6 +79,11 @@ impl Failure {
     /// The request does not name one host.
     pub fn bad_host(what: &'static str) -> Self {
         Self::new(Reason::BadHead, what).with(CONNECTION, "close")
+    }
+
+    /// A field that a request has once has several values.
+    pub fn torn_field(name: &str) -> Self {
+        Self::new(Reason::BadHead, torn_field(name))
     }
 
     /// The token is good, but what it says cannot fill a field of the request.

@@ -1,12 +1,17 @@
 //! Tells when a file of the configuration has changed.
 //!
 //! Directories are watched, never files: a watch on a file sees the first atomic rename, or swap of a Kubernetes
-//! volume, and then nothing more. No event is trusted by its name; whatever happens in a directory, the files
-//! themselves are compared by content. A slow poll covers file systems that report nothing (NFS).
+//! volume, and then nothing more. Every directory goes by one name, without links in it: the system has one watch for a
+//! directory, however it was called, and would end it with the first of two names. No event is trusted by its name;
+//! whatever happens in a directory, the files themselves are compared by content. A slow poll covers file systems that
+//! report nothing (NFS).
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -22,6 +27,8 @@ const BURST: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_secs(5);
 /// The deepest folder below a watched one that is looked into.
 const MAX_DEPTH: usize = 16;
+/// Links that lead to links are followed this far; those that lead in circles, too.
+const MAX_LINKS: u32 = 40;
 
 /// Watches the files of a configuration.
 #[derive(Debug)]
@@ -113,10 +120,12 @@ impl Watcher {
                 Ok(None) => tokio::time::sleep(POLL).await,
                 Err(_poll) => {}
             }
+            // Links may lead elsewhere now, and a directory be another one of the same name: what comes in it later
+            // has to be seen, whether it holds anything yet or not.
+            self.follow();
             let now = fingerprints(&self.files);
             if now != self.seen {
                 self.seen = now;
-                self.follow(); // Links may lead elsewhere now.
                 return;
             }
         }
@@ -129,42 +138,64 @@ impl Watcher {
         drop(tokio::time::timeout(BURST, quiet).await);
     }
 
-    /// Watches the directories of the files and of what they are links to.
+    /// Watches the directories that the files, and the links on the way to them, stand in.
     fn follow(&mut self) {
         let wanted = directories(&self.files);
         let Some(watcher) = &mut self.watcher else { return };
         for gone in self.directories.difference(&wanted) {
             drop(watcher.unwatch(gone)); // It may not exist any more.
         }
-        let mut watched = BTreeSet::new();
-        for directory in wanted {
-            let known = self.directories.contains(&directory);
-            match if known { Ok(()) } else { watcher.watch(&directory, RecursiveMode::NonRecursive) } {
-                Ok(()) => drop(watched.insert(directory)),
-                Err(error) => tracing::debug!(directory = %directory.display(), %error, "not watched"),
-            }
-        }
-        self.directories = watched;
+        // Those that are watched already, too: nobody says whether a directory is still the one that it was.
+        self.directories = wanted;
+        self.directories.retain(|directory| {
+            let watched = watcher.watch(directory, RecursiveMode::NonRecursive);
+            watched
+                .inspect_err(|error| tracing::debug!(directory = %directory.display(), %error, "not watched"))
+                .is_ok()
+        });
     }
 }
 
 fn directories(files: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut directories = BTreeSet::new();
     for file in files {
-        let target = file.canonicalize().ok();
-        for path in [Some(file.as_path()), target.as_deref()].into_iter().flatten() {
-            if path.is_dir() {
-                subdirectories(path, 0, &mut directories);
-            }
-            directories.extend(parent(path));
+        let absolute = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        let target = resolve(&absolute, &mut MAX_LINKS.clone(), &mut directories);
+        if let Some(folder) = target.filter(|target| target.is_dir()) {
+            subdirectories(&folder, 0, &mut directories);
         }
     }
     directories
 }
 
-fn parent(path: &Path) -> Option<PathBuf> {
-    let parent = path.parent()?;
-    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_path_buf() })
+/// What an absolute path leads to. Finds the directories on whose entries that depends: of the links on the way, and of
+/// the end; where something is missing, the one in which it would appear.
+fn resolve(path: &Path, links: &mut u32, found: &mut BTreeSet<PathBuf>) -> Option<PathBuf> {
+    let mut at = PathBuf::new();
+    let mut components = path.components().peekable();
+    while let Some(component) = components.next() {
+        match component {
+            Component::Prefix(_) | Component::RootDir => at.push(component),
+            Component::CurDir => {}
+            Component::ParentDir => drop(at.pop()),
+            Component::Normal(name) => {
+                let next = at.join(name);
+                let target = std::fs::read_link(&next).ok();
+                if target.is_some() || components.peek().is_none() || !next.exists() {
+                    found.insert(at.clone());
+                }
+                at = match target {
+                    Some(target) => {
+                        *links = links.checked_sub(1)?;
+                        resolve(&at.join(target), links, found)?
+                    }
+                    None if next.exists() => next,
+                    None => return None,
+                };
+            }
+        }
+    }
+    Some(at)
 }
 
 fn subdirectories(directory: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
@@ -212,97 +243,4 @@ fn fingerprint(path: &Path, depth: usize) -> u64 {
         read_file(path).ok().hash(&mut hasher);
     }
     hasher.finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn change(watcher: &mut Watcher) {
-        tokio::time::timeout(Duration::from_secs(20), watcher.changed()).await.expect("a change is seen");
-    }
-
-    #[tokio::test]
-    async fn what_is_restored_is_seen_as_a_change_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("routes.yaml");
-        std::fs::write(&file, "0").unwrap();
-        let mut watcher = Watcher::new(vec![file.clone()]);
-        let before = watcher.seen();
-        std::fs::write(&file, "1").unwrap();
-        watcher.mark();
-        watcher.restore(&before);
-        tokio::time::timeout(Duration::from_secs(20), watcher.changed()).await.expect("a change is seen");
-    }
-
-    #[tokio::test]
-    async fn in_place_writes_and_atomic_renames_are_seen_again_and_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("routes.yaml");
-        std::fs::write(&file, "0").unwrap();
-        let mut watcher = Watcher::new(vec![file.clone()]);
-        for round in 0..3 {
-            std::fs::write(&file, format!("in place {round}")).unwrap();
-            change(&mut watcher).await;
-            let new = folder.path().join("routes.yaml.new");
-            std::fs::write(&new, format!("renamed {round}")).unwrap();
-            std::fs::rename(&new, &file).unwrap();
-            change(&mut watcher).await;
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_pipe_is_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("routes.yaml");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let files = vec![pipe, folder.path().to_owned()];
-        let (done, wait) = std::sync::mpsc::channel();
-        std::thread::spawn(move || done.send(fingerprints(&files).len()));
-        assert_eq!(wait.recv_timeout(Duration::from_secs(20)), Ok(2));
-    }
-
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn the_symlink_swap_of_a_kubernetes_volume_is_seen_again_and_again() {
-        use std::os::unix::fs::symlink;
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let publish = |version: u32| {
-            let data = format!("..{version}");
-            std::fs::create_dir(at(&data)).unwrap();
-            std::fs::write(at(&data).join("routes.yaml"), format!("{version}")).unwrap();
-            symlink(&data, at("..data_tmp")).unwrap();
-            std::fs::rename(at("..data_tmp"), at("..data")).unwrap();
-        };
-        publish(0);
-        symlink("..data/routes.yaml", at("routes.yaml")).unwrap();
-        let mut watcher = Watcher::new(vec![at("routes.yaml")]);
-        for version in 1..4 {
-            publish(version);
-            change(&mut watcher).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn a_file_in_a_watched_folder_is_seen_however_deep() {
-        let folder = tempfile::tempdir().unwrap();
-        let proto = folder.path().join("proto");
-        std::fs::create_dir_all(proto.join("shop/v1")).unwrap();
-        let mut watcher = Watcher::new(vec![proto.clone()]);
-        std::fs::write(proto.join("shop/v1/user.proto"), "syntax = \"proto3\";").unwrap();
-        change(&mut watcher).await;
-    }
-
-    #[tokio::test]
-    async fn other_files_in_the_folder_are_no_change() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("routes.yaml");
-        std::fs::write(&file, "0").unwrap();
-        let mut watcher = Watcher::new(vec![file.clone()]);
-        std::fs::write(folder.path().join("gateway.log"), "x").unwrap();
-        let changed = tokio::time::timeout(Duration::from_millis(400), watcher.changed()).await;
-        assert!(changed.is_err());
-    }
 }

@@ -108,6 +108,9 @@ async fn answer<'s>(
     }
     let head = recorder.head;
     host::check(head, &recorder.fields)?;
+    if let Some(name) = recorder.fields.torn {
+        return Err(Failure::torn_field(name));
+    }
     let path = head.uri.path();
     if path == "*" && head.method == Method::OPTIONS {
         return not_allowed(head, ANY_METHOD, None); // Of the server as a whole (RFC 9110 section 9.3.7).

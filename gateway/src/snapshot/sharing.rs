@@ -2,7 +2,7 @@
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 use super::Snapshot;
 use super::host;
@@ -23,13 +23,14 @@ pub(super) fn preflight(snapshot: &Snapshot, request: &Recorder<'_>) -> Option<R
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.extend(cors.preflight(&head.headers, &allowed));
-    if let Ok(allowed) = HeaderValue::try_from(allowed) {
+    // That it is answered shows that OPTIONS is supported; pages need not be told.
+    if let Ok(allowed) = HeaderValue::try_from(route::allowed([&*allowed, "OPTIONS"])) {
         headers.insert(ALLOW, allowed);
     }
     Some(response)
 }
 
-/// The methods that the path takes, as far as the page needs to know.
+/// The methods that the path takes.
 fn allowed(snapshot: &Snapshot, head: &Parts, host: Option<&str>) -> Option<String> {
     let path = head.uri.path();
     let Some(own) = snapshot.config.own.find(path) else { return routed(snapshot, head, host, path) };
@@ -40,19 +41,15 @@ fn allowed(snapshot: &Snapshot, head: &Parts, host: Option<&str>) -> Option<Stri
 /// Those of its routes.
 fn routed(snapshot: &Snapshot, head: &Parts, host: Option<&str>, path: &str) -> Option<String> {
     let table = &snapshot.config.table;
-    match table.lookup(host, head.method.as_str(), path).ok()? {
-        Lookup::MethodNotAllowed { allow } => Some(allow),
-        Lookup::NotFound => None,
-        // The path has a route that takes OPTIONS, or any method.
-        Lookup::Found { .. } => {
-            let wanted = head.headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.to_str().ok()?;
-            match table.lookup(host, wanted, path).ok()? {
-                Lookup::Found { .. } => Some(wanted.to_owned()),
-                Lookup::MethodNotAllowed { allow } => Some(allow),
-                Lookup::NotFound => None,
-            }
-        }
-    }
+    // No route takes TRACE, so this finds all that any takes.
+    let Lookup::MethodNotAllowed { allow } = table.lookup(host, Method::TRACE.as_str(), path).ok()? else {
+        return None;
+    };
+    // A route for any method takes others than those in common use, too.
+    let wanted = Method::from_bytes(head.headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok();
+    let wanted = wanted.as_ref().map_or("", Method::as_str);
+    let found = matches!(table.lookup(host, wanted, path), Ok(Lookup::Found { .. }));
+    Some(route::allowed([&*allow, if found { wanted } else { "" }]))
 }
 
 /// Marks the answer to any other request, errors too: a page must be able to read why it failed.

@@ -139,6 +139,14 @@ async fn the_request_id_goes_all_the_way() {
     assert_eq!(gateway.request(with_id).await.header("x-request-id"), "mine-1");
     assert_eq!(backend.only().metadata["x-request-id"], "mine-1");
 
+    let mut with_two = request(Method::GET, "/books/b1");
+    for id in ["mine-1", "mine-2"] {
+        with_two.headers_mut().append("x-request-id", id.parse().unwrap());
+    }
+    let made = gateway.request(with_two).await.header("x-request-id").to_owned();
+    assert!(!made.is_empty() && !made.starts_with("mine"), "of two neither is the request's: {made}");
+    assert_eq!(backend.only().metadata["x-request-id"], made.as_str());
+
     let made = gateway.get("/books/b1").await.header("x-request-id").to_owned();
     assert_eq!(backend.only().metadata["x-request-id"], made.as_str());
 }

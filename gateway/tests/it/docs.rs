@@ -234,7 +234,7 @@ async fn pages_of_other_origins_may_read_the_document_where_cors_lets_them() {
     let cors = "cors: {origins: [https://shop.example], methods: [GET, POST, DELETE]}\n";
     let gateway = gateway(&backend, &format!("{cors}{ROUTES}{more}")).await;
     for (method, path, allow) in
-        [("GET", "/docs/openapi.json", "GET, HEAD"), ("POST", "/docs", "GET, HEAD, POST")]
+        [("GET", "/docs/openapi.json", "GET, HEAD, OPTIONS"), ("POST", "/docs", "GET, HEAD, OPTIONS, POST")]
     {
         let headers = [("origin", "https://shop.example"), ("access-control-request-method", method)];
         let preflight = ask(&gateway, Method::OPTIONS, path, &headers).await;

@@ -89,6 +89,36 @@ async fn pages_of_allowed_origins_may_call() {
 }
 
 #[tokio::test]
+async fn a_preflight_names_all_that_the_path_takes() {
+    let backend = library().start().await;
+    let routes = "cors: {origins: [\"*\"]}\nroutes:\n\
+                  \x20 - {get: /plain, grpc: library.v1.Library/GetBook}\n\
+                  \x20 - {custom: {kind: \"*\", path: /any}, grpc: library.v1.Library/GetBook}\n\
+                  \x20 - {custom: {kind: OPTIONS, path: /own}, grpc: library.v1.Library/GetBook}\n\
+                  \x20 - {post: /own, grpc: library.v1.Library/CreateBook}\n";
+    let gateway = gateway(&backend, routes).await;
+    let all = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+    for (path, wanted, allow) in [
+        ("/plain", "GET", "GET, HEAD, OPTIONS"),
+        ("/plain", "DELETE", "GET, HEAD, OPTIONS"),
+        ("/any", "PUT", all),
+        ("/any", "PURGE", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PURGE, PUT"),
+        ("/any", "TRACE", all),
+        ("/own", "POST", "OPTIONS, POST"),
+    ] {
+        let mut asked = preflight(path, "https://shop.example");
+        asked.headers_mut().insert("access-control-request-method", wanted.parse().unwrap());
+        let answer = gateway.request(asked).await;
+        assert_eq!(
+            (answer.status, answer.header("allow")),
+            (StatusCode::NO_CONTENT, allow),
+            "{wanted} {path}"
+        );
+    }
+    assert!(backend.seen().is_empty());
+}
+
+#[tokio::test]
 async fn pages_can_read_why_they_failed() {
     let backend = library().start().await;
     let gateway = gateway(&backend, &format!("cors: {{origins: [\"*\"]}}\n{}", route(""))).await;

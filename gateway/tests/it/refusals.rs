@@ -52,6 +52,9 @@ fn refused() -> Vec<(Request<Announced>, u16, &'static str)> {
     };
     let (large, many) = ("a".repeat(9000), vec![("x-many", "a"); 300]);
     let hosts = [("host", "shop.example"), ("host", "other.example")];
+    let types = [("content-type", "application/json"), ("content-type", "text/plain")];
+    let tokens = [("authorization", "Bearer a"), ("authorization", "Bearer b")];
+    let deadlines = [("grpc-timeout", "1S"), ("grpc-timeout", "2S")];
     vec![
         (of(Method::GET, "/books/b1", &[("x-large", &large)], 0), 431, "HEADERS_TOO_LARGE"),
         (of(Method::GET, "/books/b1", &many, 0), 431, "HEADERS_TOO_LARGE"),
@@ -61,6 +64,9 @@ fn refused() -> Vec<(Request<Announced>, u16, &'static str)> {
         (of(Method::GET, "/books/%zz", &[], 0), 400, "BAD_PATH"),
         (of(Method::GET, "/books/../b1", &[], 0), 400, "BAD_PATH"),
         (of(Method::GET, "/books/b1", &hosts, 0), 400, "BAD_HEAD"),
+        (of(Method::POST, "/books", &types, 0), 400, "BAD_HEAD"),
+        (of(Method::GET, "/books/b1", &tokens, 0), 400, "BAD_HEAD"),
+        (of(Method::GET, "/books/b1", &deadlines, 0), 400, "BAD_HEAD"),
         (of(Method::GET, "/nowhere", &[], 0), 404, "ROUTE_NOT_FOUND"),
         (of(Method::DELETE, "/books/b1", &[], 0), 405, "METHOD_NOT_ALLOWED"),
     ]

@@ -118,6 +118,13 @@ impl Sources {
         }
     }
 
+    /// The place of the character at a byte of a source.
+    pub fn place_at(&self, file: FileId, at: usize) -> Place {
+        let len = self.text(file).get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Place { file, start: clamp(at), end: clamp(at + len) }
+    }
+
     /// The source of this name.
     pub fn find(&self, name: &str) -> Option<FileId> {
         let index = self.files.iter().position(|source| &*source.name == name)?;

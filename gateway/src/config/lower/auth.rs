@@ -20,7 +20,7 @@ use crate::config::raw::{At, Key, RawAsked, RawAuth, RawAuthSpec, RawJwt};
 use crate::config::suggest;
 use crate::policy::{
     Algorithm, ApiKeySpec, Auth, AuthSpec, ClaimName, DEFAULT_DOMAIN, DEFAULT_LEEWAY, ExternalSpec, Finding,
-    JwtSpec, OnFailure, Problem, RateLimitServiceSpec,
+    JwtSpec, OnFailure, Problem, RateLimitServiceSpec, check_jwt,
 };
 
 /// How long an authorization service has, unless the file says otherwise.
@@ -164,14 +164,12 @@ struct Known {
     broken: Vec<&'static str>,
 }
 
-impl Known {
-    /// Whether a problem may be only that something could not be read.
-    fn explains(&self, problem: &Problem) -> bool {
-        match problem {
-            Problem::NoAlgorithm | Problem::JwksUseless(_) => self.broken.contains(&"algorithms"),
-            Problem::AudienceUnchecked => self.broken.contains(&"audience"),
-            _ => false,
-        }
+/// Whether a problem may be only that these keys could not be read.
+fn explain(broken: &[&str], problem: &Problem) -> bool {
+    match problem {
+        Problem::NoAlgorithm | Problem::JwksUseless(_) => broken.contains(&"algorithms"),
+        Problem::AudienceUnchecked => broken.contains(&"audience"),
+        _ => false,
     }
 }
 
@@ -182,7 +180,7 @@ fn compile(name: &str, raw: &RawAuth, known: &Known, context: &mut Context) -> O
     };
     let (of_clients, others): (Vec<_>, Vec<_>) = findings
         .into_iter()
-        .filter(|finding| !known.explains(&finding.problem))
+        .filter(|finding| !explain(&known.broken, &finding.problem))
         .partition(|finding| keys::client(&finding.problem).is_some());
     keys::tell(&of_clients, &known.clients, raw.value("file"), context);
     for finding in &others {
@@ -230,10 +228,7 @@ fn spec(
     context: &mut Context,
 ) -> Option<Known> {
     let (spec, clients) = match &raw.spec {
-        RawAuthSpec::Jwt(raw) => {
-            let (spec, broken) = jwt(raw, file, context)?;
-            return Some(Known { spec: AuthSpec::Jwt(spec), clients: Vec::new(), broken });
-        }
+        RawAuthSpec::Jwt(parts) => return jwt(parts, raw, file, context),
         RawAuthSpec::ApiKey { header, file: path } => {
             let header = header.as_ref().and_then(|at| key_header(at, context));
             let clients = path.as_ref().and_then(|at| keys::read(at, file, context));
@@ -308,16 +303,17 @@ fn upstream(
     Some(upstream)
 }
 
-/// The spec, as far as it could be read, and the keys of the parts that could not.
-fn jwt(raw: &RawJwt, file: &File, context: &mut Context) -> Option<(JwtSpec, Vec<&'static str>)> {
-    let mut broken = raw.broken.clone();
-    let algorithms: Vec<Option<Algorithm>> = raw
+/// The spec, as far as it could be read; nothing without a key, but then the rest has been looked at.
+fn jwt(parts: &RawJwt, raw: &RawAuth, file: &File, context: &mut Context) -> Option<Known> {
+    let mut broken = parts.broken.clone();
+    let algorithms: Vec<Option<Algorithm>> = parts
         .algorithms
         .iter()
         .map(|at| parsed(Algorithm::parse(&at.value), Code::BadAuth, at.place, context))
         .collect();
     broken.extend(algorithms.contains(&None).then_some("algorithms"));
-    let forward: Vec<Option<(ClaimName, HeaderName)>> = raw
+    let algorithms: Vec<Algorithm> = algorithms.into_iter().flatten().collect();
+    let forward: Vec<Option<(ClaimName, HeaderName)>> = parts
         .forward
         .iter()
         .map(|(claim, name)| {
@@ -327,15 +323,24 @@ fn jwt(raw: &RawJwt, file: &File, context: &mut Context) -> Option<(JwtSpec, Vec
         })
         .collect();
     broken.extend(forward.contains(&None).then_some("forward"));
-    let spec = JwtSpec {
-        keys: keys::source(raw, file, context)?,
-        algorithms: algorithms.into_iter().flatten().collect(),
-        issuer: raw.issuer.as_ref().map(|at| at.value.clone()),
-        audiences: raw.audience.iter().map(|at| at.value.clone()).collect(),
-        leeway: raw.leeway.as_ref().map_or(DEFAULT_LEEWAY, |at| at.value),
-        forward: forward.into_iter().flatten().collect(),
+    let forward: Vec<_> = forward.into_iter().flatten().collect();
+    let audiences: Vec<String> = parts.audience.iter().map(|at| at.value.clone()).collect();
+    let Some(keys) = keys::source(parts, file, context) else {
+        let findings = check_jwt(&algorithms, &forward, &audiences);
+        for finding in findings.iter().filter(|finding| !explain(&broken, &finding.problem)) {
+            tell(&finding.problem, Code::BadAuth, place(finding, raw), context);
+        }
+        return None;
     };
-    Some((spec, broken))
+    let spec = JwtSpec {
+        keys,
+        algorithms,
+        issuer: parts.issuer.as_ref().map(|at| at.value.clone()),
+        audiences,
+        leeway: parts.leeway.as_ref().map_or(DEFAULT_LEEWAY, |at| at.value),
+        forward,
+    };
+    Some(Known { spec: AuthSpec::Jwt(spec), clients: Vec::new(), broken })
 }
 
 fn header_name(at: &At<String>, context: &mut Context) -> Option<HeaderName> {

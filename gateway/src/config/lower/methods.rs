@@ -32,6 +32,15 @@ pub(super) fn method(
     found
 }
 
+/// The service that was probably meant by a name that none has.
+pub(super) fn meant(pool: &DescriptorPool, name: &str) -> Option<String> {
+    let all: Vec<String> = pool.services().map(|service| service.full_name().to_owned()).collect();
+    let last = |name: &str| name.rsplit('.').next().unwrap_or("").to_owned();
+    // A name without its package, or with another one, is meant more often than it is misspelt.
+    let same_name = all.iter().find(|other| last(other) == last(name)).map(String::as_str);
+    same_name.or_else(|| suggest::nearest(name, all.iter().map(String::as_str))).map(str::to_owned)
+}
+
 /// The service of this full name, and a finding when there is none.
 pub(super) fn service(
     pool: &DescriptorPool,
@@ -42,19 +51,13 @@ pub(super) fn service(
     if let Some(service) = pool.get_service_by_name(name) {
         return Some(service);
     }
-    let all: Vec<String> = pool.services().map(|service| service.full_name().to_owned()).collect();
-    let last = |name: &str| name.rsplit('.').next().unwrap_or("").to_owned();
-    // A name without its package, or with another one, is meant more often than it is misspelt.
-    let same_name = all.iter().find(|other| last(other) == last(name));
-    let help = match same_name {
+    let help = match meant(pool, name) {
         Some(other) => format!("did you mean `{other}`?"),
-        None => suggest::did_you_mean(name, all.iter().map(String::as_str)).unwrap_or_else(|| {
-            if all.is_empty() {
-                "the descriptors hold no service at all".to_owned()
-            } else {
-                format!("there are: {}", suggest::list(all.iter().map(String::as_str)))
-            }
-        }),
+        None if pool.services().len() == 0 => "the descriptors hold no service at all".to_owned(),
+        None => {
+            let all: Vec<String> = pool.services().map(|service| service.full_name().to_owned()).collect();
+            format!("there are: {}", suggest::list(all.iter().map(String::as_str)))
+        }
     };
     context.push(
         Diagnostic::error(Code::UnknownService, format!("no descriptor source has the service `{name}`"))

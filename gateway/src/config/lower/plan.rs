@@ -44,7 +44,8 @@ pub(super) fn compile(
     let (mut request, response) = request.ok().zip(response.ok())?;
     let name = rule.name();
     let set = rule.shared.settings.set.as_deref().unwrap_or_default();
-    if !policies::set(&mut request, set, &name, context) {
+    let of = format!("{}/{}", method.parent_service().full_name(), method.name());
+    if !policies::set(&mut request, set, &policies::Filled { route: &name, method: &of }, context) {
         return None;
     }
     let targets = rule.shared.targets.clone()?;
@@ -130,6 +131,6 @@ fn place(subject: Subject, rule: &Rule, context: &Context) -> Place {
         }
         Subject::Body => rule.places.body,
         Subject::ResponseBody => rule.places.response_body,
-        Subject::Set => rule.places.rule,
+        Subject::Set | Subject::SetBeside(_) => rule.places.rule,
     }
 }

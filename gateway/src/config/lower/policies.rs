@@ -6,7 +6,7 @@ mod limits;
 mod set;
 
 pub(super) use cors::cors;
-pub(super) use set::set;
+pub(super) use set::{Filled, set};
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use super::services::Services;
 use super::settings::Settings;
 use super::unused::Used;
 use super::upstreams::Upstreams;
-use super::{is_lost, plan};
+use super::{is_lost, methods, plan};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
@@ -220,7 +220,7 @@ fn targets(
         return Some(Targets { upstreams: upstreams?, mirror });
     }
     let Some(entry) = inputs.services.get(service) else {
-        if !is_lost(inputs.files, "services") {
+        if !is_lost(inputs.files, "services") && !is_misnamed(service, inputs) {
             context.push(no_upstream(service, place, inputs));
         }
         return None;
@@ -259,6 +259,13 @@ fn by_share(
 fn target(upstream: Arc<str>, weight: u32, inputs: &Inputs<'_>) -> Target {
     let hash = inputs.upstreams.hash(&upstream).cloned();
     Target { upstream, weight, hash }
+}
+
+/// Whether `services` has a name that is none, which has been told, and probably means this one.
+fn is_misnamed(service: &str, inputs: &Inputs<'_>) -> bool {
+    let Some(schema) = &inputs.descriptors.schema else { return false };
+    let unknown = inputs.services.keys().filter(|name| schema.pool().get_service_by_name(name).is_none());
+    unknown.into_iter().any(|name| methods::meant(schema.pool(), name).as_deref() == Some(service))
 }
 
 fn no_upstream(service: &str, place: Place, inputs: &Inputs<'_>) -> Diagnostic {

@@ -9,7 +9,7 @@ use crate::config::diagnostic::{Code, Place};
 use crate::policy::OnFailure;
 
 /// The kinds of entries, as the file writes them.
-const KINDS: &[&str] = &["jwt", "api_key", "external"];
+pub(super) const KINDS: &[&str] = &["jwt", "api_key", "external"];
 
 /// The choices of `on_failure`.
 const ON_FAILURE: &[(&str, OnFailure)] = &[("allow", OnFailure::Allow), ("deny", OnFailure::Deny)];
@@ -119,7 +119,7 @@ fn entry(name: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawAuth> {
     let entries = reader.entries(value, expected)?;
     let keys = entries.iter().map(|(key, value)| ((*key).clone(), value.place)).collect();
     let spec = match kind.name.as_str() {
-        "jwt" => RawAuthSpec::Jwt(Box::new(jwt(kind, &entries, reader)?)),
+        "jwt" => RawAuthSpec::Jwt(Box::new(jwt(kind, &entries, reader))),
         "api_key" => api_key(kind, &entries, reader),
         _ => RawAuthSpec::External(asked(kind, &entries, &["upstream", "timeout", "on_failure"], reader)),
     };
@@ -131,7 +131,7 @@ type Entries<'n> = [(&'n Key, &'n Node)];
 /// What verifies the signatures, one of them.
 const KEYS_OF_JWT: &[&str] = &["secret", "key", "jwks"];
 
-fn jwt(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> Option<RawJwt> {
+fn jwt(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> RawJwt {
     let known = [KEYS_OF_JWT, &["algorithms", "issuer", "audience", "leeway", "forward"]].concat();
     let mut jwt = RawJwt::default();
     for (key, value) in entries {
@@ -163,7 +163,11 @@ fn jwt(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> Option<Raw
     }
     let misspelt = |name: &&str| Reader::has_misspelt(entries, name, &known);
     jwt.broken.extend(["algorithms", "audience"].into_iter().filter(misspelt));
-    check_key(kind, entries, &known, reader).then_some(jwt)
+    if !check_key(kind, entries, &known, reader) {
+        // Of two keys neither is meant more than the other: what they hold is no matter.
+        jwt = RawJwt { secret: None, key: None, jwks: None, ..jwt };
+    }
+    jwt
 }
 
 /// Whether there is exactly one key, or a broken one.

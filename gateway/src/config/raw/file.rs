@@ -11,7 +11,7 @@ use super::reader::{At, Reader};
 use super::route::{self, RawRoute, RawSettings};
 use super::service::{self, RawService};
 use super::upstream::{self, RawUpstream};
-use crate::config::diagnostic::Place;
+use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::model::{LogFormat, LogLevel};
 use crate::config::suggest;
 use crate::proxy::coding::Coding;
@@ -170,6 +170,12 @@ impl RawFile {
                     .entries(value, "gRPC services by their full names, as `shop.v1.Users: users`")
                     .unwrap_or_default()
                 {
+                    if let Some(known) = KEYS.iter().find(|known| **known == name.name) {
+                        let message = format!("`{known}` is a key of the top level, and no service");
+                        reader.bad(Code::UnknownKey, name.place, message, "indent it as `services`");
+                        self.lost.push(known);
+                        continue;
+                    }
                     self.services.push((name.clone(), service::read(value, reader)));
                 }
             }
@@ -197,6 +203,13 @@ impl RawFile {
             "log" => self.log = log(value, reader),
             "tracing" => self.tracing = tracing(key, value, reader),
             "drain" => self.drain = reader.duration_or_zero(value),
+            name if route::SETTINGS.contains(&name)
+                && suggest::nearest(name, KEYS.iter().copied()).is_none() =>
+            {
+                let message = format!("unknown key `{name}` in the top level");
+                let help = format!("`{name}` is a key of routes; for all of them, write it under `defaults`");
+                reader.bad(Code::UnknownKey, key.place, message, help);
+            }
             _ => reader.unknown_key(key, "the top level", KEYS),
         }
     }
@@ -246,6 +259,12 @@ fn descriptor(node: &Node, reader: &mut Reader<'_>) -> Option<RawDescriptor> {
             "reflection" => {
                 source = reader.name(value, "the name of an upstream").map(RawDescriptor::Reflection);
             }
+            name if suggest::nearest(name, ["reflection"]).is_none() => reader.push(
+                Diagnostic::error(Code::UnknownKey, format!("unknown key `{name}` in a descriptor source"))
+                    .at(key.place, "no such key")
+                    .with_help("a descriptor source takes: reflection")
+                    .with_help("a file or a folder stands by itself, as `- proto/`"),
+            ),
             _ => reader.unknown_key(key, "a descriptor source", &["reflection"]),
         }
     }
@@ -304,7 +323,15 @@ fn own_path(node: &Node, example: &str, reader: &mut Reader<'_>) -> Option<At<St
     if matches!(node.kind, Kind::Null) {
         return Some(At::new(String::new(), node.place));
     }
-    reader.text(node, &format!("a path, as {example}, or \"\" for none"))
+    let text = reader.text(node, &format!("a path, as {example}, or \"\" for none"))?;
+    let help = match text.value.as_str() {
+        "true" | "yes" | "on" => format!("write {example}"),
+        "false" | "no" | "off" => "write \"\"".to_owned(),
+        _ => return Some(text),
+    };
+    let message = format!("expected a path, as {example}, or \"\" for none, found `{}`", text.value);
+    reader.bad(Code::BadValue, node.place, message, help);
+    None
 }
 
 fn log(node: &Node, reader: &mut Reader<'_>) -> RawLog {

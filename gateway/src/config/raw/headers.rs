@@ -65,7 +65,7 @@ fn edits(node: &Node, reader: &mut Reader<'_>) -> RawEdits {
                 each_once(&edits.set, reader);
             }
             "remove" => edits.remove = words(value, "a header, as x-debug", reader),
-            _ => reader.unknown_key(key, "rules for headers", &["set", "remove"]),
+            _ => reader.unknown_key(key, "a rule for headers", &["set", "remove"]),
         }
     }
     edits

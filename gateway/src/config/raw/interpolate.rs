@@ -93,11 +93,27 @@ fn scalar_text(
     }
 }
 
+/// `$NAME` and nothing else: taken as it is, it would be a secret that everybody knows.
+fn is_shell_variable(text: &str) -> bool {
+    text.strip_prefix('$').is_some_and(|name| {
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    })
+}
+
 /// The text with every reference replaced, or everything that is wrong with it. What variables hold whose names say that it is
 /// secret is added to `secrets`.
 fn expand(text: &str, env: Env<'_>, secrets: &mut Vec<String>) -> Result<String, Vec<Mistake>> {
     let mut out = String::with_capacity(text.len());
     let mut mistakes = Vec::new();
+    if is_shell_variable(text) {
+        mistakes.push(Mistake {
+            code: Code::BadVariable,
+            message: "a variable without its braces".to_owned(),
+            range: 0..text.len(),
+            help: "write ${NAME} or ${NAME:-default}; $$ is a dollar sign".to_owned(),
+        });
+    }
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let Some(dollar) = rest.find('$') else {

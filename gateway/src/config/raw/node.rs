@@ -6,7 +6,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
 use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 
-use crate::config::diagnostic::{Code, Diagnostic, FileId, Place, Sources};
+use super::syntax::{meaningless, syntax_error};
+use crate::config::diagnostic::{Diagnostic, FileId, Place, Sources};
 
 /// A value, and where it stands.
 #[derive(Debug, Clone)]
@@ -58,6 +59,8 @@ pub(super) fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnos
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         strict_booleans: true,
+        // What a tag asks for would not be done.
+        reject_unsupported_tags: true,
         with_snippet: false,
         budget: serde_yaml::budget! {
             max_events: 20_000_000,
@@ -67,143 +70,14 @@ pub(super) fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnos
         },
     };
     match serde_yaml::from_str_with_options::<Spanned<Value>>(text, options) {
-        Ok(value) => Ok(Builder { text, file }.node(value)),
+        Ok(value) => {
+            let mut builder = Builder { text, file, tagged: None };
+            let node = builder.node(value);
+            builder.tagged.map_or(Ok(node), |(tag, place)| Err(Box::new(meaningless(&tag).at(place, "here"))))
+        }
         Err(error) => Err(Box::new(syntax_error(sources, file, &error))),
     }
 }
-
-fn syntax_error(sources: &Sources, file: FileId, error: &serde_yaml::Error) -> Diagnostic {
-    let text = error.to_string();
-    // The position stands at the end of the message as well; the label shows it better.
-    let message = text.split_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-    let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-    if let Some(tab) = tab(sources, file, message, line) {
-        return Diagnostic::error(Code::YamlSyntax, "not valid YAML: a tab in the indentation")
-            .at(tab, "here")
-            .with_help("YAML is indented with spaces");
-    }
-    let source = line_of(sources.text(file), line).unwrap_or("");
-    let (message, help) = explain(message, source);
-    Diagnostic::error(Code::YamlSyntax, format!("not valid YAML: {message}"))
-        .at(sources.place_of(file, line, column), "here")
-        .with_help_if(help.map(str::to_owned))
-}
-
-fn line_of(text: &str, line: u64) -> Option<&str> {
-    text.lines().nth(usize::try_from(line.max(1)).ok()? - 1)
-}
-
-/// The tab that the parser stumbled over: in the line that it names, or in the first indentation behind the value that it
-/// names the beginning of.
-fn tab(sources: &Sources, file: FileId, message: &str, line: u64) -> Option<Place> {
-    let text = sources.text(file);
-    let is_indented = |line: &str| line.trim_start_matches(' ').starts_with('\t');
-    let further = if message.contains("found a tab") { u64::MAX } else { line };
-    let lines = text.lines().zip(1..).skip_while(|(_, number)| *number < line);
-    let (source, line) =
-        lines.take_while(|(_, number)| *number <= further).find(|(line, _)| is_indented(line))?;
-    let column = source.find('\t')? as u64 + 1;
-    Some(sources.place_of(file, line, column))
-}
-
-/// What the parser says, in words for those who do not know its grammar, and what to do about it.
-fn explain<'m>(message: &'m str, source: &str) -> (&'m str, Option<&'static str>) {
-    let said = SAYINGS.iter().find(|saying| message.contains(saying.parser));
-    if let Some(said) = said {
-        return (said.message.unwrap_or(message), Some(said.help));
-    }
-    if message.contains("anchor or alias") {
-        let help = "a bare `*` begins the name of an alias; write \"*\" in quotes for a star";
-        return (message.strip_prefix("while scanning an anchor or alias, ").unwrap_or(message), Some(help));
-    }
-    if message.contains("flow") && source.contains("${") {
-        return (
-            message,
-            Some("inside `{…}` and `[…]`, quote values that hold a variable: {address: \"${HOST}:50051\"}"),
-        );
-    }
-    if message.contains("flow") {
-        let help = "close every `{` and `[`, and inside them quote values that hold braces or commas: {get: \"/users/{id}\"}";
-        return (message, Some(help));
-    }
-    if message.starts_with("invalid ") {
-        return ("the value is not of the type that its tag names", Some("leave the tag (`!!…`) out"));
-    }
-    (message, None)
-}
-
-/// A mistake that the parser has words for, and ours.
-struct Saying {
-    /// What its message holds.
-    parser: &'static str,
-    /// Ours, where the parser's own does not say it.
-    message: Option<&'static str>,
-    help: &'static str,
-}
-
-const SAYINGS: &[Saying] = &[
-    Saying {
-        parser: "multiple YAML documents",
-        message: Some("a file holds one document"),
-        help: "remove what follows `---`, or move it to a file of its own and `include` it",
-    },
-    Saying {
-        parser: "unknown anchor",
-        message: None,
-        help: "give a value that name with `&name` further up, or quote this one",
-    },
-    Saying {
-        parser: "recursive references",
-        message: Some("an alias within the value that it stands for"),
-        help: "write the value out, or give the anchor to another one",
-    },
-    Saying {
-        parser: "merge value must be",
-        message: Some("`<<` takes a mapping, or a list of mappings"),
-        help: "name one by its anchor, as `<<: *defaults`",
-    },
-    Saying {
-        parser: "Depth {",
-        message: Some("nested deeper than 24 levels"),
-        help: "nothing in a configuration nests that deep: a bracket is probably repeated",
-    },
-    Saying {
-        parser: "recursion limit",
-        message: Some("nested deeper than 24 levels"),
-        help: "nothing in a configuration nests that deep: a bracket is probably repeated",
-    },
-    Saying {
-        parser: "budget breached",
-        message: Some("too large, once all of its aliases are written out"),
-        help: "use fewer aliases of aliases, or split the file and `include` its parts",
-    },
-    Saying {
-        parser: "alias replay",
-        message: Some("too large, once all of its aliases are written out"),
-        help: "use fewer aliases of aliases, or split the file and `include` its parts",
-    },
-    Saying {
-        parser: "illegal placement",
-        message: None,
-        help: "a `{`, `[` or quote further up is probably not closed",
-    },
-    Saying {
-        parser: "unclosed quote",
-        message: None,
-        help: "end the value with the quote that it begins with",
-    },
-    Saying {
-        parser: "mapping values are not allowed",
-        message: None,
-        help: "indent keys of one mapping alike, and quote values that contain `: `",
-    },
-    Saying {
-        parser: "while parsing a block",
-        message: None,
-        help: "indent keys of one mapping alike, and so the `-` of one list",
-    },
-    Saying { parser: "unexpected character", message: None, help: "quote the value" },
-];
 
 /// What the deserializer hands over, before places are ours.
 enum Value {
@@ -287,16 +161,20 @@ impl<'de> Visitor<'de> for ValueVisitor {
 struct Builder<'s> {
     text: &'s str,
     file: FileId,
+    /// The first tag that the parser has acted on, and nobody here wants.
+    tagged: Option<(String, Place)>,
 }
 
 impl Builder<'_> {
-    fn node(&self, value: Spanned<Value>) -> Node {
+    fn node(&mut self, value: Spanned<Value>) -> Node {
         let place = self.place(&value);
+        self.tagged = self.tagged.take().or_else(|| self.binary(place));
         let source = self.text.get(place.start as usize..place.end as usize).unwrap_or("");
         match value.value {
             Value::Null => Node { place, kind: Kind::Null },
             Value::Text(text) => Node { place, kind: Kind::Scalar(text) },
-            Value::Typed => Node { place, kind: Kind::Scalar(source.to_owned()) },
+            // In quotes only behind a tag, as `!!int "5"`.
+            Value::Typed => Node { place, kind: Kind::Scalar(source.trim_matches(['"', '\'']).to_owned()) },
             Value::List(items) => {
                 let items: Vec<Node> = items.into_iter().map(|item| self.node(item)).collect();
                 let place = self.whole(place, items.iter().map(|item| item.place));
@@ -310,6 +188,17 @@ impl Builder<'_> {
                 Node { place, kind: Kind::Map(entries) }
             }
         }
+    }
+
+    /// The tag before a value that makes other bytes of it.
+    fn binary(&self, value: Place) -> Option<(String, Place)> {
+        let before = self.text.get(..value.start as usize)?;
+        let mut properties = before.split([' ', '\n', '\t']).rev().filter(|word| !word.is_empty());
+        let tag = properties.find(|word| !word.starts_with('&')).filter(|word| word.starts_with('!'))?;
+        let is_binary = tag.trim_end_matches('>').ends_with("binary");
+        let start = u32::try_from(before.rfind(tag)?).ok()?;
+        let end = start.saturating_add(u32::try_from(tag.len()).ok()?);
+        is_binary.then(|| (tag.to_owned(), Place { start, end, ..value }))
     }
 
     /// What stands for a list or mapping: all of it in brackets, else the first thing in it.

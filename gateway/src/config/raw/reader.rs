@@ -270,10 +270,10 @@ impl<'r> Reader<'r> {
             _ => format!("a whole number from {min} to {max}"),
         };
         let scalar = self.scalar(node, &expected)?;
+        let digits = !scalar.is_empty() && scalar.bytes().all(|byte| byte.is_ascii_digit());
         match scalar.parse::<u64>() {
-            Ok(value) if (min..=max).contains(&value) => Some(At::new(value, node.place)),
+            Ok(value) if digits && (min..=max).contains(&value) => Some(At::new(value, node.place)),
             parsed => {
-                let digits = !scalar.is_empty() && scalar.bytes().all(|byte| byte.is_ascii_digit());
                 let expected = match parsed.map_or(digits, |value| value > max) {
                     true => format!("a whole number from {min} to {max}"),
                     false => expected,

@@ -5,15 +5,18 @@ use std::time::Duration;
 use transcode::Unknown;
 
 use super::auth::{self, RawRouteAuth};
+use super::file;
 use super::headers::{self, Pairs, RawHeaders};
 use super::node::{Key, Kind, Node};
 use super::rate_limit::{self, RawRateLimit};
 use super::reader::{At, Reader};
+use super::upstream;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
+use crate::config::suggest;
 
 pub(super) const METHODS: &[&str] = &["get", "put", "post", "delete", "patch", "custom"];
 pub(super) const BINDING: &[&str] = &["body", "response_body"];
-const SETTINGS: &[&str] = &[
+pub(super) const SETTINGS: &[&str] = &[
     "status",
     "timeout",
     "upstream",
@@ -27,6 +30,9 @@ const SETTINGS: &[&str] = &[
     "headers",
 ];
 const NOT_YET: &[&str] = &["stream"];
+
+/// What other notations write a method and a path with.
+const NOTATIONS: &[&str] = &["path", "paths", "uri", "url", "method", "methods", "verb"];
 
 /// The choices of `unknown`.
 pub(super) const UNKNOWN: &[(&str, Unknown)] =
@@ -190,9 +196,14 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
     let mut methods = Vec::new();
     let mut grpc = None;
     let mut additional = Vec::new();
+    let mut told_notation = false;
     let told_grpc = Reader::has(&entries, "grpc", &keys());
-    let meant = entries.iter().any(|(key, _)| is_other_method(&key.name))
-        || METHODS.iter().any(|method| Reader::has(&entries, method, &keys()));
+    let is_meant = |(key, value): &(&Key, &Node)| {
+        let name = key.name.as_str();
+        is_other_method(name) || NOTATIONS.contains(&name) || !keys().contains(&name) && is_path(value)
+    };
+    let meant =
+        entries.iter().any(is_meant) || METHODS.iter().any(|method| Reader::has(&entries, method, &keys()));
     for (key, value) in entries {
         match key.name.as_str() {
             name if METHODS.contains(&name) => methods.push((key, value)),
@@ -202,7 +213,9 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
                 additional = items.iter().filter_map(|item| read_additional(item, reader)).collect();
             }
             _ if settings.read_key(key, value, reader) => {}
-            _ => unknown_key(key, reader),
+            // One mistake, however many keys it takes.
+            name if NOTATIONS.contains(&name) && std::mem::replace(&mut told_notation, true) => {}
+            _ => unknown_key(key, is_path(value), reader),
         }
     }
     if !told_grpc {
@@ -252,8 +265,29 @@ pub(super) fn read_binding(
     Some(RawBinding { method, path, body: request, response_body: response })
 }
 
-fn unknown_key(key: &Key, reader: &mut Reader<'_>) {
+fn is_path(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Scalar(text) if text.starts_with('/'))
+}
+
+fn unknown_key(key: &Key, names_path: bool, reader: &mut Reader<'_>) {
     let name = key.name.as_str();
+    let is_near = suggest::nearest(name, keys()).is_some();
+    if NOTATIONS.contains(&name) || names_path && !is_near && !is_other_method(name) {
+        let message = format!("unknown key `{name}` in a route");
+        reader.bad(
+            Code::UnknownKey,
+            key.place,
+            message,
+            "the HTTP method is the key of the path: `get: /users/{id}`",
+        );
+        return;
+    }
+    let elsewhere = [(upstream::KEYS, "an upstream"), (file::KEYS, "the top level")];
+    if let Some((_, of)) = elsewhere.into_iter().find(|(keys, _)| keys.contains(&name) && !is_near) {
+        let message = format!("unknown key `{name}` in a route");
+        reader.bad(Code::UnknownKey, key.place, message, format!("`{name}` is a key of {of}"));
+        return;
+    }
     if is_other_method(name) {
         let kind = if name == "any" { "\"*\"".to_owned() } else { name.to_uppercase() };
         let message = format!("unknown key `{name}` in a route");

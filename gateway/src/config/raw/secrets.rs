@@ -6,6 +6,7 @@ mod unparsed;
 
 use std::ops::Range;
 
+use super::auth::KINDS;
 use super::file::KEYS;
 use super::node::{Key, Kind, Node, parse};
 use crate::config::diagnostic::{Diagnostic, FileId, Place, Sources};
@@ -146,7 +147,8 @@ impl Walk<'_> {
                 // A file's name, or what was meant to be in the file.
                 (Kind::List(_) | Kind::Map(_), Some("key" | "jwks" | "file")) => self.value(key, value),
                 (_, Some(_)) => {}
-                // A word by itself, as in `{secret, VALUE}`, may be the value.
+                // A word by itself, as in `{secret, VALUE}`, may be the value; one of the language is none.
+                (Kind::Null, None) if KINDS.contains(&key.name.as_str()) => self.value(key, value),
                 (Kind::Null, None) if !is_secret(&key.name) => {
                     self.places.push(key.place);
                     self.value(key, value);

@@ -23,10 +23,10 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 /// `250ms`, `3s`, `1.5m`, `2h`, or several in a row: `1m30s`.
 pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
     let wrong = |what: String| UnitError::new(what, DURATION_HELP);
-    if text == "0" {
+    let mut rest = text.trim();
+    if rest == "0" {
         return Ok(Duration::ZERO);
     }
-    let mut rest = text.trim();
     if rest.is_empty() {
         return Err(wrong("expected a duration, found an empty value".to_owned()));
     }
@@ -46,7 +46,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
             "d" => 86_400_000_000_000,
             "" => return Err(wrong_unit(text, number)),
             _ if number.is_empty() => return Err(wrong(format!("`{text}` is not a duration"))),
-            other => return Err(wrong(format!("`{other}` in `{text}` is not a unit of time"))),
+            other => {
+                let message = format!("`{}` in `{text}` is not a unit of time", other.trim());
+                return Err(match meant(other) {
+                    Some("") => UnitError::new(format!("`{text}` is not a duration"), without_blanks(text)),
+                    Some(unit) => UnitError::new(message, format!("write {number}{unit}")),
+                    None => wrong(message),
+                });
+            }
         };
         let value =
             decimal(number, unit_nanos).ok_or_else(|| wrong(format!("`{text}` is not a duration")))?;
@@ -57,6 +64,27 @@ pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
         Ok(duration) if duration <= LONGEST => Ok(duration),
         _ => Err(UnitError::new(format!("`{text}` is too long"), "write a year (366d) at most")),
     }
+}
+
+/// The unit that others write so; nothing to write where only a blank is in the way.
+fn meant(unit: &str) -> Option<&'static str> {
+    let trimmed = unit.trim();
+    if trimmed.len() < unit.len() && ["ns", "us", "µs", "ms", "s", "m", "h", "d"].contains(&trimmed) {
+        return Some("");
+    }
+    Some(match trimmed.to_ascii_lowercase().trim_end_matches('s') {
+        "sec" | "second" => "s",
+        "min" | "minute" => "m",
+        "hr" | "hour" => "h",
+        "day" => "d",
+        "msec" | "milli" | "millisecond" => "ms",
+        _ => return None,
+    })
+}
+
+fn without_blanks(text: &str) -> String {
+    let text: String = text.split_whitespace().collect();
+    format!("write {text}, without a blank")
 }
 
 fn wrong_unit(text: &str, number: &str) -> UnitError {
@@ -127,8 +155,9 @@ pub(super) fn percent(text: &str) -> Result<u8, UnitError> {
         };
         return Err(UnitError::new(format!("the percentage `{text}` has no `%`"), help));
     };
-    match number.trim_end().parse::<u8>() {
-        Ok(value @ 0..=100) => Ok(value),
+    let number = number.trim_end();
+    match number.parse::<u8>() {
+        Ok(value @ 0..=100) if !number.starts_with('+') => Ok(value),
         _ => Err(UnitError::new(format!("`{text}` is not a percentage from 0% to 100%"), help)),
     }
 }
@@ -172,6 +201,16 @@ mod tests {
         ] {
             assert!(duration(text).is_err(), "{text}");
         }
+        for (text, help) in [
+            ("2 seconds", "write 2s"),
+            ("3sec", "write 3s"),
+            ("5 min", "write 5m"),
+            ("10 ms", "write 10ms, without a blank"),
+            ("1m 30s", "write 1m30s, without a blank"),
+            ("2 weeks", DURATION_HELP),
+        ] {
+            assert_eq!(duration(text).unwrap_err().help, help, "{text}");
+        }
         assert_eq!(duration("30").unwrap_err().help, "write 30s for seconds, or 30ms for milliseconds");
     }
 
@@ -198,7 +237,7 @@ mod tests {
         for (text, value) in [("0%", 0), ("20%", 20), ("100%", 100), ("5 %", 5)] {
             assert_eq!(percent(text), Ok(value), "{text}");
         }
-        for text in ["", "%", "20", "101%", "-1%", "1.5%", "a%"] {
+        for text in ["", "%", "20", "101%", "-1%", "1.5%", "a%", "+1%"] {
             assert!(percent(text).is_err(), "{text}");
         }
         assert_eq!(percent("20").unwrap_err().help, "write 20%");

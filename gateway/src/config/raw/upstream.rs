@@ -6,7 +6,8 @@ use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
 use crate::config::diagnostic::{Code, Diagnostic};
 
-const KEYS: &[&str] = &[
+/// What an upstream takes.
+pub(super) const KEYS: &[&str] = &[
     "address",
     "tls",
     "balance",
@@ -232,7 +233,11 @@ fn balance(node: &Node, reader: &mut Reader<'_>) -> Option<At<RawBalance>> {
         });
     }
     let mut balance = None;
-    for (key, value) in reader.entries(node, "round_robin, least_request, random or {hash: header:NAME}")? {
+    let entries = reader.entries(node, "round_robin, least_request, random or {hash: header:NAME}")?;
+    if !Reader::may_have(&entries, "hash", &["hash"]) {
+        reader.missing(node.place, "`balance`", "hash", "header:x-user-id");
+    }
+    for (key, value) in entries {
         if key.name != "hash" {
             reader.unknown_key(key, "`balance`", &["hash"]);
             continue;

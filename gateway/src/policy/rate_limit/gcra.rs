@@ -65,14 +65,31 @@ impl Rate {
         let bad = || Problem::Rate(text.to_owned());
         let (count, unit) = text.split_once('/').ok_or_else(bad)?;
         let per = match unit.trim() {
-            "s" | "sec" | "second" => Per::Second,
-            "m" | "min" | "minute" => Per::Minute,
-            "h" | "hour" => Per::Hour,
-            "d" | "day" => Per::Day,
+            "s" => Per::Second,
+            "min" => Per::Minute,
+            "h" => Per::Hour,
+            "day" => Per::Day,
             _ => return Err(bad()),
         };
-        let count: u32 = count.trim().parse().map_err(|_| bad())?;
+        let count = count.trim();
+        if !count.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(bad()); // A sign is none of a count.
+        }
+        let count: u32 = count.parse().map_err(|_| bad())?;
         NonZeroU32::new(count).map(|count| Self { count, per }).ok_or(Problem::RateZero)
+    }
+
+    /// The rate that a text probably means, of units that others write: `600/min` of `600/m`.
+    pub(in crate::policy) fn meant(text: &str) -> Option<Self> {
+        let (count, unit) = text.split_once('/').or_else(|| text.split_once(" per "))?;
+        let unit = match unit.trim().trim_end_matches('s').to_ascii_lowercase().as_str() {
+            "" | "sec" | "second" => "s",
+            "m" | "min" | "minute" => "min",
+            "h" | "hr" | "hour" => "h",
+            "d" | "day" => "day",
+            _ => return None,
+        };
+        Self::parse(&format!("{count}/{unit}")).ok()
     }
 
     /// How many per unit.

@@ -49,7 +49,7 @@ reasons! {
     RouteNotFound = "ROUTE_NOT_FOUND", NOT_FOUND, 404, "No route takes this path.";
     MethodNotAllowed = "METHOD_NOT_ALLOWED", UNIMPLEMENTED, 405, "The path exists under other methods, which `Allow` lists.";
     BadPath = "BAD_PATH", INVALID_ARGUMENT, 400, "The path has a malformed escape, invalid UTF-8, a dot segment, or too many segments.";
-    BadHead = "BAD_HEAD", INVALID_ARGUMENT, 400, "The request's head is malformed or ambiguous: it can be read in two ways, or has not exactly one Host.";
+    BadHead = "BAD_HEAD", INVALID_ARGUMENT, 400, "The request's head is malformed or ambiguous: it can be read in two ways, has not exactly one Host, or has `content-type`, `authorization` or `grpc-timeout` with two values.";
     UriTooLong = "URI_TOO_LONG", RESOURCE_EXHAUSTED, 414, "The request line is longer than `limits.headers`.";
     HeadersTooLarge = "HEADERS_TOO_LARGE", RESOURCE_EXHAUSTED, 431, "The headers are larger than `limits.headers`, or more than 128.";
     InvalidRequest = "INVALID_REQUEST", INVALID_ARGUMENT, 400, "Path, query or body do not fit the request message; `details` lists every violation.";

@@ -152,7 +152,13 @@ impl TemplateError {
         let text = self.template.get(self.span()).unwrap_or_default();
         match self.kind {
             Kind::NoLeadingSlash if self.template.is_empty() => "write at least `/`".into(),
-            Kind::NoLeadingSlash => format!("write `/{}`", self.template),
+            Kind::NoLeadingSlash => match self.template.split_once("://") {
+                Some((_, rest)) => match rest.split_once('/').filter(|(_, path)| !path.is_empty()) {
+                    Some((_, path)) => format!("write the path alone: `/{path}`"),
+                    None => "write the path alone, without scheme and host".into(),
+                },
+                None => format!("write `/{}`", self.template),
+            },
             Kind::TrailingSlash => "remove the last slash, or write `/**` to match all that lies below".into(),
             Kind::EmptySegment => "write one `/` between two segments, and a `:` only behind a segment".into(),
             Kind::ColonVariable => format!("a variable is written `{{{}}}`", text.trim_start_matches(':')),
@@ -162,7 +168,8 @@ impl TemplateError {
             Kind::Character('<' | '>') => "a variable is written `{name}`".into(),
             Kind::Character(c) => {
                 let escapes: String = c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
-                format!("write it as `{escapes}`, if requests contain it")
+                let or = if c.is_whitespace() { "remove it, or " } else { "" };
+                format!("{or}write it as `{escapes}`, if requests contain it")
             }
             Kind::BadEscape => "two hex digits follow a `%`, which itself is written `%25`".into(),
             Kind::NotUtf8 => "write the escapes of all bytes of each character, or the character itself".into(),

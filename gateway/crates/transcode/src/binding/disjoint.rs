@@ -5,7 +5,7 @@ use super::{
     error::{BindingError, Subject},
     path::{FieldPath, Step, Steps, numbers},
 };
-use crate::Message;
+use crate::{Message, Schema};
 
 /// Path and body may share a message but never a field, nor may they fill two members of one oneof.
 pub(super) fn check(
@@ -30,7 +30,8 @@ pub(super) fn check(
                 Some(Clash::Oneof) => {
                     format!("`{name}` and {other} are in one oneof: only one of them can be set")
                 }
-                None => continue,
+                // The path may give what the body leaves out of one message.
+                Some(Clash::Part) | None => continue,
             };
             errors.push(BindingError::new(Subject::Variable(index), message).help("let one of the two go"));
         }
@@ -38,9 +39,27 @@ pub(super) fn check(
     }
 }
 
+/// Why the gateway cannot fill both of two fields.
+pub(super) fn why_not_both(schema: &Schema, new: &FieldPath, before: &FieldPath) -> Option<String> {
+    let (name, other) = (&new.name, &before.name);
+    Some(match clash(&new.steps(schema), &before.steps(schema))? {
+        Clash::Oneof => format!("`{name}` and `{other}` are in one oneof: only one of them can be set"),
+        Clash::Field => format!("`{name}` is set already"),
+        Clash::Part if name.len() < other.len() => format!("`{other}` is a part of `{name}`"),
+        Clash::Part => format!("`{name}` is a part of `{other}`"),
+    })
+}
+
+/// Whether of two fields only one can have a value.
+pub(super) fn exclude(a: &[Step<'_>], b: &[Step<'_>]) -> bool {
+    matches!(clash(a, b), Some(Clash::Field | Clash::Oneof))
+}
+
 /// Why two parts of a rule cannot both fill their fields.
 enum Clash {
     Field,
+    /// One is a part of the other.
+    Part,
     Oneof,
 }
 
@@ -48,6 +67,8 @@ fn clash(a: &[Step<'_>], b: &[Step<'_>]) -> Option<Clash> {
     if numbers(a) == numbers(b) {
         return Some(Clash::Field);
     }
-    let (a, b) = a.iter().zip(b).find(|(a, b)| a.field.number != b.field.number)?;
+    let Some((a, b)) = a.iter().zip(b).find(|(a, b)| a.field.number != b.field.number) else {
+        return Some(Clash::Part);
+    };
     (a.field.oneof.is_some() && a.field.oneof == b.field.oneof).then_some(Clash::Oneof)
 }

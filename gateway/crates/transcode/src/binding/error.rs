@@ -29,6 +29,8 @@ pub enum Subject {
     ResponseBody,
     /// A field that the gateway itself fills.
     Set,
+    /// One that it cannot fill beside the one with this index.
+    SetBeside(usize),
 }
 
 impl fmt::Display for Subject {
@@ -37,7 +39,7 @@ impl fmt::Display for Subject {
             Self::Variable(index) => write!(f, "variable {}", index + 1),
             Self::Body => f.write_str("body"),
             Self::ResponseBody => f.write_str("response_body"),
-            Self::Set => f.write_str("set"),
+            Self::Set | Self::SetBeside(_) => f.write_str("set"),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     given::{Binder, Source, Text},
     mask::MaskPlan,
     parameters::{self, Open},
-    path::{FieldPath, write_varint},
+    path::{FieldPath, Step, write_varint},
     raw,
     report::Report,
     required::{self, Required},
@@ -80,9 +80,15 @@ impl RequestPlan {
     /// messages to a scalar, an enum or a well-known type that is written as one text.
     ///
     /// # Errors
-    /// When there is no such field, or it is of another kind.
+    /// When there is no such field, it is of another kind, or one that was given before excludes it.
     pub fn with_set(&mut self, path: &str) -> Result<(), BindingError> {
         let setter = Setter::compile(&self.message, path)?;
+        let schema = self.message.schema();
+        for (index, before) in self.set.iter().enumerate() {
+            if let Some(why) = setter.why_not_beside(schema, before) {
+                return Err(BindingError::new(Subject::SetBeside(index), why).help("let one of the two go"));
+            }
+        }
         if setter.touches_required(self.message.schema()) {
             self.required = Required::Whole;
         }
@@ -91,6 +97,11 @@ impl RequestPlan {
         }
         self.set.push(setter);
         Ok(())
+    }
+
+    /// The path of the field with this index that was given to the gateway.
+    pub fn set_path(&self, index: usize) -> Option<&str> {
+        self.set.get(index).map(Setter::name)
     }
 
     /// Whether a field given to the gateway takes this text; for texts that are known at load.
@@ -106,10 +117,12 @@ impl RequestPlan {
 
     /// What else the rule fills a field with that was given to the gateway, and in vain: a variable or the body, by its path.
     pub fn is_overridden(&self, path: &str) -> bool {
-        let request = self.message.plan();
+        let Ok(field) = FieldPath::compile(&self.message, path, Subject::Set) else { return false };
+        let (schema, request) = (self.message.schema(), self.message.plan());
+        let steps = field.steps(schema);
         let body = self.body.position().and_then(|position| request.fields.get(position as usize));
-        let body = body.is_some_and(|field| &*field.name == path);
-        body || self.variables.iter().any(|variable| &*variable.name == path)
+        let body = body.is_some_and(|field| disjoint::exclude(&steps, &[Step { parent: request, field }]));
+        body || self.variables.iter().any(|variable| disjoint::exclude(&steps, &variable.steps(schema)))
     }
 
     /// The request message.

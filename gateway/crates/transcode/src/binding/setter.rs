@@ -4,6 +4,7 @@
 //! not in its place where the gateway has none.
 
 use super::{
+    disjoint,
     error::{BindingError, Subject},
     path::{FieldPath, nest, numbers, write_varint},
     scan::{Fields, Value, each},
@@ -25,6 +26,11 @@ impl Setter {
     /// The path as it was written.
     pub(crate) fn name(&self) -> &str {
         &self.path.name
+    }
+
+    /// Why the gateway cannot fill this field beside another one.
+    pub(crate) fn why_not_beside(&self, schema: &Schema, other: &Self) -> Option<String> {
+        disjoint::why_not_both(schema, &self.path, &other.path)
     }
 
     /// Whether a message on the path has required fields.

@@ -267,13 +267,20 @@ proptest! {
         let mut rule = rule("POST", "Search", &[], "*");
         let mut texts = Vec::new();
         let mut fields = std::collections::BTreeSet::new();
+        let mut set_paths = Vec::new();
         for (choice, given) in set.into_iter().filter(|((field, _), _)| FIELDS[*field].0 != "ids") {
             let (name, path, _) = FIELDS[choice.0];
             // A configuration names a field once.
             if !fields.insert(name) {
                 continue;
             }
-            rule.plan.with_set(name).unwrap();
+            let accepted = rule.plan.with_set(name);
+            let is_excluded = rival(path).is_some_and(|rival| set_paths.contains(&rival));
+            prop_assert_eq!(accepted.is_err(), is_excluded, "{}", name);
+            if is_excluded {
+                continue;
+            }
+            set_paths.push(path);
             texts.push(given.then(|| text(choice)));
             remove(&mut tree, path);
             if given {

@@ -2,7 +2,10 @@
 
 use prost_reflect::DynamicMessage;
 use serde_json::{Value, json};
-use transcode::{EncodeError, EncodeOptions, Reason, binding::RequestParts};
+use transcode::{
+    EncodeError, EncodeOptions, Reason,
+    binding::{RequestParts, Subject},
+};
 
 use crate::support::{Rule, rule};
 
@@ -164,5 +167,40 @@ fn fields_that_no_text_fills_cannot_be_set() {
         ["nope", "filter", "filter.nope", "ids", "labels", "extra", "any", "nothing", "text.x", "pageSize"]
     {
         assert!(rule.plan.with_set(path).is_err(), "{path}");
+    }
+}
+
+#[test]
+fn fields_that_exclude_each_other_cannot_both_be_set() {
+    for (first, second, message) in [
+        ("by_field", "by_color", "`by_color` and `by_field` are in one oneof: only one of them can be set"),
+        ("since", "since.seconds", "`since.seconds` is a part of `since`"),
+        ("since.nanos", "since", "`since.nanos` is a part of `since`"),
+        ("note", "note", "`note` is set already"),
+    ] {
+        let mut rule = rule("GET", "Search", &[], "");
+        rule.plan.with_set(first).unwrap();
+        let error = rule.plan.with_set(second).unwrap_err();
+        assert_eq!((error.message.as_str(), error.subject), (message, Subject::SetBeside(0)));
+        assert_eq!(rule.plan.set_path(0), Some(first));
+    }
+    let mut rule = rule("GET", "Search", &[], "");
+    for path in ["since.seconds", "since.nanos", "by_field", "filter.a", "filter.inner.a"] {
+        rule.plan.with_set(path).unwrap();
+    }
+}
+
+#[test]
+fn what_a_set_field_excludes_is_filled_in_vain() {
+    let rule = rule("GET", "Search", &["by_field", "since.seconds"], "");
+    for (set, in_vain) in [
+        ("by_field", true),
+        ("by_color", true),
+        ("since.seconds", true),
+        ("since.nanos", false),
+        ("note", false),
+        ("nope", false),
+    ] {
+        assert_eq!(rule.plan.is_overridden(set), in_vain, "{set}");
     }
 }
