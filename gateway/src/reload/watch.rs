@@ -160,7 +160,8 @@ fn directories(files: &[PathBuf]) -> BTreeSet<PathBuf> {
     let mut directories = BTreeSet::new();
     for file in files {
         let absolute = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-        let target = resolve(&absolute, &mut MAX_LINKS.clone(), &mut directories);
+        let mut links = MAX_LINKS;
+        let target = resolve(&absolute, &mut links, &mut directories);
         if let Some(folder) = target.filter(|target| target.is_dir()) {
             subdirectories(&folder, 0, &mut directories);
         }

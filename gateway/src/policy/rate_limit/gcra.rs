@@ -65,10 +65,10 @@ impl Rate {
         let bad = || Problem::Rate(text.to_owned());
         let (count, unit) = text.split_once('/').ok_or_else(bad)?;
         let per = match unit.trim() {
-            "s" => Per::Second,
-            "min" => Per::Minute,
-            "h" => Per::Hour,
-            "day" => Per::Day,
+            "s" | "sec" | "second" => Per::Second,
+            "m" | "min" | "minute" => Per::Minute,
+            "h" | "hour" => Per::Hour,
+            "d" | "day" => Per::Day,
             _ => return Err(bad()),
         };
         let count = count.trim();
@@ -79,14 +79,14 @@ impl Rate {
         NonZeroU32::new(count).map(|count| Self { count, per }).ok_or(Problem::RateZero)
     }
 
-    /// The rate that a text probably means, of units that others write: `600/min` of `600/m`.
+    /// The rate that a text probably means: `600/min` of `600 per minute`.
     pub(in crate::policy) fn meant(text: &str) -> Option<Self> {
         let (count, unit) = text.split_once('/').or_else(|| text.split_once(" per "))?;
         let unit = match unit.trim().trim_end_matches('s').to_ascii_lowercase().as_str() {
-            "" | "sec" | "second" => "s",
-            "m" | "min" | "minute" => "min",
+            "sec" | "second" => "s",
+            "min" | "minute" => "min",
             "h" | "hr" | "hour" => "h",
-            "d" | "day" => "day",
+            "day" => "day",
             _ => return None,
         };
         Self::parse(&format!("{count}/{unit}")).ok()

@@ -129,22 +129,26 @@ fn rates_are_read_and_written() {
         ("100/s", "100/s"),
         ("600/min", "600/min"),
         (" 600 / min ", "600/min"),
+        ("100/sec", "100/s"),
+        ("100/second", "100/s"),
+        ("600/m", "600/min"),
+        ("600/minute", "600/min"),
         ("5/h", "5/h"),
+        ("5/hour", "5/h"),
+        ("1/d", "1/day"),
         ("1/day", "1/day"),
     ] {
         assert_eq!(Rate::parse(text).unwrap().to_string(), written);
     }
     assert_eq!(Rate::parse("0/s"), Err(Problem::RateZero));
-    for bad in ["", "100", "100/", "/s", "-1/s", "1.5/s", "100/week", "99999999999/s", "+1/s", "600/m"] {
+    for bad in ["", "100", "100/", "/s", "-1/s", "1.5/s", "100/week", "99999999999/s", "+1/s", "600/M"] {
         assert_eq!(Rate::parse(bad), Err(Problem::Rate(bad.into())), "{bad}");
     }
     for (other, help) in [
-        ("600/m", "write `600/min`"),
         ("600/Minutes", "write `600/min`"),
-        ("100/sec", "write `100/s`"),
+        ("100/secs", "write `100/s`"),
         ("100 per second", "write `100/s`"),
         ("5/hours", "write `5/h`"),
-        ("1/d", "write `1/day`"),
         ("1.5/sec", "write a number per s, min, h or day: `100/s`, `600/min`"),
         ("100/week", "write a number per s, min, h or day: `100/s`, `600/min`"),
     ] {

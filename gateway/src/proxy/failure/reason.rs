@@ -51,7 +51,7 @@ reasons! {
     BadPath = "BAD_PATH", INVALID_ARGUMENT, 400, "The path has a malformed escape, invalid UTF-8, a dot segment, or too many segments.";
     BadHead = "BAD_HEAD", INVALID_ARGUMENT, 400, "The request's head is malformed or ambiguous: it can be read in two ways, has not exactly one Host, or has `content-type`, `authorization` or `grpc-timeout` with two values.";
     UriTooLong = "URI_TOO_LONG", RESOURCE_EXHAUSTED, 414, "The request line is longer than `limits.headers`.";
-    HeadersTooLarge = "HEADERS_TOO_LARGE", RESOURCE_EXHAUSTED, 431, "The headers are larger than `limits.headers`, or more than 128.";
+    HeadersTooLarge = "HEADERS_TOO_LARGE", RESOURCE_EXHAUSTED, 431, "The headers are larger than `limits.headers`, or more than 100 over HTTP/1.1.";
     InvalidRequest = "INVALID_REQUEST", INVALID_ARGUMENT, 400, "Path, query or body do not fit the request message; `details` lists every violation.";
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", INVALID_ARGUMENT, 415, "The body's content-type is not JSON.";
     UnsupportedEncoding = "UNSUPPORTED_ENCODING", INVALID_ARGUMENT, 415, "The body's content-encoding is not understood.";
