@@ -112,4 +112,6 @@ impl Framing {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

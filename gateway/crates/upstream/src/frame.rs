@@ -205,6 +205,8 @@ fn gunzip(message: &[u8], limit: usize) -> Result<Bytes, CallError> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests {
     use std::io::Write;
 
