@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::admin::{Admin, State};
+use crate::config::Watched;
 use crate::config::diagnostic::Diagnostics;
 use crate::edge::{BindError, Listener, Terms, TlsError, Workers, bind};
 use crate::reload::{History, Inbox, Moves, Parts, Refresher, Reloader, Requests, Seat, Source, Watcher};
@@ -89,7 +90,7 @@ impl App {
     /// When the configuration has errors, or an address is taken.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let Options { source, workers: count, level, access, refresh } = options;
-        let mut watcher = Watcher::new(vec![source.path.clone()]);
+        let mut watcher = Watcher::new(vec![Watched::File(source.path.clone())]);
         // It may ask servers for their descriptors, which takes a while.
         let from = source.clone();
         let loaded = tokio::task::spawn_blocking(move || from.load()).await.map_err(std::io::Error::other)?;

@@ -12,14 +12,16 @@ mod model;
 mod raw;
 mod schema;
 mod suggest;
+mod watched;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 
 pub use model::{AdminSpec, GatewayConfig, LogFormat, LogLevel, LogSpec};
 pub use schema::SCHEMA;
+pub use watched::Watched;
 
 /// What came of a load.
 #[derive(Debug)]
@@ -28,8 +30,8 @@ pub struct Loaded {
     pub config: Option<Arc<GatewayConfig>>,
     /// Every finding.
     pub diagnostics: Diagnostics,
-    /// The files and folders whose change can change the outcome, missing ones included.
-    pub watch: Vec<PathBuf>,
+    /// Whatever can change the outcome by its change, missing files included.
+    pub watch: Vec<Watched>,
 }
 
 /// What runs while a configuration is loaded again.
@@ -83,7 +85,7 @@ pub fn load_after(path: &Path, env: &dyn Fn(&str) -> Option<String>, before: Opt
 struct Context {
     sources: Sources,
     found: Vec<Diagnostic>,
-    watch: Vec<PathBuf>,
+    watch: Vec<Watched>,
 }
 
 impl Context {

@@ -213,18 +213,25 @@ fn defaults_yield_to_routes_and_to_their_own_file() {
 #[test]
 fn everything_that_can_change_the_outcome_is_watched() {
     let folder = folder(&[
-        ("routes.yaml", &format!("{HEAD}include: [teams/*.yaml, missing.yaml]\n")),
+        ("routes.yaml", &format!("{HEAD}include: [teams/*.yaml, apps/*/routes.yaml, missing.yaml]\n")),
         ("teams/x.yaml", ""),
+        ("apps/begun/README", ""),
     ]);
     let loaded = load_in(folder.path());
-    let watched: Vec<&Path> =
-        loaded.watch.iter().map(|path| path.strip_prefix(folder.path()).unwrap()).collect();
-    let expected: Vec<PathBuf> =
-        ["missing.yaml", "proto", "proto/shop.proto", "routes.yaml", "teams", "teams/x.yaml"]
-            .iter()
-            .map(PathBuf::from)
-            .collect();
-    assert_eq!(watched, expected);
+    let mut watched: Vec<&Path> =
+        loaded.watch.iter().map(|watched| watched.path().strip_prefix(folder.path()).unwrap()).collect();
+    watched.sort_unstable();
+    let expected = [
+        "apps",
+        "apps/begun/routes.yaml",
+        "missing.yaml",
+        "proto",
+        "proto/shop.proto",
+        "routes.yaml",
+        "teams",
+        "teams/x.yaml",
+    ];
+    assert_eq!(watched, expected.map(Path::new));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Both directions composed: what is printed can be read again, and says the same.
 
+use serde_json::Value;
 use transcode::{DecodeOptions, EncodeOptions};
 
 use crate::{schema::choose, wire_in};
@@ -24,9 +25,26 @@ pub fn run(data: &[u8]) {
     }
     let mut json_again = Vec::new();
     message.decode(&again, &options, &mut json_again).expect("what we wrote, we read");
-    let (first, second): (serde_json::Value, serde_json::Value) = (
+    let (mut first, mut second): (Value, Value) = (
         serde_json::from_slice(&json).expect("the first output is JSON"),
         serde_json::from_slice(&json_again).expect("the second output is JSON"),
     );
+    if first != second {
+        leave_out_null_values(&mut first);
+        leave_out_null_values(&mut second);
+    }
     assert_eq!(first, second);
+}
+
+/// A `NullValue` is null in JSON whatever its number: one that is not 0 comes back as its default.
+fn leave_out_null_values(json: &mut Value) {
+    match json {
+        Value::Object(fields) => {
+            let is_one = |name: &str| name.ends_with("NullValue") || name.ends_with("null_value");
+            fields.retain(|name, value| !(value.is_null() && is_one(name)));
+            fields.values_mut().for_each(leave_out_null_values);
+        }
+        Value::Array(items) => items.iter_mut().for_each(leave_out_null_values),
+        _ => {}
+    }
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::Context;
 use super::diagnostic::{Code, Diagnostic, FileId, Place};
 use super::glob;
 use super::raw::{At, Kind, RawFile, Reader, Secret, mask_unparsed, parse_masked};
+use super::{Context, Watched};
 use crate::descriptors::read_file;
 
 /// A file that was read.
@@ -63,7 +63,7 @@ struct Walk<'w> {
 impl Walk<'_> {
     /// Whether what the file says is known; why not has been told. What is lost of its includes, it remembers itself.
     fn read(&mut self, path: &Path, included: Option<Place>) -> bool {
-        self.context.watch.push(path.to_owned());
+        self.context.watch.push(Watched::File(path.to_owned()));
         let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if let Some(first) = self.seen.get(&canonical) {
             let diagnostic = again(path, included, *first);
@@ -152,7 +152,9 @@ impl Walk<'_> {
             return self.read(&path, Some(include.place));
         }
         let matches = glob::expand(&path);
-        self.context.watch.extend(matches.folders);
+        let folders = matches.folders.into_iter();
+        self.context.watch.extend(folders.map(|(folder, pattern)| Watched::Names { folder, pattern }));
+        self.context.watch.extend(matches.others.into_iter().map(Watched::File));
         if matches.files.is_empty() {
             self.context.push(
                 Diagnostic::warning(Code::Include, format!("no file matches `{}`", include.value))

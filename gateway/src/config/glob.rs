@@ -12,8 +12,10 @@ pub(super) fn is_pattern(text: &str) -> bool {
 pub(super) struct Matches {
     /// The files, by name.
     pub(super) files: Vec<PathBuf>,
-    /// The folders that were looked into: a file added there may match.
-    pub(super) folders: Vec<PathBuf>,
+    /// The folders that were looked into, and for what: a file added there may match.
+    pub(super) folders: Vec<(PathBuf, String)>,
+    /// What the pattern leads to and is no file, but may become one.
+    pub(super) others: Vec<PathBuf>,
 }
 
 /// Finds the files of a pattern. `*` and `?` stand for characters of one name, never for a `/`; names that begin with a
@@ -31,16 +33,17 @@ pub(super) fn expand(pattern: &Path) -> Matches {
         }
         let folders = std::mem::take(&mut found);
         for folder in folders {
-            found.extend(entries(&folder, &name));
-            matches.folders.push(folder);
+            found.extend(names(&folder, &name).into_iter().map(|name| folder.join(name)));
+            matches.folders.push((folder, name.to_string()));
         }
     }
-    matches.files = found.into_iter().filter(|path| path.is_file()).collect();
+    (matches.files, matches.others) = found.into_iter().partition(|path| path.is_file());
     matches.files.sort();
     matches
 }
 
-fn entries(folder: &Path, pattern: &str) -> Vec<PathBuf> {
+/// The names in a folder that fit a pattern for one name.
+pub(super) fn names(folder: &Path, pattern: &str) -> Vec<String> {
     let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let Ok(entries) = std::fs::read_dir(listed) else {
         return Vec::new();
@@ -48,7 +51,6 @@ fn entries(folder: &Path, pattern: &str) -> Vec<PathBuf> {
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     names
         .filter(|name| (pattern.starts_with('.') || !name.starts_with('.')) && matches_name(pattern, name))
-        .map(|name| folder.join(name))
         .collect()
 }
 
@@ -110,7 +112,7 @@ mod tests {
         }
         let matches = expand(&folder.path().join("*.yaml"));
         assert_eq!(matches.files, [folder.path().join("a.yaml"), folder.path().join("b.yaml")]);
-        assert_eq!(matches.folders, [folder.path().to_owned()]);
+        assert_eq!(matches.folders, [(folder.path().to_owned(), "*.yaml".to_owned())]);
         assert_eq!(expand(&folder.path().join("none/*.yaml")).files, Vec::<PathBuf>::new());
     }
 }

@@ -66,13 +66,13 @@ pub struct Taken<'t> {
 impl<'t> Explained<'t> {
     /// Explains a request by the gateway's own paths and the table of routes.
     pub fn of(own: &OwnPaths, table: &'t Table, request: &Request<'_>) -> Self {
-        let own = own.find(request.path);
-        if own.is_some() && matches!(request.method, "GET" | "HEAD") {
-            return Self { own, ..Self::default() };
-        }
         let fields = Fields::of(request.headers);
         if let Some(name) = fields.torn {
             return Self::refused(format!("{} (400)", torn_field(name)), Vec::new());
+        }
+        let own = own.find(request.path);
+        if own.is_some() && matches!(request.method, "GET" | "HEAD") {
+            return Self { own, ..Self::default() };
         }
         let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
         let misses = near_misses(table, host, request.method, request.path);

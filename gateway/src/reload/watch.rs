@@ -3,7 +3,8 @@
 //! Directories are watched, never files: a watch on a file sees the first atomic rename, or swap of a Kubernetes
 //! volume, and then nothing more. Every directory goes by one name, without links in it: the system has one watch for a
 //! directory, however it was called, and would end it with the first of two names. No event is trusted by its name;
-//! whatever happens in a directory, the files themselves are compared by content. A slow poll covers file systems that
+//! whatever happens in a directory, the files themselves are compared by content, and folders by the names that count there.
+//! A slow poll covers file systems that
 //! report nothing (NFS).
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::time::Duration;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
+use crate::config::Watched;
 use crate::descriptors::read_file;
 
 /// How long a directory has to be quiet: editors write, rename and touch in bursts.
@@ -25,24 +27,27 @@ const QUIET: Duration = Duration::from_millis(100);
 const BURST: Duration = Duration::from_millis(500);
 /// How often the files are looked at without any event.
 const POLL: Duration = Duration::from_secs(5);
-/// The deepest folder below a watched one that is looked into.
-const MAX_DEPTH: usize = 16;
 /// Links that lead to links are followed this far; those that lead in circles, too.
 const MAX_LINKS: u32 = 40;
 
 /// Watches the files of a configuration.
 #[derive(Debug)]
 pub struct Watcher {
-    files: Vec<PathBuf>,
-    seen: BTreeMap<PathBuf, u64>,
+    watched: Vec<Watched>,
+    seen: Fingerprints,
     directories: BTreeSet<PathBuf>,
     events: mpsc::Receiver<()>,
     watcher: Option<RecommendedWatcher>,
+    poll: Duration,
 }
 
 impl Watcher {
     /// Watches these files and folders.
-    pub fn new(files: Vec<PathBuf>) -> Self {
+    pub fn new(watched: Vec<Watched>) -> Self {
+        Self::polling(watched, POLL)
+    }
+
+    fn polling(watched: Vec<Watched>, poll: Duration) -> Self {
         // One place is enough: it says that something happened.
         let (sender, events) = mpsc::channel(1);
         let on_event = move |event: notify::Result<Event>| {
@@ -55,25 +60,31 @@ impl Watcher {
         let watcher = notify::recommended_watcher(on_event)
             .inspect_err(|error| tracing::warn!(%error, "no file events; files are polled every 5 s"))
             .ok();
-        let mut this =
-            Self { files: Vec::new(), seen: BTreeMap::new(), directories: BTreeSet::new(), events, watcher };
-        this.watch(files);
+        let mut this = Self {
+            watched: Vec::new(),
+            seen: BTreeMap::new(),
+            directories: BTreeSet::new(),
+            events,
+            watcher,
+            poll,
+        };
+        this.watch(watched);
         this
     }
 
     /// Remembers the files as they are now: what comes later is a change. To be called before they are read, so that a
     /// change between the reading and the next look is not lost.
     pub fn mark(&mut self) {
-        self.seen = fingerprints(&self.files);
+        self.seen = fingerprints(&self.watched);
     }
 
     /// The files as they were last looked at, to be given to [`Self::restore`].
-    pub fn seen(&self) -> BTreeMap<PathBuf, u64> {
+    pub fn seen(&self) -> Fingerprints {
         self.seen.clone()
     }
 
     /// Takes the files for what they were then: what has changed since will be seen as a change.
-    pub fn restore(&mut self, seen: &BTreeMap<PathBuf, u64>) {
+    pub fn restore(&mut self, seen: &Fingerprints) {
         for (file, fingerprint) in &mut self.seen {
             if let Some(then) = seen.get(file) {
                 *fingerprint = *then;
@@ -85,7 +96,7 @@ impl Watcher {
     /// that is just being written in place may be read empty, which would be a valid configuration of nothing.
     pub async fn settle(&self) {
         let settled = async {
-            while let Some(rest) = youngest(&self.files).and_then(|age| QUIET.checked_sub(age)) {
+            while let Some(rest) = youngest(&self.watched).and_then(|age| QUIET.checked_sub(age)) {
                 tokio::time::sleep(rest).await;
             }
         };
@@ -94,14 +105,14 @@ impl Watcher {
 
     /// Whether the files are still as they were when they were marked, and nobody was writing them even then.
     pub fn is_as_marked(&self) -> bool {
-        youngest(&self.files).is_none_or(|age| age >= QUIET) && fingerprints(&self.files) == self.seen
+        youngest(&self.watched).is_none_or(|age| age >= QUIET) && fingerprints(&self.watched) == self.seen
     }
 
     /// Watches these files and folders from now on, instead of the ones before.
-    pub fn watch(&mut self, files: Vec<PathBuf>) {
-        self.files = files;
+    pub fn watch(&mut self, watched: Vec<Watched>) {
+        self.watched = watched;
         self.follow();
-        let mut seen = fingerprints(&self.files);
+        let mut seen = fingerprints(&self.watched);
         // What was marked before the files were read stays.
         for (file, fingerprint) in &mut seen {
             if let Some(marked) = self.seen.get(file) {
@@ -115,15 +126,15 @@ impl Watcher {
     pub async fn changed(&mut self) {
         loop {
             // A closed channel means that there are no events at all: then only the poll speaks.
-            match tokio::time::timeout(POLL, self.events.recv()).await {
+            match tokio::time::timeout(self.poll, self.events.recv()).await {
                 Ok(Some(())) => self.wait_for_quiet().await,
-                Ok(None) => tokio::time::sleep(POLL).await,
+                Ok(None) => tokio::time::sleep(self.poll).await,
                 Err(_poll) => {}
             }
             // Links may lead elsewhere now, and a directory be another one of the same name: what comes in it later
             // has to be seen, whether it holds anything yet or not.
             self.follow();
-            let now = fingerprints(&self.files);
+            let now = fingerprints(&self.watched);
             if now != self.seen {
                 self.seen = now;
                 return;
@@ -140,7 +151,7 @@ impl Watcher {
 
     /// Watches the directories that the files, and the links on the way to them, stand in.
     fn follow(&mut self) {
-        let wanted = directories(&self.files);
+        let wanted = directories(&self.watched);
         let Some(watcher) = &mut self.watcher else { return };
         for gone in self.directories.difference(&wanted) {
             drop(watcher.unwatch(gone)); // It may not exist any more.
@@ -156,15 +167,16 @@ impl Watcher {
     }
 }
 
-fn directories(files: &[PathBuf]) -> BTreeSet<PathBuf> {
+/// The directories in which any of it can change.
+fn directories(watched: &[Watched]) -> BTreeSet<PathBuf> {
     let mut directories = BTreeSet::new();
-    for file in files {
-        let absolute = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+    for watched in watched {
+        let path = watched.path();
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         let mut links = MAX_LINKS;
         let target = resolve(&absolute, &mut links, &mut directories);
-        if let Some(folder) = target.filter(|target| target.is_dir()) {
-            subdirectories(&folder, 0, &mut directories);
-        }
+        let folder = matches!(watched, Watched::Names { .. }).then_some(target).flatten();
+        directories.extend(folder.filter(|folder| folder.is_dir()));
     }
     directories
 }
@@ -199,49 +211,30 @@ fn resolve(path: &Path, links: &mut u32, found: &mut BTreeSet<PathBuf>) -> Optio
     Some(at)
 }
 
-fn subdirectories(directory: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
-    if depth > MAX_DEPTH || !found.insert(directory.to_path_buf()) {
-        return;
-    }
-    for entry in entries(directory) {
-        if entry.is_dir() {
-            subdirectories(&entry, depth + 1, found);
-        }
-    }
-}
-
-fn entries(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    paths
-}
-
 /// How long ago the last of the files was written; `None` when there are none. An empty file is taken for one whose
 /// writer has only come so far, as those who write in place empty it first.
-fn youngest(files: &[PathBuf]) -> Option<Duration> {
-    let age = |file: &PathBuf| {
-        let metadata = std::fs::metadata(file).ok()?;
+fn youngest(watched: &[Watched]) -> Option<Duration> {
+    let age = |watched: &Watched| {
+        let metadata = std::fs::metadata(watched.path()).ok()?;
         let age = metadata.modified().ok()?.elapsed().unwrap_or_default();
         Some(if metadata.is_file() && metadata.len() == 0 { Duration::ZERO } else { age })
     };
-    files.iter().filter_map(age).min()
+    watched.iter().filter_map(age).min()
 }
 
-/// The content of each file, hashed; a file that is not there has none.
-fn fingerprints(files: &[PathBuf]) -> BTreeMap<PathBuf, u64> {
-    files.iter().map(|file| (file.clone(), fingerprint(file, 0))).collect()
+/// What is watched, and a hash of how it is.
+type Fingerprints = BTreeMap<Watched, u64>;
+
+fn fingerprints(watched: &[Watched]) -> Fingerprints {
+    watched.iter().map(|watched| (watched.clone(), fingerprint(watched))).collect()
 }
 
-fn fingerprint(path: &Path, depth: usize) -> u64 {
+fn fingerprint(watched: &Watched) -> u64 {
     let mut hasher = DefaultHasher::new();
-    if path.is_dir() && depth <= MAX_DEPTH {
-        for entry in entries(path) {
-            entry.hash(&mut hasher);
-            fingerprint(&entry, depth + 1).hash(&mut hasher);
-        }
-    } else {
-        read_file(path).ok().hash(&mut hasher);
+    match watched {
+        // A folder where a file is to be has no content, as a file that is not there.
+        Watched::File(path) => (path.is_dir(), read_file(path).ok()).hash(&mut hasher),
+        Watched::Names { .. } => watched.names().hash(&mut hasher),
     }
     hasher.finish()
 }

@@ -14,7 +14,7 @@ use super::upstreams::Upstreams;
 use crate::config::diagnostic::{Code, Diagnostic, FileId, Place, Severity};
 use crate::config::files::File;
 use crate::config::raw::{At, RawDescriptor};
-use crate::config::{Before, Context};
+use crate::config::{Before, Context, Watched};
 use crate::descriptors::{
     self, Content, Digest, Input, Made, ProtoError, Reflected, SourceError, SourceErrorKind,
 };
@@ -75,7 +75,7 @@ pub(super) fn load(
     }
     let made = before.map(|before| Made { schema: &before.config.schema, of: before.config.schema_digest });
     let loaded = descriptors::load_after(&inputs, made);
-    context.watch.extend(loaded.watch);
+    context.watch.extend(loaded.watch.into_iter().map(Watched::of));
     let mut texts = HashMap::new();
     for error in loaded.errors {
         let input = error.input.and_then(|index| Some((inputs.get(index)?, *places.get(index)?)));

@@ -9,10 +9,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use upstream::{Address, Target};
 
-use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::{File, io_text};
 use crate::config::raw::{At, PEM};
+use crate::config::{Context, Watched};
 use crate::policy::pem_text;
 
 /// The content of a PEM file of certificates.
@@ -169,7 +169,7 @@ pub(super) fn read(file: &File, path: &At<String>, context: &mut Context) -> Opt
         return None;
     }
     let full = file.path(&path.value);
-    context.watch.push(full.clone());
+    context.watch.push(Watched::File(full.clone()));
     match crate::descriptors::read_file(&full) {
         Ok(bytes) => Some(bytes.into()),
         Err(error) => {

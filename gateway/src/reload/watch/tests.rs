@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn names(folder: &Path, pattern: &str) -> Watched {
+    Watched::Names { folder: folder.to_owned(), pattern: pattern.to_owned() }
+}
+
 async fn change(watcher: &mut Watcher) {
     tokio::time::timeout(Duration::from_secs(20), watcher.changed()).await.expect("a change is seen");
 }
@@ -11,7 +15,7 @@ async fn what_is_restored_is_seen_as_a_change_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("routes.yaml");
     std::fs::write(&file, "0").unwrap();
-    let mut watcher = Watcher::new(vec![file.clone()]);
+    let mut watcher = Watcher::new(vec![Watched::File(file.clone())]);
     let before = watcher.seen();
     std::fs::write(&file, "1").unwrap();
     watcher.mark();
@@ -24,7 +28,7 @@ async fn in_place_writes_and_atomic_renames_are_seen_again_and_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("routes.yaml");
     std::fs::write(&file, "0").unwrap();
-    let mut watcher = Watcher::new(vec![file.clone()]);
+    let mut watcher = Watcher::new(vec![Watched::File(file.clone())]);
     for round in 0..3 {
         std::fs::write(&file, format!("in place {round}")).unwrap();
         change(&mut watcher).await;
@@ -35,10 +39,15 @@ async fn in_place_writes_and_atomic_renames_are_seen_again_and_again() {
     }
 }
 
-/// A change, told by an event: long before the poll would find it.
+/// Without a poll.
+fn watch(watched: Vec<Watched>) -> Watcher {
+    Watcher::polling(watched, Duration::from_secs(3600))
+}
+
+/// A change, told by an event.
 async fn soon(watcher: &mut Watcher, what: &str) {
-    let seen = tokio::time::timeout(POLL / 2, watcher.changed()).await;
-    assert!(seen.is_ok(), "{what}: only the poll would see it");
+    let seen = tokio::time::timeout(Duration::from_secs(20), watcher.changed()).await;
+    assert!(seen.is_ok(), "{what}: only a poll would see it");
 }
 
 #[tokio::test]
@@ -48,7 +57,7 @@ async fn what_is_deleted_and_made_anew_is_seen_by_its_events() {
     // The same directory by two names.
     let file = folder.path().join("conf/../conf/routes.yaml");
     std::fs::write(&file, "0").unwrap();
-    let mut watcher = Watcher::new(vec![file.clone()]);
+    let mut watcher = watch(vec![Watched::File(file.clone())]);
     for round in 1..4 {
         std::fs::remove_file(&file).unwrap();
         soon(&mut watcher, "a file that goes").await;
@@ -67,7 +76,7 @@ async fn a_folder_that_is_deleted_and_made_anew_is_seen_by_its_events() {
         std::fs::write(&file, text).unwrap();
     };
     publish("0");
-    let mut watcher = Watcher::new(vec![file.clone()]);
+    let mut watcher = watch(vec![Watched::File(file.clone())]);
     for round in 1..4 {
         std::fs::remove_dir_all(folder.path().join("deploy")).unwrap();
         soon(&mut watcher, "a folder that goes").await;
@@ -96,7 +105,7 @@ async fn links_on_the_way_to_a_file_are_followed_by_their_events() {
         std::fs::rename(at("next"), at("current")).unwrap();
     };
     publish(0);
-    let mut watcher = Watcher::new(vec![at("current/routes.yaml")]);
+    let mut watcher = watch(vec![Watched::File(at("current/routes.yaml"))]);
     for version in 1..4 {
         publish(version);
         soon(&mut watcher, "a link that leads elsewhere").await;
@@ -116,7 +125,7 @@ fn links_in_a_circle_end() {
     let folder = tempfile::tempdir().unwrap();
     symlink("b", folder.path().join("a")).unwrap();
     symlink("a", folder.path().join("b")).unwrap();
-    let found = directories(&[folder.path().join("a")]);
+    let found = directories(&[Watched::File(folder.path().join("a"))]);
     assert_eq!(found, BTreeSet::from([folder.path().canonicalize().unwrap()]));
 }
 
@@ -126,7 +135,7 @@ fn a_pipe_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("routes.yaml");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let files = vec![pipe, folder.path().to_owned()];
+    let files = vec![Watched::File(pipe), names(folder.path(), "*")];
     let (done, wait) = std::sync::mpsc::channel();
     std::thread::spawn(move || done.send(fingerprints(&files).len()));
     assert_eq!(wait.recv_timeout(Duration::from_secs(20)), Ok(2));
@@ -147,7 +156,7 @@ async fn the_symlink_swap_of_a_kubernetes_volume_is_seen_again_and_again() {
     };
     publish(0);
     symlink("..data/routes.yaml", at("routes.yaml")).unwrap();
-    let mut watcher = Watcher::new(vec![at("routes.yaml")]);
+    let mut watcher = Watcher::new(vec![Watched::File(at("routes.yaml"))]);
     for version in 1..4 {
         publish(version);
         change(&mut watcher).await;
@@ -155,22 +164,49 @@ async fn the_symlink_swap_of_a_kubernetes_volume_is_seen_again_and_again() {
 }
 
 #[tokio::test]
-async fn a_file_in_a_watched_folder_is_seen_however_deep() {
+async fn names_that_come_and_go_in_a_folder_are_seen() {
     let folder = tempfile::tempdir().unwrap();
-    let proto = folder.path().join("proto");
-    std::fs::create_dir_all(proto.join("shop/v1")).unwrap();
-    let mut watcher = Watcher::new(vec![proto.clone()]);
-    std::fs::write(proto.join("shop/v1/user.proto"), "syntax = \"proto3\";").unwrap();
-    change(&mut watcher).await;
+    let conf = folder.path().join("conf.d");
+    let mut watcher = watch(vec![names(&conf, "*.yaml")]);
+    for round in 0..3 {
+        std::fs::create_dir(&conf).unwrap();
+        std::fs::write(conf.join("a.yaml"), "").unwrap();
+        soon(&mut watcher, "a file in a new folder").await;
+        std::fs::write(conf.join(format!("b{round}.yaml")), "").unwrap();
+        soon(&mut watcher, "one more").await;
+        std::fs::remove_dir_all(&conf).unwrap();
+        soon(&mut watcher, "a folder that goes").await;
+    }
 }
 
 #[tokio::test]
-async fn other_files_in_the_folder_are_no_change() {
+async fn a_folder_in_the_place_of_a_missing_file_is_seen() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("routes.yaml");
-    std::fs::write(&file, "0").unwrap();
-    let mut watcher = Watcher::new(vec![file.clone()]);
-    std::fs::write(folder.path().join("gateway.log"), "x").unwrap();
-    let changed = tokio::time::timeout(Duration::from_millis(400), watcher.changed()).await;
-    assert!(changed.is_err());
+    let proto = folder.path().join("proto");
+    let mut watcher = watch(vec![Watched::File(proto.clone())]);
+    std::fs::create_dir(&proto).unwrap();
+    soon(&mut watcher, "a folder that comes").await;
+}
+
+#[tokio::test]
+async fn what_is_written_beside_is_no_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("routes.yaml"), "0").unwrap();
+    std::fs::write(at("a.yaml"), "0").unwrap();
+    std::fs::write(at("gateway.log"), "").unwrap();
+    std::fs::create_dir(at("node_modules")).unwrap();
+    let watched = ["routes.yaml", "a.yaml"].map(|name| Watched::File(at(name)));
+    let mut watcher = watch([watched.to_vec(), vec![names(folder.path(), "*.yaml")]].concat());
+    let below = watcher.directories.iter().find(|directory| directory.ends_with("node_modules"));
+    assert_eq!(below, None, "what is below is nobody's matter");
+    for line in ["x", "xx"] {
+        std::fs::write(at("gateway.log"), line).unwrap();
+        std::fs::write(at("node_modules").join(line), line).unwrap();
+        std::fs::write(at(line), line).unwrap();
+    }
+    let now = fingerprints(&watcher.watched);
+    assert_eq!(now, watcher.seen);
+    std::fs::write(at("b.yaml"), "0").unwrap();
+    soon(&mut watcher, "a name that fits").await;
 }

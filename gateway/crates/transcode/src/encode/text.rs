@@ -134,8 +134,8 @@ fn enumeration(plan: &EnumPlan, text: &[u8]) -> Result<i32, (Reason, String)> {
         return Ok(0);
     }
     let unknown = || (Reason::UnknownEnum, expected_names(plan));
-    let number =
-        quoted_integer(text).ok().and_then(|value| fit(Kind::Int32, value).ok()).ok_or_else(unknown)?;
+    let number = quoted_integer(&unpadded(text)).ok().and_then(|value| fit(Kind::Int32, value).ok());
+    let number = number.ok_or_else(unknown)?;
     if plan.closed && plan.by_number(number as i32).is_none() {
         return Err(unknown());
     }
