@@ -2,10 +2,9 @@
 //!
 //! Directories are watched, never files: a watch on a file sees the first atomic rename, or swap of a Kubernetes
 //! volume, and then nothing more. Every directory goes by one name, without links in it: the system has one watch for a
-//! directory, however it was called, and would end it with the first of two names. No event is trusted by its name;
-//! whatever happens in a directory, the files themselves are compared by content, and folders by the names that count there.
-//! A slow poll covers file systems that
-//! report nothing (NFS).
+//! directory, however it was called, and would end it with the first of two names. Events say only that it is time to look:
+//! whatever happens in a directory, but for somebody writing into another file, the files themselves are compared by
+//! content, and folders by the names that count there. A slow poll covers file systems that report nothing (NFS).
 
 #[cfg(test)]
 mod tests;
@@ -13,8 +12,10 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use notify::event::ModifyKind;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
@@ -36,6 +37,8 @@ pub struct Watcher {
     watched: Vec<Watched>,
     seen: Fingerprints,
     directories: BTreeSet<PathBuf>,
+    /// Where the files are, without links on the way: read where events come in.
+    files: Arc<Mutex<BTreeSet<PathBuf>>>,
     events: mpsc::Receiver<()>,
     watcher: Option<RecommendedWatcher>,
     poll: Duration,
@@ -50,9 +53,12 @@ impl Watcher {
     fn polling(watched: Vec<Watched>, poll: Duration) -> Self {
         // One place is enough: it says that something happened.
         let (sender, events) = mpsc::channel(1);
+        let files = Arc::<Mutex<BTreeSet<PathBuf>>>::default();
+        let known = Arc::clone(&files);
         let on_event = move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
-                return; // Reading the files is no change, and we read them.
+            let is_none = |event: &Event| known.lock().is_ok_and(|files| is_none_of(&files, event));
+            if event.is_ok_and(|event| is_none(&event)) {
+                return;
             }
             // A full channel says already what this would.
             sender.try_send(()).ok();
@@ -64,6 +70,7 @@ impl Watcher {
             watched: Vec::new(),
             seen: BTreeMap::new(),
             directories: BTreeSet::new(),
+            files,
             events,
             watcher,
             poll,
@@ -151,7 +158,10 @@ impl Watcher {
 
     /// Watches the directories that the files, and the links on the way to them, stand in.
     fn follow(&mut self) {
-        let wanted = directories(&self.watched);
+        let Places { directories: wanted, files } = places(&self.watched);
+        if let Ok(mut known) = self.files.lock() {
+            *known = files;
+        }
         let Some(watcher) = &mut self.watcher else { return };
         for gone in self.directories.difference(&wanted) {
             drop(watcher.unwatch(gone)); // It may not exist any more.
@@ -167,18 +177,36 @@ impl Watcher {
     }
 }
 
-/// The directories in which any of it can change.
-fn directories(watched: &[Watched]) -> BTreeSet<PathBuf> {
-    let mut directories = BTreeSet::new();
+/// Whether an event is about nothing that is watched: reading, and we read the files ourselves, or writing into a file that is
+/// none of these, as a log beside them. What comes, goes or gets another name may be anything.
+fn is_none_of(files: &BTreeSet<PathBuf>, event: &Event) -> bool {
+    match event.kind {
+        EventKind::Access(_) => true,
+        EventKind::Modify(ModifyKind::Data(_)) => !event.paths.iter().any(|path| files.contains(path)),
+        _ => false,
+    }
+}
+
+/// Where something that is watched can change.
+#[derive(Debug, Default)]
+struct Places {
+    directories: BTreeSet<PathBuf>,
+    files: BTreeSet<PathBuf>,
+}
+
+fn places(watched: &[Watched]) -> Places {
+    let mut places = Places::default();
     for watched in watched {
         let path = watched.path();
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         let mut links = MAX_LINKS;
-        let target = resolve(&absolute, &mut links, &mut directories);
-        let folder = matches!(watched, Watched::Names { .. }).then_some(target).flatten();
-        directories.extend(folder.filter(|folder| folder.is_dir()));
+        let target = resolve(&absolute, &mut links, &mut places.directories);
+        match watched {
+            Watched::File(_) => places.files.extend(target),
+            Watched::Names { .. } => places.directories.extend(target.filter(|folder| folder.is_dir())),
+        }
     }
-    directories
+    places
 }
 
 /// What an absolute path leads to. Finds the directories on whose entries that depends: of the links on the way, and of

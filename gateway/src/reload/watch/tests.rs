@@ -125,7 +125,7 @@ fn links_in_a_circle_end() {
     let folder = tempfile::tempdir().unwrap();
     symlink("b", folder.path().join("a")).unwrap();
     symlink("a", folder.path().join("b")).unwrap();
-    let found = directories(&[Watched::File(folder.path().join("a"))]);
+    let found = places(&[Watched::File(folder.path().join("a"))]).directories;
     assert_eq!(found, BTreeSet::from([folder.path().canonicalize().unwrap()]));
 }
 
@@ -209,4 +209,23 @@ async fn what_is_written_beside_is_no_change() {
     assert_eq!(now, watcher.seen);
     std::fs::write(at("b.yaml"), "0").unwrap();
     soon(&mut watcher, "a name that fits").await;
+}
+
+#[test]
+fn what_is_written_into_others_is_no_event() {
+    use notify::event::{AccessKind, CreateKind, DataChange, MetadataKind, RenameMode};
+    let files = BTreeSet::from([PathBuf::from("/conf/routes.yaml")]);
+    let data = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+    for (kind, path, is_none) in [
+        (data, "/conf/routes.yaml", false),
+        (data, "/conf/gateway.log", true),
+        (EventKind::Create(CreateKind::File), "/conf/gateway.log", false),
+        (EventKind::Modify(ModifyKind::Name(RenameMode::To)), "/conf/b", false),
+        (EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)), "/conf/b", false),
+        (EventKind::Access(AccessKind::Any), "/conf/routes.yaml", true),
+        (EventKind::Any, "/conf/gateway.log", false),
+    ] {
+        let event = Event::new(kind).add_path(path.into());
+        assert_eq!(is_none_of(&files, &event), is_none, "{event:?}");
+    }
 }
