@@ -2,7 +2,9 @@
 //! where the mistake is.
 
 mod lines;
+mod tags;
 
+use self::tags::tag_before;
 use crate::config::diagnostic::{Code, Diagnostic, FileId, Place, Sources};
 
 /// What the parser stumbled over.
@@ -17,13 +19,10 @@ pub(super) fn syntax_error(sources: &Sources, file: FileId, error: &serde_yaml::
             .with_help("YAML is indented with spaces");
     }
     let source = line_of(sources.text(file), line).unwrap_or("");
-    if let Some(tag) = message.strip_prefix("unsupported tag `").and_then(|rest| rest.strip_suffix('`')) {
-        let place = sources.place_of(file, line, tag_before(source, column, tag).unwrap_or(column));
-        let end = place.start.saturating_add(u32::try_from(tag.len()).unwrap_or(0));
-        let end = if sources.slice(Place { end, ..place }) == tag { end } else { place.end };
-        return meaningless(tag).at(Place { end, ..place }, "here");
-    }
     let place = sources.place_of(file, line, column);
+    if let Some(tag) = message.strip_prefix("unsupported tag `").and_then(|rest| rest.strip_suffix('`')) {
+        return meaningless(tag).at(tag_of(sources, place), "here");
+    }
     let mistake = lines::above(sources.text(file), line).filter(|_| message.contains(NO_MAPPING));
     if let Some((piece, found)) = mistake {
         let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
@@ -55,18 +54,25 @@ fn is_above(sources: &Sources, place: Place, other: Place) -> bool {
 }
 
 /// A tag that nothing here reads, as `!env`, or `!!binary`.
-pub(super) fn meaningless(tag: &str) -> Diagnostic {
+fn meaningless(tag: &str) -> Diagnostic {
     Diagnostic::error(Code::YamlSyntax, format!("not valid YAML: the tag `{tag}` means nothing here")).with_help(
         "leave the tag out: what a value is follows from its key, and what is in the environment is written \"${NAME}\"",
     )
 }
 
-/// The column of a tag that stands before a value in its line.
-fn tag_before(line: &str, column: u64, tag: &str) -> Option<u64> {
-    let column = usize::try_from(column).ok()?.saturating_sub(1);
-    let until = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
-    let before = line.get(..until)?;
-    Some(before.get(..before.rfind(tag)?)?.chars().count() as u64 + 1)
+/// As [`meaningless`], of a tag that the parser takes, for it makes other bytes of a value; the place is that of the value.
+pub(super) fn binary(sources: &Sources, value: Place) -> Diagnostic {
+    let place = tag_of(sources, value);
+    // What is no tag may be a secret.
+    let tag = Some(sources.slice(place)).filter(|tag| tag.starts_with('!')).unwrap_or("!!binary");
+    meaningless(tag).at(place, "here")
+}
+
+/// Where the tag of a value stands, or the value where that can't be told.
+fn tag_of(sources: &Sources, value: Place) -> Place {
+    let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let tag = tag_before(sources.text(value.file), value.start as usize);
+    tag.map_or(value, |tag| Place { start: clamp(tag.start), end: clamp(tag.end), ..value })
 }
 
 fn line_of(text: &str, line: u64) -> Option<&str> {
