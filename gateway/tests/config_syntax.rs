@@ -62,3 +62,55 @@ fn a_tag_is_refused_where_it_stands() {
         assert_eq!(told(text), Some(expected), "{text}");
     }
 }
+
+/// In all of these it is the second colon of the last line, and the lines above are good.
+#[test]
+fn nothing_is_told_of_the_line_above_a_second_colon() {
+    for text in [
+        "descriptors:\n  - proto\n  - reflection: users: x\n",
+        "origins:\n  - https://a.example\n  - b: c: d\n",
+        "address:\n  - a:1\n  - b:2\n  - c: d: e\n",
+        "address:\n  - a:1\n  - b:2: c: d\n",
+        "cors: {\n  origins: [https://a]\n}\ndocs: a: b\n",
+        "cors: {\r\n  origins: [https://a]\r\n}\r\ndocs: a: b\r\n",
+        "compression: [\n  gzip\n]\ndocs: a: b\n",
+        "---\ndocs: a: b\n",
+        "docs: \"one\ntwo\"\nlog: a: b\n",
+        "docs:\t/docs\nlog: a: b\n",
+        "a: &x b\nc:\n  - *x\n  - e: f: g\n",
+        "routes:\n  - &r\n    get: a: b\n",
+        "? a\n: b: c: d\n",
+        "users: &u\n    address: localhost: 50051\n",
+        "users: !!map\n    address: localhost: 50051\n",
+        "docs: über: b\n",
+    ] {
+        let (number, last) = text.lines().zip(1..).map(|(line, number)| (number, line)).last().unwrap();
+        let colon = last.rfind(": ").map(|at| last[..at].chars().count() + 1).unwrap();
+        let expected = format!("{number}:{colon} mapping values are not allowed in this context");
+        assert_eq!(told(text), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_key_is_told_where_it_stands() {
+    const BARE: &str = "neither a key nor its value";
+    const TIGHT: &str = "a key without a space behind its colon";
+    const DASH: &str = "a `-` without a space behind it";
+    const QUOTE: &str = "something behind a closing quote";
+    for (text, place, message) in [
+        ("limits\n  body: 1MiB\n", "1:1", BARE),
+        ("limits:1\n  body: 1MiB\n", "1:1", TIGHT),
+        ("docs /docs\nroutes:\n", "1:1", BARE),
+        ("health: /h\ndocs /docs\nroutes:\n", "2:1", BARE),
+        ("health: /h\ndocs:/docs\nroutes:\n", "2:1", TIGHT),
+        ("include:\n  - a.yaml\n-b.yaml\n", "3:1", DASH),
+        ("include:\n  - a.yaml\n  -b.yaml\n", "3:3", DASH),
+        ("\"docs\" /docs\nhealth: /h\n", "1:8", QUOTE),
+        ("docs: '/docs' x\n", "1:15", QUOTE),
+        ("status: !!int x\n", "1:15", "the value is not of the type that its tag names"),
+        ("routes:\n  - {get: /a\n", "2:5", "unclosed bracket '{'"),
+        ("compression: [gzip]]\n", "1:20", "a bracket closed that is not open"),
+    ] {
+        assert_eq!(told(text), Some(format!("{place} {message}")), "{text}");
+    }
+}
