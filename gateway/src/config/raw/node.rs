@@ -199,7 +199,7 @@ impl Builder<'_> {
         let place = self.place(&told);
         let Tagged(value, tag) = told.value;
         let is_binary = tag.is_some_and(|tag| tag.ends_with("binary"));
-        self.binary = self.binary.or(is_binary.then_some(place));
+        self.binary = self.binary.or_else(|| is_binary.then_some(place));
         (value, place)
     }
 
