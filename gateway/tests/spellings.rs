@@ -1,4 +1,5 @@
-//! A value that `check` takes is one that an editor takes by the schema, and the other way round, spelling by spelling.
+//! A value that `check` takes is one that an editor takes by the schema, and the other way round, spelling by spelling, but for the
+//! other notations that YAML has for numbers.
 //!
 //! Spellings are YAML, quotes included: what a YAML reader makes a number of is a number to the schema.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -134,6 +135,14 @@ const REFUSED: &[(&str, &[&str])] = &[
     (HEALTH, &["[]", "{}"]),
 ];
 
+/// A YAML reader makes whole numbers of these, so that a schema can't tell them from their digits. `check` takes digits only.
+const OTHER_NUMBERS: &[(&str, &[&str])] = &[
+    (CONNECTIONS, &["0x10", "0o17", "1e3", "100.0", "+5"]),
+    (BURST, &["0x10", "1e3"]),
+    (BODY, &["0x10", "1e3"]),
+    (STATUS, &["0xC9", "201.0"]),
+];
+
 fn environment(name: &str) -> Option<String> {
     (name == "SECRET").then(|| "correct horse battery staple, and so on".to_owned())
 }
@@ -166,25 +175,35 @@ fn check(text: &str, line: u64) -> Vec<String> {
     here.into_iter().map(|finding| finding["message"].as_str().unwrap().to_owned()).collect()
 }
 
-#[test]
-fn check_and_the_schema_take_the_same_spellings() {
+/// The spellings of a table of which `check`, or the schema, does not think as it should.
+fn wrong(table: &[(&str, &[&str])], by_check: bool, by_schema: bool) -> Vec<String> {
     let schema: Value = serde_json::from_str(config::SCHEMA).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let mut wrong = Vec::new();
-    for (table, taken) in [(TAKEN, true), (REFUSED, false)] {
-        for (at, spelling) in table.iter().flat_map(|(at, all)| all.iter().map(move |one| (at, one))) {
-            let (text, line) = file(at, spelling);
-            let told = check(&text, line);
-            if told.is_empty() != taken {
-                wrong.push(format!("{at}{spelling}: check says {told:?}"));
-            }
-            let options = serde_yaml::options! { strict_booleans: true };
-            let value: Value = serde_yaml::from_str_with_options(&text, options).unwrap();
-            let told: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
-            if told.is_empty() != taken {
-                wrong.push(format!("{at}{spelling}: the schema says {told:?}"));
-            }
+    for (at, spelling) in table.iter().flat_map(|(at, all)| all.iter().map(move |one| (at, one))) {
+        let (text, line) = file(at, spelling);
+        let told = check(&text, line);
+        if told.is_empty() != by_check {
+            wrong.push(format!("{at}{spelling}: check says {told:?}"));
+        }
+        let options = serde_yaml::options! { strict_booleans: true };
+        let value: Value = serde_yaml::from_str_with_options(&text, options).unwrap();
+        let told: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        if told.is_empty() != by_schema {
+            wrong.push(format!("{at}{spelling}: the schema says {told:?}"));
         }
     }
+    wrong
+}
+
+#[test]
+fn check_and_the_schema_take_the_same_spellings() {
+    let wrong = [wrong(TAKEN, true, true), wrong(REFUSED, false, false)].concat();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn numbers_in_other_notations_are_refused_by_check_alone() {
+    let wrong = wrong(OTHER_NUMBERS, false, true);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

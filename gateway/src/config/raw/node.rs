@@ -3,10 +3,10 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_yaml::Spanned;
 use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+use serde_yaml::{Spanned, Tagged};
 
-use super::syntax::{meaningless, syntax_error};
+use super::syntax::{binary, syntax_error};
 use crate::config::diagnostic::{Diagnostic, FileId, Place, Sources};
 
 /// A value, and where it stands.
@@ -61,6 +61,8 @@ pub(super) fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnos
         strict_booleans: true,
         // What a tag asks for would not be done.
         reject_unsupported_tags: true,
+        // The one that the parser knows and nothing here wants: it is refused, and not acted on.
+        ignore_binary_tag_for_string: true,
         with_snippet: false,
         budget: serde_yaml::budget! {
             max_events: 20_000_000,
@@ -69,15 +71,18 @@ pub(super) fn parse(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnos
             max_recorded_anchor_events: 200_000,
         },
     };
-    match serde_yaml::from_str_with_options::<Spanned<Value>>(text, options) {
+    match serde_yaml::from_str_with_options::<Told>(text, options) {
         Ok(value) => {
-            let mut builder = Builder { text, file, tagged: None };
+            let mut builder = Builder { text, file, binary: None };
             let node = builder.node(value);
-            builder.tagged.map_or(Ok(node), |(tag, place)| Err(Box::new(meaningless(&tag).at(place, "here"))))
+            builder.binary.map_or(Ok(node), |place| Err(Box::new(binary(sources, place))))
         }
         Err(error) => Err(Box::new(syntax_error(sources, file, &error))),
     }
 }
+
+/// What stands at a place that the parser tells, with the tag that it has.
+type Told = Spanned<Tagged<Value>>;
 
 /// What the deserializer hands over, before places are ours.
 enum Value {
@@ -85,8 +90,8 @@ enum Value {
     Text(String),
     /// A number or boolean: its text is in the source.
     Typed,
-    List(Vec<Spanned<Self>>),
-    Map(Vec<(Spanned<Self>, Spanned<Self>)>),
+    List(Vec<Told>),
+    Map(Vec<(Told, Told)>),
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -161,16 +166,15 @@ impl<'de> Visitor<'de> for ValueVisitor {
 struct Builder<'s> {
     text: &'s str,
     file: FileId,
-    /// The first tag that the parser has acted on, and nobody here wants.
-    tagged: Option<(String, Place)>,
+    /// The first value with a tag that would make other bytes of it.
+    binary: Option<Place>,
 }
 
 impl Builder<'_> {
-    fn node(&mut self, value: Spanned<Value>) -> Node {
-        let place = self.place(&value);
-        self.tagged = self.tagged.take().or_else(|| self.binary(place));
+    fn node(&mut self, told: Told) -> Node {
+        let (value, place) = self.untagged(told);
         let source = self.text.get(place.start as usize..place.end as usize).unwrap_or("");
-        match value.value {
+        match value {
             Value::Null => Node { place, kind: Kind::Null },
             Value::Text(text) => Node { place, kind: Kind::Scalar(text) },
             // In quotes only behind a tag, as `!!int "5"`.
@@ -190,15 +194,13 @@ impl Builder<'_> {
         }
     }
 
-    /// The tag before a value that makes other bytes of it.
-    fn binary(&self, value: Place) -> Option<(String, Place)> {
-        let before = self.text.get(..value.start as usize)?;
-        let mut properties = before.split([' ', '\n', '\t']).rev().filter(|word| !word.is_empty());
-        let tag = properties.find(|word| !word.starts_with('&')).filter(|word| word.starts_with('!'))?;
-        let is_binary = tag.trim_end_matches('>').ends_with("binary");
-        let start = u32::try_from(before.rfind(tag)?).ok()?;
-        let end = start.saturating_add(u32::try_from(tag.len()).ok()?);
-        is_binary.then(|| (tag.to_owned(), Place { start, end, ..value }))
+    /// A value without its tag, of which it is kept whether it is one to refuse.
+    fn untagged(&mut self, told: Told) -> (Value, Place) {
+        let place = self.place(&told);
+        let Tagged(value, tag) = told.value;
+        let is_binary = tag.is_some_and(|tag| tag.ends_with("binary"));
+        self.binary = self.binary.or_else(|| is_binary.then_some(place));
+        (value, place)
     }
 
     /// What stands for a list or mapping: all of it in brackets, else the first thing in it.
@@ -217,16 +219,16 @@ impl Builder<'_> {
         Place { end: end.saturating_add(more), ..place }
     }
 
-    fn key(&self, key: Spanned<Value>) -> Key {
-        let place = self.place(&key);
-        let name = match key.value {
+    fn key(&mut self, told: Told) -> Key {
+        let (value, place) = self.untagged(told);
+        let name = match value {
             Value::Text(text) => text,
             _ => self.text.get(place.start as usize..place.end as usize).unwrap_or("").to_owned(),
         };
         Key { name, place }
     }
 
-    fn place(&self, value: &Spanned<Value>) -> Place {
+    fn place(&self, value: &Told) -> Place {
         let span = value.defined.span();
         let start = span.byte_offset().unwrap_or(0);
         let end = start.saturating_add(span.byte_len().unwrap_or(0));

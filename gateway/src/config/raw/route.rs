@@ -200,7 +200,8 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawRoute> {
     let told_grpc = Reader::has(&entries, "grpc", &keys());
     let is_meant = |(key, value): &(&Key, &Node)| {
         let name = key.name.as_str();
-        is_other_method(name) || NOTATIONS.contains(&name) || !keys().contains(&name) && is_path(value)
+        let is_none = keys().contains(&name) || elsewhere(name).is_some();
+        is_other_method(name) || NOTATIONS.contains(&name) || !is_none && is_path(value)
     };
     let meant =
         entries.iter().any(is_meant) || METHODS.iter().any(|method| Reader::has(&entries, method, &keys()));
@@ -272,6 +273,12 @@ fn is_path(node: &Node) -> bool {
 fn unknown_key(key: &Key, names_path: bool, reader: &mut Reader<'_>) {
     let name = key.name.as_str();
     let is_near = suggest::nearest(name, keys()).is_some();
+    // What is a key elsewhere is no method, whatever it holds: `docs: /docs`.
+    if let Some(of) = elsewhere(name) {
+        let message = format!("unknown key `{name}` in a route");
+        reader.bad(Code::UnknownKey, key.place, message, format!("`{name}` is a key of {of}"));
+        return;
+    }
     if NOTATIONS.contains(&name) || names_path && !is_near && !is_other_method(name) {
         let message = format!("unknown key `{name}` in a route");
         reader.bad(
@@ -280,12 +287,6 @@ fn unknown_key(key: &Key, names_path: bool, reader: &mut Reader<'_>) {
             message,
             "the HTTP method is the key of the path: `get: /users/{id}`",
         );
-        return;
-    }
-    let elsewhere = [(upstream::KEYS, "an upstream"), (file::KEYS, "the top level")];
-    if let Some((_, of)) = elsewhere.into_iter().find(|(keys, _)| keys.contains(&name) && !is_near) {
-        let message = format!("unknown key `{name}` in a route");
-        reader.bad(Code::UnknownKey, key.place, message, format!("`{name}` is a key of {of}"));
         return;
     }
     if is_other_method(name) {
@@ -300,6 +301,13 @@ fn unknown_key(key: &Key, names_path: bool, reader: &mut Reader<'_>) {
         return;
     }
     reader.unknown_key_besides(key, "a route", &keys(), NOT_YET);
+}
+
+/// What a name is a key of, when it is one, and not like one of a route.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    let is_near = suggest::nearest(name, keys()).is_some();
+    let places = [(upstream::KEYS, "an upstream"), (file::KEYS, "the top level")];
+    places.into_iter().find(|(keys, _)| !is_near && keys.contains(&name)).map(|(_, of)| of)
 }
 
 /// The keys of a route.

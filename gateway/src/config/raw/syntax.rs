@@ -2,7 +2,9 @@
 //! where the mistake is.
 
 mod lines;
+mod tags;
 
+use self::tags::tag_before;
 use crate::config::diagnostic::{Code, Diagnostic, FileId, Place, Sources};
 
 /// What the parser stumbled over.
@@ -17,15 +19,11 @@ pub(super) fn syntax_error(sources: &Sources, file: FileId, error: &serde_yaml::
             .with_help("YAML is indented with spaces");
     }
     let source = line_of(sources.text(file), line).unwrap_or("");
-    if let Some(tag) = message.strip_prefix("unsupported tag `").and_then(|rest| rest.strip_suffix('`')) {
-        let place = sources.place_of(file, line, tag_before(source, column, tag).unwrap_or(column));
-        let end = place.start.saturating_add(u32::try_from(tag.len()).unwrap_or(0));
-        let end = if sources.slice(Place { end, ..place }) == tag { end } else { place.end };
-        return meaningless(tag).at(Place { end, ..place }, "here");
-    }
     let place = sources.place_of(file, line, column);
-    let mistake = lines::above(sources.text(file), line).filter(|_| message.contains(NO_MAPPING));
-    if let Some((piece, found)) = mistake {
+    if let Some(tag) = message.strip_prefix("unsupported tag `").and_then(|rest| rest.strip_suffix('`')) {
+        return meaningless(tag).at(tag_of(sources, place), "here");
+    }
+    if let Some((piece, found)) = mistake(sources.text(file), message, line, column) {
         let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let start = sources.place_of(file, piece.line, 1).start.saturating_add(clamp(piece.indent));
         let place = Place { file, start, end: start.saturating_add(clamp(piece.len)) };
@@ -33,7 +31,8 @@ pub(super) fn syntax_error(sources: &Sources, file: FileId, error: &serde_yaml::
             .at(place, "here")
             .with_help(found.help);
     }
-    let (message, help) = explain(message, source);
+    let is_tagged = tag_before(sources.text(file), place.start as usize).is_some();
+    let (message, help) = explain(message, source, is_tagged);
     let finding = Diagnostic::error(Code::YamlSyntax, format!("not valid YAML: {message}"))
         .at(place, "here")
         .with_help_if(help.map(str::to_owned));
@@ -45,8 +44,18 @@ pub(super) fn syntax_error(sources: &Sources, file: FileId, error: &serde_yaml::
     }
 }
 
-/// What the parser says of a key where it expects none.
+/// What the parser says of a key where it expects none, and of something else where it expects one.
 const NO_MAPPING: &str = "mapping values are not allowed";
+const NO_KEY: &str = "simple key expected";
+
+/// What is behind a mistake that has to do with a key, and where it stands.
+fn mistake(text: &str, message: &str, line: u64, column: u64) -> Option<(lines::Piece, lines::Mistake)> {
+    match message {
+        message if message.contains(NO_MAPPING) => lines::above(text, line, column),
+        message if message.contains(NO_KEY) => lines::beginning(text, line, column),
+        _ => None,
+    }
+}
 
 /// Whether a place is in a line further up.
 fn is_above(sources: &Sources, place: Place, other: Place) -> bool {
@@ -55,18 +64,25 @@ fn is_above(sources: &Sources, place: Place, other: Place) -> bool {
 }
 
 /// A tag that nothing here reads, as `!env`, or `!!binary`.
-pub(super) fn meaningless(tag: &str) -> Diagnostic {
+fn meaningless(tag: &str) -> Diagnostic {
     Diagnostic::error(Code::YamlSyntax, format!("not valid YAML: the tag `{tag}` means nothing here")).with_help(
         "leave the tag out: what a value is follows from its key, and what is in the environment is written \"${NAME}\"",
     )
 }
 
-/// The column of a tag that stands before a value in its line.
-fn tag_before(line: &str, column: u64, tag: &str) -> Option<u64> {
-    let column = usize::try_from(column).ok()?.saturating_sub(1);
-    let until = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
-    let before = line.get(..until)?;
-    Some(before.get(..before.rfind(tag)?)?.chars().count() as u64 + 1)
+/// As [`meaningless`], of a tag that the parser takes, for it makes other bytes of a value; the place is that of the value.
+pub(super) fn binary(sources: &Sources, value: Place) -> Diagnostic {
+    let place = tag_of(sources, value);
+    // What is no tag may be a secret.
+    let tag = Some(sources.slice(place)).filter(|tag| tag.starts_with('!')).unwrap_or("!!binary");
+    meaningless(tag).at(place, "here")
+}
+
+/// Where the tag of a value stands, or the value where that can't be told.
+fn tag_of(sources: &Sources, value: Place) -> Place {
+    let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let tag = tag_before(sources.text(value.file), value.start as usize);
+    tag.map_or(value, |tag| Place { start: clamp(tag.start), end: clamp(tag.end), ..value })
 }
 
 fn line_of(text: &str, line: u64) -> Option<&str> {
@@ -87,7 +103,7 @@ fn tab(sources: &Sources, file: FileId, message: &str, line: u64) -> Option<Plac
 }
 
 /// What the parser says, in words for those who do not know its grammar, and what to do about it.
-fn explain<'m>(message: &'m str, source: &str) -> (&'m str, Option<&'static str>) {
+fn explain<'m>(message: &'m str, source: &str, is_tagged: bool) -> (&'m str, Option<&'static str>) {
     let said = SAYINGS.iter().find(|saying| message.contains(saying.parser));
     if let Some(said) = said {
         return (said.message.unwrap_or(message), Some(said.help));
@@ -106,7 +122,7 @@ fn explain<'m>(message: &'m str, source: &str) -> (&'m str, Option<&'static str>
         let help = "close every `{` and `[`, and inside them quote values that hold braces or commas: {get: \"/users/{id}\"}";
         return (message, Some(help));
     }
-    if message.starts_with("invalid ") || message.contains("tagged scalar") {
+    if is_tagged && message.starts_with("invalid ") || message.contains("tagged scalar") {
         return ("the value is not of the type that its tag names", Some("leave the tag (`!!…`) out"));
     }
     (message, None)
@@ -173,9 +189,19 @@ const SAYINGS: &[Saying] = &[
         help: "end the value with the quote that it begins with",
     },
     Saying {
-        parser: "mapping values are not allowed",
+        parser: NO_MAPPING,
         message: None,
         help: "indent keys of one mapping alike, and quote values that contain `: `",
+    },
+    Saying {
+        parser: NO_KEY,
+        message: Some("neither a key nor its value"),
+        help: "write `key: value`, with a colon and a space",
+    },
+    Saying {
+        parser: "trailing content after",
+        message: Some("something behind a closing quote"),
+        help: "write `key: value`, with a colon and a space; of a value in quotes, all of it stands within them",
     },
     Saying {
         parser: "while parsing a block",
@@ -191,6 +217,16 @@ const SAYINGS: &[Saying] = &[
         parser: "mismatched bracket",
         message: None,
         help: "close `[` with `]` and `{` with `}`, the inner one first",
+    },
+    Saying {
+        parser: "unclosed bracket",
+        message: None,
+        help: "close every `[` with `]` and every `{` with `}`",
+    },
+    Saying {
+        parser: "misplaced bracket",
+        message: Some("a bracket closed that is not open"),
+        help: "remove it, or quote the value that it belongs to",
     },
     Saying {
         parser: "comment intercepting",
