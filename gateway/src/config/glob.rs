@@ -34,7 +34,8 @@ pub(super) fn expand(pattern: &Path) -> Matches {
         let folders = std::mem::take(&mut found);
         for folder in folders {
             found.extend(names(&folder, &name).into_iter().map(|name| folder.join(name)));
-            matches.folders.push((folder, name.to_string()));
+            let listed = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+            matches.folders.push((listed, name.to_string()));
         }
     }
     (matches.files, matches.others) = found.into_iter().partition(|path| path.is_file());
@@ -114,5 +115,12 @@ mod tests {
         assert_eq!(matches.files, [folder.path().join("a.yaml"), folder.path().join("b.yaml")]);
         assert_eq!(matches.folders, [(folder.path().to_owned(), "*.yaml".to_owned())]);
         assert_eq!(expand(&folder.path().join("none/*.yaml")).files, Vec::<PathBuf>::new());
+        let here = expand(Path::new("Cargo.tom?"));
+        assert_eq!(here.files, [PathBuf::from("Cargo.toml")]);
+        assert_eq!(
+            here.folders,
+            [(PathBuf::from("."), "Cargo.tom?".to_owned())],
+            "a folder that can be watched"
+        );
     }
 }
