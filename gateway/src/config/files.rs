@@ -136,9 +136,7 @@ impl Walk<'_> {
         }
         let id = self.context.sources.add(path.display().to_string(), String::from_utf8_lossy(bytes));
         mask_unparsed(&mut self.context.sources, id);
-        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let place =
-            Place { file: id, start: clamp(at), end: clamp(at + char::REPLACEMENT_CHARACTER.len_utf8()) };
+        let place = Place::of(id, at..at + char::REPLACEMENT_CHARACTER.len_utf8());
         finding = finding.at(place, "this byte is not").with_help("save it as UTF-8");
         self.context.push(match included {
             Some(place) => finding.and_at(place, "included here"),

@@ -167,6 +167,7 @@ impl<H: Handler> Connection<H> {
         let service = service_fn(|request: Request<Incoming>| {
             let in_flight = activity.begin();
             async move {
+                // Here and lent: a future that was given its parts would be copied whole into its place.
                 let (head, body) = request.into_parts();
                 let mut answer = handler.handle(&head, body, peer).await;
                 drop(in_flight);

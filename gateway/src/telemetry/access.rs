@@ -158,6 +158,7 @@ impl Shared {
     fn write_until_silent(&self, rings: &Receiver<()>, mut out: impl Write) {
         let mut batch = Vec::new();
         while rings.recv().is_ok() {
+            // Rung again or out of patience: it is time to write.
             let _ = rings.recv_timeout(PATIENCE);
             self.write(&mut batch, &mut out);
         }

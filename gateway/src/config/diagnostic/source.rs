@@ -21,6 +21,14 @@ pub struct Place {
     pub end: u32,
 }
 
+impl Place {
+    /// The place of these bytes.
+    pub(in crate::config) fn of(file: FileId, range: Range<usize>) -> Self {
+        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { file, start: clamp(range.start), end: clamp(range.end) }
+    }
+}
+
 /// A place as people name it. Lines and columns count from 1; columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position<'s> {
@@ -111,18 +119,13 @@ impl Sources {
         let offset = line_text.char_indices().nth(column).map_or(line_text.len(), |(at, _)| at);
         let at = start + offset;
         let len = line_text.get(offset..).and_then(|s| s.chars().next()).map_or(0, char::len_utf8);
-        Place {
-            file,
-            start: u32::try_from(at).unwrap_or(u32::MAX),
-            end: u32::try_from(at + len).unwrap_or(u32::MAX),
-        }
+        Place::of(file, at..at + len)
     }
 
     /// The place of the character at a byte of a source.
     pub fn place_at(&self, file: FileId, at: usize) -> Place {
         let len = self.text(file).get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Place { file, start: clamp(at), end: clamp(at + len) }
+        Place::of(file, at..at + len)
     }
 
     /// The source of this name.
@@ -133,16 +136,11 @@ impl Sources {
 
     /// The text of a line, without its indentation.
     pub fn line_of(&self, file: FileId, line: u32) -> Place {
-        let start = self.place_of(file, line.into(), 1).start;
-        let rest = self.text(file).get(start as usize..).unwrap_or("");
+        let start = self.place_of(file, line.into(), 1).start as usize;
+        let rest = self.text(file).get(start..).unwrap_or("");
         let text = rest.lines().next().unwrap_or("");
         let indent = text.len() - text.trim_start().len();
-        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Place {
-            file,
-            start: start.saturating_add(clamp(indent)),
-            end: start.saturating_add(clamp(text.trim_end().len().max(indent))),
-        }
+        Place::of(file, start + indent..start + text.trim_end().len().max(indent))
     }
 
     /// The place of a piece of a value, given by its range in the value's text: exact where the source spells the value

@@ -190,8 +190,7 @@ fn proto_finding(
     let file = *texts
         .entry(error.path)
         .or_insert_with_key(|path| context.sources.add(path.display().to_string(), error.text));
-    let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    diagnostic = diagnostic.at(Place { file, start: clamp(range.start), end: clamp(range.end) }, error.label);
+    diagnostic = diagnostic.at(Place::of(file, range), error.label);
     match named {
         Some(place) => diagnostic.and_at(place, "compiled because it is named here"),
         None => diagnostic,

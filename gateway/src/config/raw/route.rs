@@ -272,42 +272,36 @@ fn is_path(node: &Node) -> bool {
 
 fn unknown_key(key: &Key, names_path: bool, reader: &mut Reader<'_>) {
     let name = key.name.as_str();
-    let is_near = suggest::nearest(name, keys()).is_some();
+    match meant(name, names_path) {
+        Some(help) => {
+            reader.bad(Code::UnknownKey, key.place, format!("unknown key `{name}` in a route"), help);
+        }
+        None => reader.unknown_key_besides(key, "a route", &keys(), NOT_YET),
+    }
+}
+
+/// What to do about a key that is none of a route, where more can be said than which key is like it.
+fn meant(name: &str, names_path: bool) -> Option<String> {
     // What is a key elsewhere is no method, whatever it holds: `docs: /docs`.
     if let Some(of) = elsewhere(name) {
-        let message = format!("unknown key `{name}` in a route");
-        reader.bad(Code::UnknownKey, key.place, message, format!("`{name}` is a key of {of}"));
-        return;
-    }
-    if NOTATIONS.contains(&name) || names_path && !is_near && !is_other_method(name) {
-        let message = format!("unknown key `{name}` in a route");
-        reader.bad(
-            Code::UnknownKey,
-            key.place,
-            message,
-            "the HTTP method is the key of the path: `get: /users/{id}`",
-        );
-        return;
+        return Some(format!("`{name}` is a key of {of}"));
     }
     if is_other_method(name) {
         let kind = if name == "any" { "\"*\"".to_owned() } else { name.to_uppercase() };
-        let message = format!("unknown key `{name}` in a route");
-        reader.bad(
-            Code::UnknownKey,
-            key.place,
-            message,
-            format!("write `custom: {{kind: {kind}, path: …}}`"),
-        );
-        return;
+        return Some(format!("write `custom: {{kind: {kind}, path: …}}`"));
     }
-    reader.unknown_key_besides(key, "a route", &keys(), NOT_YET);
+    (NOTATIONS.contains(&name) || names_path && !is_near(name))
+        .then(|| "the HTTP method is the key of the path: `get: /users/{id}`".to_owned())
+}
+
+fn is_near(name: &str) -> bool {
+    suggest::nearest(name, keys()).is_some()
 }
 
 /// What a name is a key of, when it is one, and not like one of a route.
 fn elsewhere(name: &str) -> Option<&'static str> {
-    let is_near = suggest::nearest(name, keys()).is_some();
     let places = [(upstream::KEYS, "an upstream"), (file::KEYS, "the top level")];
-    places.into_iter().find(|(keys, _)| !is_near && keys.contains(&name)).map(|(_, of)| of)
+    places.into_iter().find(|(keys, _)| keys.contains(&name) && !is_near(name)).map(|(_, of)| of)
 }
 
 /// The keys of a route.

@@ -102,8 +102,7 @@ pub(in crate::config) fn mask_unparsed(sources: &mut Sources, file: FileId) {
 }
 
 fn places(file: FileId, ranges: Vec<Range<usize>>) -> Vec<Place> {
-    let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    ranges.into_iter().map(|range| Place { file, start: clamp(range.start), end: clamp(range.end) }).collect()
+    ranges.into_iter().map(|range| Place::of(file, range)).collect()
 }
 
 /// Gathers the places of what nobody may see, before variables are replaced.

@@ -24,9 +24,8 @@ pub(super) fn syntax_error(sources: &Sources, file: FileId, error: &serde_yaml::
         return meaningless(tag).at(tag_of(sources, place), "here");
     }
     if let Some((piece, found)) = mistake(sources.text(file), message, line, column) {
-        let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let start = sources.place_of(file, piece.line, 1).start.saturating_add(clamp(piece.indent));
-        let place = Place { file, start, end: start.saturating_add(clamp(piece.len)) };
+        let start = sources.place_of(file, piece.line, 1).start as usize + piece.indent;
+        let place = Place::of(file, start..start + piece.len);
         return Diagnostic::error(Code::YamlSyntax, format!("not valid YAML: {}", found.message))
             .at(place, "here")
             .with_help(found.help);
@@ -80,9 +79,8 @@ pub(super) fn binary(sources: &Sources, value: Place) -> Diagnostic {
 
 /// Where the tag of a value stands, or the value where that can't be told.
 fn tag_of(sources: &Sources, value: Place) -> Place {
-    let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     let tag = tag_before(sources.text(value.file), value.start as usize);
-    tag.map_or(value, |tag| Place { start: clamp(tag.start), end: clamp(tag.end), ..value })
+    tag.map_or(value, |tag| Place::of(value.file, tag))
 }
 
 fn line_of(text: &str, line: u64) -> Option<&str> {
