@@ -10,7 +10,9 @@ RUN apt-get update \
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --release --package gateway --package user-service --package order-service \
+    # Apart: what the services' database library asks of the tracing library costs the gateway 1% of a small call's instructions.
+    cargo build --locked --release --package gateway \
+    && cargo build --locked --release --package user-service --package order-service \
     && mkdir /out \
     && cp target/release/gateway target/release/user-service target/release/order-service /out/
 

@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use http::header::CONNECTION;
@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use outbox::{Sending, gathered};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -186,10 +187,10 @@ impl<H: Handler> Connection<H> {
             .serve_connection(TokioIo::new(stream), service);
         // What has no request running gets time for one that is on its way.
         let finish = http1::Connection::graceful_shutdown;
-        supervise(Pin::new(&mut connection), activity, Signal::Close, finish).await?;
+        supervise(Pin::new(&mut connection), activity, Signal::Close, finish, |_| false).await?;
         // Where a request asked for an upgrade, the library leaves it to us to shut down.
         let mut stream = connection.into_parts().io.into_inner();
-        supervise(pin!(stream.shutdown()), activity, Signal::Close, |_| {}).await
+        supervise(pin!(stream.shutdown()), activity, Signal::Close, |_| {}, |_| false).await
     }
 
     async fn serve_http2(&self, stream: Transport, read_ahead: BytesMut, peer: Peer) -> Served {
@@ -212,6 +213,7 @@ impl<H: Handler> Connection<H> {
         });
         // The library refuses without a body what is larger than it may be: it gets room for what we refuse with one.
         let largest = u32::try_from(terms.max_head.saturating_mul(2)).unwrap_or(u32::MAX);
+        let (stream, mut outbox) = gathered(Rewound::new(stream, read_ahead));
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
@@ -219,9 +221,11 @@ impl<H: Handler> Connection<H> {
             .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
             .max_local_error_reset_streams(MAX_LOCAL_RESETS)
             .keep_alive_interval(Some(terms.limits.idle / 2))
-            .serve_connection(TokioIo::new(Rewound::new(stream, read_ahead)), service);
+            .serve_connection(TokioIo::new(stream), service);
         // GOAWAY loses no request: those that cross it are served.
-        supervise(pin!(connection), activity, Signal::Drain, http2::Connection::graceful_shutdown).await
+        let finish = http2::Connection::graceful_shutdown;
+        let send = |cx: &mut Context<'_>| outbox.poll_send(cx) == Poll::Ready(Sending::Failed);
+        supervise(pin!(connection), activity, Signal::Drain, finish, send).await
     }
 }
 
@@ -236,12 +240,14 @@ fn header_list(head: &Parts) -> usize {
     fields.fold(pseudo, |sum, (name, value)| sum + name.as_str().len() + value.len() + EACH)
 }
 
-/// Drives a connection to its end, and has it finish when it is told to.
+/// Drives a connection to its end, and has it finish when it is told to. What it wrote is sent by `send`, which says whether that
+/// failed: the connection learns why when it reads.
 async fn supervise<C, E>(
     mut connection: Pin<&mut C>,
     activity: &Activity,
     last: Signal,
     finish: impl Fn(Pin<&mut C>),
+    mut send: impl FnMut(&mut Context<'_>) -> bool,
 ) -> Served
 where
     C: Future<Output = Result<(), E>>,
@@ -252,6 +258,9 @@ where
         loop {
             if let Poll::Ready(result) = connection.as_mut().poll(cx) {
                 return Poll::Ready(result.map_err(Into::into));
+            }
+            if send(cx) {
+                continue;
             }
             match activity.heard(&mut heard, cx) {
                 None => return Poll::Pending,

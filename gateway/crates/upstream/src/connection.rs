@@ -9,18 +9,40 @@
 //! A tick comes `interval` after the last pong, or `timeout` after the PING.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::Connection;
 use h2::{Ping, PingPong};
+use outbox::{Gathered, Outbox, Sending};
 use tokio::time::Instant;
 
 use crate::dial::Io;
 use crate::spec::KeepaliveSpec;
+
+/// A connection, and what it wants sent.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) http2: Connection<Gathered<Io>, Bytes>,
+    pub(crate) outbox: Outbox<Io>,
+}
+
+impl Link {
+    /// Lets it read and write, and sends in one piece what all its streams have to say.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        loop {
+            if let Poll::Ready(end) = Pin::new(&mut self.http2).poll(cx) {
+                return Poll::Ready(end);
+            }
+            if self.outbox.poll_send(cx) != Poll::Ready(Sending::Failed) {
+                return Poll::Pending;
+            }
+        }
+    }
+}
 
 /// Whether the peer owes us a pong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +94,7 @@ impl End {
 /// Polls the connection to its end. `pinged` says, each `interval`, whether a PING is due; without it a quiet connection
 /// rests.
 pub(crate) async fn drive(
-    mut connection: Connection<Io, Bytes>,
+    mut link: Link,
     mut pings: Option<PingPong>,
     keepalive: Option<KeepaliveSpec>,
     pinged: impl Fn() -> bool,
@@ -84,7 +106,7 @@ pub(crate) async fn drive(
     let mut pulse = Pulse::Resting;
     poll_fn(move |cx| {
         loop {
-            if let Poll::Ready(result) = std::pin::Pin::new(&mut connection).poll(cx) {
+            if let Poll::Ready(result) = link.poll(cx) {
                 return Poll::Ready(result.map_or_else(|error| End::of(&error), |()| End::Closed));
             }
             let Some(pings) = &mut pings else { return Poll::Pending };
@@ -110,14 +132,11 @@ pub(crate) async fn drive(
 }
 
 /// Waits for the first answer of the peer: only then is it known to speak HTTP/2.
-pub(crate) async fn greet(
-    connection: &mut Connection<Io, Bytes>,
-    pings: &mut PingPong,
-) -> Result<(), Arc<str>> {
+pub(crate) async fn greet(link: &mut Link, pings: &mut PingPong) -> Result<(), Arc<str>> {
     let text = |error: h2::Error| Arc::<str>::from(error.to_string());
     pings.send_ping(Ping::opaque()).map_err(text)?;
     poll_fn(|cx| {
-        if let Poll::Ready(result) = std::pin::Pin::new(&mut *connection).poll(cx) {
+        if let Poll::Ready(result) = link.poll(cx) {
             return Poll::Ready(Err(result.map_or_else(text, |()| "closed before HTTP/2 began".into())));
         }
         pings.poll_pong(cx).map(|result| result.map(drop).map_err(text))

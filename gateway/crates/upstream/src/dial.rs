@@ -9,12 +9,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::client::{Connection, SendRequest};
+use h2::client::SendRequest;
+use outbox::gathered;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use crate::connection::Link;
 
 /// How much a peer may send of one stream before it is read.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -30,7 +33,7 @@ const MAX_HEADER_LIST: u32 = 64 << 10;
 const MAX_FRAME: u32 = 256 << 10;
 
 /// A connection's two halves: the handle that opens streams, and what must be polled for them to move.
-pub(crate) type Http2 = (SendRequest<Bytes>, Connection<Io, Bytes>);
+pub(crate) type Http2 = (SendRequest<Bytes>, Link);
 
 /// Where and how to connect.
 #[derive(Debug, Clone)]
@@ -85,7 +88,8 @@ impl Dialer {
             }
             Peer::Unix(path) => self.secure(UnixStream::connect(path).await?, Io::Unix, Io::TlsUnix).await?,
         };
-        h2::client::Builder::new()
+        let (io, outbox) = gathered(io);
+        let (handle, http2) = h2::client::Builder::new()
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -94,7 +98,8 @@ impl Dialer {
             .max_header_list_size(MAX_HEADER_LIST)
             .handshake(io)
             .await
-            .map_err(io::Error::other)
+            .map_err(io::Error::other)?;
+        Ok((handle, Link { http2, outbox }))
     }
 
     async fn secure<S: AsyncRead + AsyncWrite + Unpin>(

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::PingPong;
-use h2::client::{Connection, SendRequest};
+use h2::client::SendRequest;
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::condition::Report;
-use crate::connection::{self, End};
-use crate::dial::Io;
+use crate::connection::{self, End, Link};
 use crate::endpoint::Endpoint;
 use crate::group::Group;
 use crate::health;
@@ -90,28 +89,28 @@ fn report(endpoint: &Endpoint, group: &Weak<Group>, sight: Sight, error: Option<
 struct Standing {
     /// Held so that the connection stays open although it has no streams.
     handle: SendRequest<Bytes>,
-    connection: Connection<Io, Bytes>,
+    link: Link,
     pings: Option<PingPong>,
 }
 
 async fn reach_out(endpoint: &Endpoint) -> Result<Standing, Arc<str>> {
-    let (handle, mut connection) = endpoint.dialer().dial().await?;
-    let mut pings = connection.ping_pong();
+    let (handle, mut link) = endpoint.dialer().dial().await?;
+    let mut pings = link.http2.ping_pong();
     if let Some(pings) = &mut pings {
         let patience = endpoint.dialer().timeout;
-        match tokio::time::timeout(patience, connection::greet(&mut connection, pings)).await {
+        match tokio::time::timeout(patience, connection::greet(&mut link, pings)).await {
             Ok(result) => result?,
             Err(_) => return Err(format!("no HTTP/2 within {patience:?}").into()),
         }
     }
-    Ok(Standing { handle, connection, pings })
+    Ok(Standing { handle, link, pings })
 }
 
 impl Standing {
     /// Until the connection ends; asks for the endpoint's health meanwhile.
     async fn stay(self, endpoint: &Endpoint, group: &Weak<Group>) -> End {
-        let Self { handle, connection, pings } = self;
-        let drive = connection::drive(connection, pings, endpoint.keepalive(), || true);
+        let Self { handle, link, pings } = self;
+        let drive = connection::drive(link, pings, endpoint.keepalive(), || true);
         let spec = health_check(group);
         let attend = async {
             if let Some(spec) = &spec {

@@ -277,7 +277,7 @@ async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
     let dialed = endpoint.dialer().dial().await;
     dialing.settled = true;
     drop(dialing);
-    let (handle, mut connection) = match dialed {
+    let (handle, mut link) = match dialed {
         Ok(http2) => http2,
         Err(error) => {
             endpoint.pool(worker).failed(&endpoint, error);
@@ -285,7 +285,7 @@ async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
         }
     };
     let load = Arc::new(Load::default());
-    let pings = connection.ping_pong();
+    let pings = link.http2.ping_pong();
     endpoint.pool(worker).connected(handle, &load);
     endpoint.metrics().connections_opened.fetch_add(1, Relaxed);
     let keepalive = endpoint.keepalive();
@@ -293,7 +293,7 @@ async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
     let weak = Arc::downgrade(&endpoint);
     drop(endpoint);
     let busy = Arc::clone(&load);
-    let end = connection::drive(connection, pings, keepalive, move || busy.streams.load(Relaxed) > 0).await;
+    let end = connection::drive(link, pings, keepalive, move || busy.streams.load(Relaxed) > 0).await;
     let Some(endpoint) = weak.upgrade() else { return };
     endpoint.pool(worker).ended(&load);
     if end == End::TooManyPings {
