@@ -20,8 +20,9 @@ use std::task::{Context, Poll, ready};
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How many bytes are held. What does not fit any more is sent, told or not.
-const FULL: usize = 64 << 10;
+/// How many bytes are held: the small messages of a turn, or one frame of a large one, which then goes out with the next. There may
+/// be many connections, and a client that reads nothing leaves it full.
+const FULL: usize = 32 << 10;
 /// How large the buffer stays when there is little to send: a quiet connection should not hold much.
 const KEPT: usize = 16 << 10;
 
@@ -44,7 +45,7 @@ struct Inner<S> {
     failed: Option<io::Error>,
 }
 
-/// Makes two halves of a stream. What is written to the first is sent when the second is told to, when more than 64 KiB have
+/// Makes two halves of a stream. What is written to the first is sent when the second is told to, when more than 32 KiB have
 /// come together, or when the stream is shut down.
 pub fn gathered<S>(stream: S) -> (Gathered<S>, Outbox<S>) {
     let inner = Inner { stream, held: Vec::new(), sent: 0, failed: None };

@@ -134,7 +134,7 @@ fn what_does_not_fit_goes_out_behind_what_is_held() {
         assert_eq!(halves.write(&[&[1; 9], &frame]), Poll::Ready(9 + frame.len()));
     }
     assert_eq!(halves.send(), Poll::Ready(Sending::Done));
-    assert_eq!(halves.pieces(), [4 * (9 + frame.len()), 2 * (9 + frame.len())]);
+    assert_eq!(halves.pieces(), [2 * (9 + frame.len()); 3]);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn shutting_down_sends_what_is_held() {
 #[test]
 fn a_connection_that_gets_quiet_gives_its_room_back() {
     let mut halves = Halves::of([]);
-    for (size, most) in [(40_000, FULL), (40_000, FULL), (17, KEPT), (100, KEPT)] {
+    for (size, most) in [(20_000, FULL), (20_000, FULL), (17, KEPT), (100, KEPT)] {
         assert_eq!(halves.write(&[&vec![0; size]]), Poll::Ready(size));
         assert_eq!(halves.send(), Poll::Ready(Sending::Done));
         let kept = lock(&halves.outbox.0).held.capacity();
@@ -190,13 +190,13 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let sizes = prop_oneof![0..300_usize, 15_000..17_000_usize, 60_000..70_000_usize];
+    let sizes = prop_oneof![0..300_usize, 15_000..17_000_usize, 30_000..35_000_usize];
     let write = prop::collection::vec(sizes, 0..4).prop_map(Step::Write);
     prop::collection::vec(prop_oneof![4 => write, 1 => Just(Step::Send)], 1..24)
 }
 
 fn script() -> impl Strategy<Value = Vec<Takes>> {
-    let some = prop_oneof![1..50_usize, 10_000..140_000_usize].prop_map(Takes::UpTo);
+    let some = prop_oneof![1..50_usize, 10_000..70_000_usize].prop_map(Takes::UpTo);
     prop::collection::vec(prop_oneof![3 => some, 1 => Just(Takes::Nothing)], 0..40)
 }
 
