@@ -82,6 +82,9 @@ def rounds(options: argparse.Namespace, meter: Meter, targets: list[Target], wor
             for connections in options.connections:
                 for target in rotated(targets, number):
                     yield meter.throughput(target, workload, connections, number)
+            if options.http2:
+                for target in rotated(targets, number):
+                    yield meter.multiplexed(target, workload, number)
         say(f"round {number + 1} of {options.rounds}")
     for number in range(options.latency_rounds):
         for workload in workloads:
@@ -152,6 +155,7 @@ def parse_options() -> argparse.Namespace:
     )
     add("--parties", type=words(None), help="comma list (default: all)")
     add("--also", action="append", default=[], metavar="NAME=BINARY", help="another build of the gateway")
+    add("--no-http2", dest="http2", action="store_false", help="only HTTP/1.1 connections")
     add("--scale", type=float, default=1.0, help="multiplies the numbers of requests")
     add("--quick", action="store_true", help="three short rounds at 16 connections, no latency, no memory")
     add("--verify-only", action="store_true", help="check the answers and measure nothing")

@@ -15,6 +15,9 @@ from harness.workloads import Workload
 
 IDLE_CONNECTIONS = 1000
 LATENCY_CONNECTIONS = 16
+# Over HTTP/2: connections, and requests at a time on each of them.
+HTTP2_CONNECTIONS = 4
+HTTP2_STREAMS = 16
 
 
 @dataclass
@@ -24,6 +27,7 @@ class Run:
     party: str
     workload: str
     connections: int
+    streams: int | None  # at a time on each connection, over HTTP/2
     rate: float | None
     round: int
     requests: int
@@ -34,6 +38,13 @@ class Run:
     p50: int  # microseconds
     p99: int
     strangers: float  # CPUs that other processes of the machine used meanwhile
+
+    @property
+    def case(self) -> tuple[str, str]:
+        """What was asked, and over how many connections."""
+        if self.streams is None:
+            return self.workload, str(self.connections)
+        return self.workload, f"{self.connections} × {self.streams}, HTTP/2"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -81,6 +92,11 @@ class Meter:
         requests = max(connections, round(workload.requests[connections] * self.scale))
         return self.run(target, workload, connections, number, requests, None)
 
+    def multiplexed(self, target: Target, workload: Workload, number: int) -> Run:
+        """The same over HTTP/2, many at a time on few connections."""
+        requests = max(HTTP2_CONNECTIONS * HTTP2_STREAMS, round(workload.requests[16] * self.scale))
+        return self.run(target, workload, HTTP2_CONNECTIONS, number, requests, None, HTTP2_STREAMS)
+
     def latency(self, target: Target, workload: Workload, number: int) -> Run:
         """At a constant rate, for some seconds."""
         requests = max(40, round(workload.rate * 5 * self.scale))
@@ -89,8 +105,8 @@ class Meter:
     def warm_up(self, target: Target, workload: Workload) -> None:
         self.run(target, workload, 16, 0, max(16, workload.requests[16] // 5), None)
 
-    def run(self, target, workload, connections, number, requests, rate) -> Run:
-        command = self.command(target, workload, connections, requests, rate)
+    def run(self, target, workload, connections, number, requests, rate, streams=None) -> Run:
+        command = self.command(target, workload, connections, requests, rate, streams)
         before = Clock.read(target.process, self.upstream)
         output = self.generate(command)
         spent = Clock.read(target.process, self.upstream).since(before)
@@ -100,6 +116,7 @@ class Meter:
             party=target.process.name,
             workload=workload.name,
             connections=connections,
+            streams=streams,
             rate=rate,
             round=number,
             requests=requests,
@@ -112,12 +129,13 @@ class Meter:
             strangers=max(0.0, strangers / spent.wall),
         )
 
-    def command(self, target, workload, connections, requests, rate) -> list[str]:
+    def command(self, target, workload, connections, requests, rate, streams) -> list[str]:
         flags = {
             "address": f"{LOCALHOST}:{target.process.port}",
             "path": workload.path,
             "body": workload.body_file(self.stage.folder),
             "connections": connections,
+            "streams": streams,
             "requests": requests,
             "size": target.sizes[workload.name],
             "rate": rate,

@@ -27,19 +27,15 @@ class Results:
     runs: list[Run] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
 
-    def cases(self, timed: bool) -> list[tuple[str, int]]:
+    def cases(self, timed: bool) -> list[tuple[str, str]]:
         """Workloads and connections, in the order in which they were run."""
-        return list(
-            dict.fromkeys((r.workload, r.connections) for r in self.runs if (r.rate is not None) == timed)
-        )
+        return list(dict.fromkeys(run.case for run in self.runs if (run.rate is not None) == timed))
 
-    def select(self, party: str, case: tuple[str, int], timed: bool) -> list[Run]:
+    def select(self, party: str, case: tuple[str, str], timed: bool) -> list[Run]:
         return [
             run
             for run in self.runs
-            if run.party == party
-            and (run.workload, run.connections) == case
-            and (run.rate is not None) == timed
+            if run.party == party and run.case == case and (run.rate is not None) == timed
         ]
 
 
@@ -71,7 +67,7 @@ def table(head: list[str], rows: Iterable[list[str]]) -> str:
 
 def by_case(results: Results, title: str, parties: list[str], timed: bool, cell: Callable) -> str:
     rows = (
-        [workload, str(connections), *(cell(party, (workload, connections)) for party in parties)]
+        [workload, connections, *(cell(party, (workload, connections)) for party in parties)]
         for workload, connections in results.cases(timed)
     )
     return f"### {title}\n\n" + table(["workload", "connections", *parties], rows)
@@ -80,7 +76,7 @@ def by_case(results: Results, title: str, parties: list[str], timed: bool, cell:
 def ratios(results: Results, base: str) -> str:
     """Per round, as the parties ran within seconds of each other; then the median."""
 
-    def cell(party: str, case: tuple[str, int]) -> str:
+    def cell(party: str, case: tuple[str, str]) -> str:
         bases = {run.round: run.cpu_us for run in results.select(base, case, False)}
         rounds = [run.cpu_us / bases[run.round] for run in results.select(party, case, False)]
         return f"{median(rounds):.3f} ({min(rounds):.3f} to {max(rounds):.3f})"
@@ -91,7 +87,7 @@ def ratios(results: Results, base: str) -> str:
 
 
 def cpu(results: Results) -> str:
-    def cell(party: str, case: tuple[str, int]) -> str:
+    def cell(party: str, case: tuple[str, str]) -> str:
         figures = [run.cpu_us for run in results.select(party, case, False)]
         return f"{median(figures):.1f} ({min(figures):.1f})"
 
@@ -101,7 +97,7 @@ def cpu(results: Results) -> str:
 def throughput(results: Results) -> str:
     """Where the others' CPU exceeds the party's, the party was not what limited the throughput."""
 
-    def cell(party: str, case: tuple[str, int]) -> str:
+    def cell(party: str, case: tuple[str, str]) -> str:
         runs = results.select(party, case, False)
         others = median([run.others_us for run in runs])
         limited = median([run.cpu_us for run in runs]) > others
@@ -112,7 +108,7 @@ def throughput(results: Results) -> str:
 
 
 def latency(results: Results) -> str:
-    def cell(party: str, case: tuple[str, int]) -> str:
+    def cell(party: str, case: tuple[str, str]) -> str:
         runs = results.select(party, case, True)
         return f"{median([run.p50 for run in runs]):.0f} / {median([run.p99 for run in runs]):.0f}"
 

@@ -10,7 +10,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Incoming,
     client::conn::http2::{self, SendRequest},
-    server::conn::http1,
+    rt::Executor,
+    server::conn::{http1, http2 as http2_server},
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -23,6 +24,8 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 24;
 /// A body of more bytes than this is the large order.
 const LARGE: usize = 20_000;
+/// How HTTP/2 begins, and no method does.
+const HTTP2: &[u8] = b"PR";
 
 type Sender = SendRequest<Full<Bytes>>;
 
@@ -102,12 +105,29 @@ async fn accept(listen: SocketAddr, upstream: SocketAddr, calls: Rc<Calls>) -> R
     loop {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
-        let (calls, sender) = (Rc::clone(&calls), sender.clone());
-        let service = service_fn(move |request| exchange(request, Rc::clone(&calls), sender.clone()));
-        // No header timer: on a current-thread runtime it costs a system call each request.
-        let connection =
-            http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(socket), service);
-        tokio::task::spawn_local(connection);
+        tokio::task::spawn_local(serve(socket, Rc::clone(&calls), sender.clone()));
+    }
+}
+
+async fn serve(socket: TcpStream, calls: Rc<Calls>, sender: Sender) -> Result<()> {
+    let mut first = [0; HTTP2.len()];
+    socket.peek(&mut first).await?;
+    let service = service_fn(move |request| exchange(request, Rc::clone(&calls), sender.clone()));
+    let socket = TokioIo::new(socket);
+    if first == *HTTP2 {
+        return Ok(http2_server::Builder::new(Local).serve_connection(socket, service).await?);
+    }
+    // No header timer: on a current-thread runtime it costs a system call each request.
+    Ok(http1::Builder::new().header_read_timeout(None).serve_connection(socket, service).await?)
+}
+
+/// Spawns on the one thread that there is.
+#[derive(Clone)]
+struct Local;
+
+impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Sends one request over and over on keep-alive HTTP/1.1 connections, from one thread, and prints what came of
-//! it as a line of JSON.
+//! it as a line of JSON. With `--streams` it is HTTP/2 instead, so many requests at a time on each connection.
 //!
 //! Without `--rate` each connection sends its next request when its answer is there. With it, request `i` is due
 //! at the start plus `i / rate`, and its latency counts from then, whether or not a connection was free: a slow
@@ -7,6 +7,7 @@
 
 mod answer;
 mod connection;
+mod multiplexed;
 mod tally;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use bytes::Bytes;
 use connection::Connection;
 use rustix::{
     buffer::spare_capacity,
@@ -42,6 +44,9 @@ const TIMER_SLACK: Option<NonZeroU64> = NonZeroU64::new(1_000);
 
 /// Reads the flags, sends `--requests`, prints the tally.
 pub fn run(flags: &Flags) -> Result<()> {
+    if let Some(streams) = flags.optional("streams")? {
+        return multiplexed::run(flags, streams);
+    }
     set_current_timer_slack(TIMER_SLACK)?;
     let mut generator = Generator::connect(flags)?;
     generator.run()?;
@@ -153,11 +158,16 @@ impl Generator {
 fn request(flags: &Flags, address: SocketAddr) -> Result<Vec<u8>> {
     let path: String = flags.required("path")?;
     let head = format!("{path} HTTP/1.1\r\nhost: {address}\r\nuser-agent: bench\r\naccept: */*\r\n");
-    let Some(file) = flags.optional::<PathBuf>("body")? else {
+    let Some(body) = payload(flags)? else {
         return Ok(format!("GET {head}\r\n").into_bytes());
     };
-    let body = fs::read(file)?;
     let length = body.len();
     let head = format!("POST {head}content-type: application/json\r\ncontent-length: {length}\r\n\r\n");
-    Ok([head.into_bytes(), body].concat())
+    Ok([head.as_bytes(), &body].concat())
+}
+
+/// What the request carries: `--body` is the name of a file.
+fn payload(flags: &Flags) -> Result<Option<Bytes>> {
+    let file = flags.optional::<PathBuf>("body")?;
+    Ok(file.map(fs::read).transpose()?.map(Bytes::from))
 }
