@@ -201,7 +201,8 @@ impl<H: Handler> Connection<H> {
             let (handler, peer, activity) = (Arc::clone(handler), Arc::clone(&peer), Arc::clone(activity));
             let (head, body) = request.into_parts();
             let is_too_large = header_list(&head) > terms.max_head;
-            async move {
+            // In a box: the library hands it through several places to a task of its own, and would copy 4 KB each time.
+            Box::pin(async move {
                 if is_too_large {
                     return Ok::<Response<Body>, Infallible>(handler.refuse(Fault::HeadTooLarge));
                 }
@@ -209,7 +210,7 @@ impl<H: Handler> Connection<H> {
                 drop(in_flight);
                 answer.body_mut().count(|bytes| activity.unsent(bytes));
                 Ok(answer)
-            }
+            })
         });
         // The library refuses without a body what is larger than it may be: it gets room for what we refuse with one.
         let largest = u32::try_from(terms.max_head.saturating_mul(2)).unwrap_or(u32::MAX);
