@@ -187,7 +187,8 @@ async fn run<H: Handler>(
     let tasks = TaskTracker::new();
     while let Some((accepted, drain)) = connections.recv().await {
         let activity = sweep.watch(accepted.terms.limits, drain);
-        tasks.spawn(serve(accepted, index, Arc::clone(&handler), activity));
+        // In a box: it is 10 KB, and would be copied from place to place until it is a task.
+        tasks.spawn(Box::pin(serve(accepted, index, Arc::clone(&handler), activity)));
     }
 }
 
