@@ -243,8 +243,10 @@ static ALL_PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
             .collect();
         stems.extend(longest.iter().cloned());
     }
-    let with_verb = |stem: &String| ["", ":a", ":v"].map(|verb| format!("{stem}{verb}"));
-    once("/".to_owned()).chain(stems.iter().skip(1).flat_map(with_verb)).collect()
+    // Without segments, too: `/:a` is what `/**:a` takes and `/*/**:a` does not.
+    let root = once("/".to_owned());
+    let with_verb = |stem: String| ["", ":a", ":v"].map(|verb| format!("{stem}{verb}"));
+    root.chain(stems.into_iter().skip(1)).flat_map(with_verb).collect()
 });
 
 /// Two rules; half of the pairs are alike, so that one may hide the other.
