@@ -6,9 +6,9 @@
 //! more to say, and sends the buffer then.
 //!
 //! ```text
-//!  h2 ──writes──► Gathered ─┐
-//!                           ├─ what is held ──► stream
-//!  its driver ─sends─► Outbox ─┘
+//!  h2 ───────── writes ──► Gathered ─┐
+//!                                    ├─ what is held ──► stream
+//!  its driver ── sends ──► Outbox ───┘
 //! ```
 #![forbid(unsafe_code)]
 
