@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use outbox::{Sending, gathered};
+use outbox::gathered;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -187,10 +187,10 @@ impl<H: Handler> Connection<H> {
             .serve_connection(TokioIo::new(stream), service);
         // What has no request running gets time for one that is on its way.
         let finish = http1::Connection::graceful_shutdown;
-        supervise(Pin::new(&mut connection), activity, Signal::Close, finish, |_| false).await?;
+        supervise(Pin::new(&mut connection), activity, Signal::Close, Future::poll, finish).await?;
         // Where a request asked for an upgrade, the library leaves it to us to shut down.
         let mut stream = connection.into_parts().io.into_inner();
-        supervise(pin!(stream.shutdown()), activity, Signal::Close, |_| {}, |_| false).await
+        supervise(pin!(stream.shutdown()), activity, Signal::Close, Future::poll, |_| {}).await
     }
 
     async fn serve_http2(&self, stream: Transport, read_ahead: BytesMut, peer: Peer) -> Served {
@@ -225,8 +225,8 @@ impl<H: Handler> Connection<H> {
             .serve_connection(TokioIo::new(stream), service);
         // GOAWAY loses no request: those that cross it are served.
         let finish = http2::Connection::graceful_shutdown;
-        let send = |cx: &mut Context<'_>| outbox.poll_send(cx) == Poll::Ready(Sending::Failed);
-        supervise(pin!(connection), activity, Signal::Drain, finish, send).await
+        let poll = |connection: Pin<&mut _>, cx: &mut Context<'_>| outbox.poll_driver(connection, cx);
+        supervise(pin!(connection), activity, Signal::Drain, poll, finish).await
     }
 }
 
@@ -241,27 +241,22 @@ fn header_list(head: &Parts) -> usize {
     fields.fold(pseudo, |sum, (name, value)| sum + name.as_str().len() + value.len() + EACH)
 }
 
-/// Drives a connection to its end, and has it finish when it is told to. What it wrote is sent by `send`, which says whether that
-/// failed: the connection learns why when it reads.
+/// Drives a connection to its end by `poll`, and has it finish when it is told to.
 async fn supervise<C, E>(
     mut connection: Pin<&mut C>,
     activity: &Activity,
     last: Signal,
+    mut poll: impl FnMut(Pin<&mut C>, &mut Context<'_>) -> Poll<Result<(), E>>,
     finish: impl Fn(Pin<&mut C>),
-    mut send: impl FnMut(&mut Context<'_>) -> bool,
 ) -> Served
 where
-    C: Future<Output = Result<(), E>>,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut heard = Heard::default();
     poll_fn(|cx| {
         loop {
-            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+            if let Poll::Ready(result) = poll(connection.as_mut(), cx) {
                 return Poll::Ready(result.map_err(Into::into));
-            }
-            if send(cx) {
-                continue;
             }
             match activity.heard(&mut heard, cx) {
                 None => return Poll::Pending,

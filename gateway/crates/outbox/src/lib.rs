@@ -2,13 +2,13 @@
 //!
 //! `h2` writes every DATA frame of 256 bytes or more by itself: a call with a body is a system call of its own, and a message of
 //! 100 KB is seven, since most peers take frames of 16 KiB. It asks for a flush after each of them, so that a buffer below it
-//! can't tell which one is the last. Here writes and flushes only fill a buffer. Whoever drives `h2` knows when it has nothing
+//! can't tell which one is the last. Here writes and flushes only fill a buffer. Whoever polls `h2` knows when it has nothing
 //! more to say, and sends the buffer then.
 //!
 //! ```text
-//!  h2 ───────── writes ──► Gathered ─┐
-//!                                    ├─ what is held ──► stream
-//!  its driver ── sends ──► Outbox ───┘
+//!  h2 ────────── writes ──► Gathered ─┐
+//!   ▲                                 ├─ what is held ──► stream
+//!   └─ polls ─ Outbox ────── sends ───┘
 //! ```
 #![forbid(unsafe_code)]
 
@@ -30,7 +30,7 @@ const KEPT: usize = 16 << 10;
 #[derive(Debug)]
 pub struct Gathered<S>(Arc<Mutex<Inner<S>>>);
 
-/// The half that sends what was written.
+/// The half that polls who writes, and sends what they wrote.
 #[derive(Debug)]
 pub struct Outbox<S>(Arc<Mutex<Inner<S>>>);
 
@@ -45,8 +45,8 @@ struct Inner<S> {
     failed: Option<io::Error>,
 }
 
-/// Makes two halves of a stream. What is written to the first is sent when the second is told to, when more than 32 KiB have
-/// come together, or when the stream is shut down.
+/// Makes two halves of a stream. What is written to the first is sent when its writer has been polled through the second, when
+/// more than 32 KiB have come together, or when the stream is shut down.
 pub fn gathered<S>(stream: S) -> (Gathered<S>, Outbox<S>) {
     let inner = Inner { stream, held: Vec::new(), sent: 0, failed: None };
     let inner = Arc::new(Mutex::new(inner));
@@ -57,39 +57,32 @@ fn lock<S>(inner: &Mutex<Inner<S>>) -> MutexGuard<'_, Inner<S>> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What came of sending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sending {
-    /// All that was written is on its way.
-    Done,
-    /// The stream is broken. Who reads from it next is told why: let them read now.
-    Failed,
-}
-
 impl<S: AsyncWrite + Unpin> Outbox<S> {
-    /// Sends what has been written. While the stream takes no more it is pending, and the task is woken when it does.
-    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Sending> {
-        let mut inner = lock(&self.0);
-        match ready!(inner.poll_flush(cx)) {
-            Ok(()) => Poll::Ready(Sending::Done),
-            Err(error) => {
-                inner.failed = Some(error);
-                inner.forget();
-                Poll::Ready(Sending::Failed)
+    /// Polls who writes to the other half, and sends what they wrote. Should that fail, they are polled again at once, and told why
+    /// when they read.
+    pub fn poll_driver<D: Future>(
+        &mut self,
+        mut driver: Pin<&mut D>,
+        cx: &mut Context<'_>,
+    ) -> Poll<D::Output> {
+        loop {
+            if let Poll::Ready(end) = driver.as_mut().poll(cx) {
+                return Poll::Ready(end);
             }
+            let mut inner = lock(&self.0);
+            if inner.failed.is_some() {
+                return Poll::Pending; // Told, and not heard yet.
+            }
+            let Poll::Ready(Err(error)) = inner.poll_flush(cx) else { return Poll::Pending };
+            inner.failed = Some(error);
+            inner.forget();
         }
     }
 }
 
 impl<S: AsyncWrite + Unpin> Inner<S> {
-    /// What has not been sent yet.
-    fn held(&self) -> &[u8] {
-        self.held.get(self.sent..).unwrap_or_default()
-    }
-
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.sent < self.held.len() {
-            let held = self.held.get(self.sent..).unwrap_or_default();
+        while let Some(held) = self.held.get(self.sent..).filter(|held| !held.is_empty()) {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, held))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 sent => self.sent += sent,
@@ -101,7 +94,7 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
 
     /// Nothing of what was held is to be sent any more.
     fn forget(&mut self) {
-        // Who has just sent a lot will again: to make room for it each time costs more than a frame's system call.
+        // Who has just sent a lot will again, and would make the same room anew.
         if self.held.len() <= KEPT {
             self.held.shrink_to(KEPT);
         }
@@ -111,7 +104,7 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
 
     /// Takes what comes, if need be by sending it behind what is held.
     fn poll_gather(&mut self, cx: &mut Context<'_>, fresh: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let held = self.held().len();
+        let held = self.held.len() - self.sent;
         let more: usize = fresh.iter().map(|slice| slice.len()).sum();
         if held + more <= FULL {
             return Poll::Ready(Ok(self.hold(fresh, 0)));
@@ -135,7 +128,7 @@ impl<S: AsyncWrite + Unpin> Inner<S> {
 
     /// Writes what is held and what comes to the stream, without a copy; how much of both it took.
     fn poll_through(&mut self, cx: &mut Context<'_>, fresh: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let held = Some(self.held.get(self.sent..).unwrap_or_default()).filter(|held| !held.is_empty());
+        let held = self.held.get(self.sent..).filter(|held| !held.is_empty());
         let fresh = fresh.iter().map(|slice| &**slice);
         let all: SmallVec<[IoSlice<'_>; 4]> = held.into_iter().chain(fresh).map(IoSlice::new).collect();
         Pin::new(&mut self.stream).poll_write_vectored(cx, &all)
@@ -191,7 +184,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
         true
     }
 
-    /// Sends nothing: that is for [`Outbox::poll_send`].
+    /// Sends nothing: that is for [`Outbox::poll_driver`].
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

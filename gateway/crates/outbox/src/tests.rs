@@ -1,14 +1,15 @@
 //! What is written arrives once, in order and in few pieces, whatever the stream takes at a time.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{FULL, Gathered, KEPT, Outbox, Sending, gathered, lock};
+use super::{FULL, Gathered, KEPT, Outbox, gathered, lock};
 
 /// What the stream does with a write.
 #[derive(Debug, Clone, Copy)]
@@ -93,8 +94,13 @@ impl Halves {
         matches!(Pin::new(&mut self.gathered).poll_flush(&mut cx), Poll::Ready(Ok(())))
     }
 
-    fn send(&mut self) -> Poll<Sending> {
-        self.outbox.poll_send(&mut Context::from_waker(Waker::noop()))
+    /// Sends for a driver that has nothing more to say; whether all is sent.
+    fn send(&mut self) -> bool {
+        let driver = pin!(std::future::pending::<()>());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(self.outbox.poll_driver(driver, &mut cx).is_pending());
+        let inner = lock(&self.outbox.0);
+        inner.sent == inner.held.len()
     }
 
     fn read(&mut self) -> Poll<io::Result<()>> {
@@ -120,9 +126,9 @@ fn writes_and_flushes_wait_to_be_sent_in_one_piece() {
         assert!(halves.flush());
     }
     assert_eq!(halves.pieces(), []);
-    assert_eq!(halves.send(), Poll::Ready(Sending::Done));
+    assert!(halves.send());
     assert_eq!(halves.arrived(), b"headbodyheadbodyheadbody");
-    assert_eq!(halves.send(), Poll::Ready(Sending::Done));
+    assert!(halves.send());
     assert_eq!(halves.pieces(), [24], "nothing is sent twice");
 }
 
@@ -133,7 +139,7 @@ fn what_does_not_fit_goes_out_behind_what_is_held() {
     for _ in 0..6 {
         assert_eq!(halves.write(&[&[1; 9], &frame]), Poll::Ready(9 + frame.len()));
     }
-    assert_eq!(halves.send(), Poll::Ready(Sending::Done));
+    assert!(halves.send());
     assert_eq!(halves.pieces(), [2 * (9 + frame.len()); 3]);
 }
 
@@ -143,8 +149,8 @@ fn a_stream_that_takes_nothing_holds_its_writer_back() {
     assert_eq!(halves.write(&[&[1; FULL - 10]]), Poll::Ready(FULL - 10));
     assert_eq!(halves.write(&[&[2; 100]]), Poll::Ready(10), "what there is room for");
     assert_eq!(halves.write(&[&[2; 90]]), Poll::Pending);
-    assert_eq!(halves.send(), Poll::Pending);
-    assert_eq!(halves.send(), Poll::Ready(Sending::Done));
+    assert!(!halves.send());
+    assert!(halves.send());
     assert_eq!(halves.arrived().len(), FULL);
 }
 
@@ -153,11 +159,28 @@ fn who_reads_is_told_once_why_sending_failed() {
     let mut halves = Halves::of([Takes::UpTo(2), Takes::Breaks]);
     assert_eq!(halves.write(&[b"lost"]), Poll::Ready(4));
     assert!(halves.read().is_pending());
-    assert_eq!(halves.send(), Poll::Ready(Sending::Failed));
+    assert!(halves.send(), "what can't be sent is not kept");
     let Poll::Ready(Err(error)) = halves.read() else { panic!("the failure is told") };
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     assert!(halves.read().is_pending());
-    assert_eq!(halves.send(), Poll::Ready(Sending::Done), "what could not be sent is not tried again");
+}
+
+#[test]
+fn a_driver_that_reads_is_polled_again_and_ends() {
+    let Halves { mut gathered, mut outbox } = Halves::of([Takes::Breaks]);
+    let mut polled = 0;
+    let driver = pin!(poll_fn(|cx| {
+        polled += 1;
+        let mut room = [0; 8];
+        let read = Pin::new(&mut gathered).poll_read(cx, &mut ReadBuf::new(&mut room));
+        if read.is_pending() {
+            assert!(Pin::new(&mut gathered).poll_write(cx, b"lost").is_ready());
+        }
+        read
+    }));
+    let end = outbox.poll_driver(driver, &mut Context::from_waker(Waker::noop()));
+    assert!(matches!(end, Poll::Ready(Err(_))), "{end:?}");
+    assert_eq!(polled, 2);
 }
 
 #[test]
@@ -177,7 +200,7 @@ fn a_connection_that_gets_quiet_gives_its_room_back() {
     let mut halves = Halves::of([]);
     for (size, most) in [(20_000, FULL), (20_000, FULL), (17, KEPT), (100, KEPT)] {
         assert_eq!(halves.write(&[&vec![0; size]]), Poll::Ready(size));
-        assert_eq!(halves.send(), Poll::Ready(Sending::Done));
+        assert!(halves.send());
         let kept = lock(&halves.outbox.0).held.capacity();
         assert!(kept <= most, "{kept} after {size}");
     }
@@ -207,7 +230,9 @@ proptest! {
         let mut accepted: Vec<u8> = Vec::new();
         for step in steps {
             match step {
-                Step::Send => drop(halves.send()),
+                Step::Send => {
+                    halves.send();
+                }
                 Step::Write(sizes) => {
                     // Bytes that differ by where they stand among all that was accepted.
                     let from = accepted.len();
@@ -222,9 +247,9 @@ proptest! {
                     }
                 }
             }
-            prop_assert!(lock(&halves.outbox.0).held().len() <= FULL);
+            prop_assert!(lock(&halves.outbox.0).held.len() <= FULL);
         }
-        while halves.send().is_pending() {}
+        while !halves.send() {}
         prop_assert!(halves.arrived() == accepted);
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::client::Connection;
 use h2::{Ping, PingPong};
-use outbox::{Gathered, Outbox, Sending};
+use outbox::{Gathered, Outbox};
 use tokio::time::Instant;
 
 use crate::dial::Io;
@@ -33,14 +33,7 @@ pub(crate) struct Link {
 impl Link {
     /// Lets it read and write, and sends in one piece what all its streams have to say.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
-        loop {
-            if let Poll::Ready(end) = Pin::new(&mut self.http2).poll(cx) {
-                return Poll::Ready(end);
-            }
-            if self.outbox.poll_send(cx) != Poll::Ready(Sending::Failed) {
-                return Poll::Pending;
-            }
-        }
+        self.outbox.poll_driver(Pin::new(&mut self.http2), cx)
     }
 }
 
