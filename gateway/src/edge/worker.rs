@@ -187,7 +187,7 @@ async fn run<H: Handler>(
     let tasks = TaskTracker::new();
     while let Some((accepted, drain)) = connections.recv().await {
         let activity = sweep.watch(accepted.terms.limits, drain);
-        // In a box: it is 10 KB, and would be copied from place to place until it is a task.
+        // In a box: its 2 KB would be copied from place to place until it is a task.
         tasks.spawn(Box::pin(serve(accepted, index, Arc::clone(&handler), activity)));
     }
 }
