@@ -1,8 +1,7 @@
 //! What would go wrong is said before anything starts, a line each.
 
-use std::net::{Ipv4Addr, TcpListener};
+use up::ports::DEFAULT_PORTS;
 
-use crate::part::Name;
 use crate::settings::Settings;
 
 /// All that stands in the way.
@@ -17,32 +16,17 @@ pub(crate) fn problems(settings: &Settings) -> Vec<String> {
     if let Err(error) = std::fs::create_dir_all(&settings.data) {
         found.push(format!("the folder {} cannot be made: {error}", settings.data.display()));
     }
-    let ports = [
-        (Name::User, settings.user_port, "--user-port"),
-        (Name::Order, settings.order_port, "--order-port"),
-        (Name::Gateway, settings.gateway_port, "--gateway-port"),
-    ];
-    for (index, (name, port, flag)) in ports.into_iter().enumerate() {
-        let name = name.text();
-        if let Some((other, ..)) = ports.iter().take(index).find(|(_, taken, _)| *taken == port) {
-            found.push(format!(
-                "port {port} is given to {name} and to {}: choose another with {flag}",
-                other.text()
-            ));
-        } else if let Err(error) = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)) {
-            let why = match error.kind() {
-                std::io::ErrorKind::AddrInUse => "is taken by another program".to_owned(),
-                _ => format!("cannot be used: {error}"),
-            };
-            found.push(format!("port {port} of {name} {why}: choose another with {flag}"));
-        }
-    }
+    let [mut user, mut order, mut gateway] = DEFAULT_PORTS;
+    (user.number, order.number, gateway.number) =
+        (settings.user_port, settings.order_port, settings.gateway_port);
+    found.extend(up::ports::problems(&[user, order, gateway]));
     found
 }
 
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::net::{Ipv4Addr, TcpListener};
 
     use super::*;
 
@@ -84,13 +68,13 @@ mod tests {
         assert_eq!(
             found[2],
             format!(
-                "port {port} of user-service is taken by another program: choose another with --user-port"
+                "port {port} of user-service is in use by another program: choose another one with --user-port"
             )
         );
         assert_eq!(
             found[3],
             format!(
-                "port {order_port} is given to gateway and to order-service: choose another with --gateway-port"
+                "port {order_port} is chosen for gateway and for order-service: choose another one with --gateway-port"
             )
         );
     }

@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use up::ports::DEFAULT_PORTS;
 
 /// Starts user-service, order-service and the gateway, and stops them together on Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo up",
+    bin_name = "cargo up",
     after_help = "One part alone, as its environment says: \
     cargo up user-service | order-service | gateway …"
 )]
@@ -26,13 +28,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URL", env = "ORDER_DATABASE_URL", hide_env_values = true)]
     pub(crate) order_database: Option<String>,
     /// The port of user-service.
-    #[arg(long, value_name = "PORT", env = "USER_PORT", default_value_t = 50051)]
+    #[arg(long, value_name = "PORT", env = "USER_PORT", default_value_t = DEFAULT_PORTS[0].number)]
     pub(crate) user_port: u16,
     /// The port of order-service.
-    #[arg(long, value_name = "PORT", env = "ORDER_PORT", default_value_t = 50052)]
+    #[arg(long, value_name = "PORT", env = "ORDER_PORT", default_value_t = DEFAULT_PORTS[1].number)]
     pub(crate) order_port: u16,
     /// The port of the gateway, which routes.yaml reads as ${GATEWAY_PORT}.
-    #[arg(long, value_name = "PORT", env = "GATEWAY_PORT", default_value_t = 3000)]
+    #[arg(long, value_name = "PORT", env = "GATEWAY_PORT", default_value_t = DEFAULT_PORTS[2].number)]
     pub(crate) gateway_port: u16,
 }
 

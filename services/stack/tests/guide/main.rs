@@ -233,7 +233,7 @@ fn a_taken_port_is_one_line_before_anything_starts() {
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
         format!(
-            "cargo up: port {port} of order-service is taken by another program: choose another with --order-port\n"
+            "cargo up: port {port} of order-service is in use by another program: choose another one with --order-port\n"
         )
     );
 }
