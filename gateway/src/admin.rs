@@ -6,7 +6,7 @@ mod views;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -53,7 +53,6 @@ pub struct State {
 #[derive(Debug)]
 pub struct Admin {
     address: SocketAddr,
-    draining: Arc<AtomicBool>,
     _serving: DropGuard,
 }
 
@@ -64,21 +63,15 @@ impl Admin {
     /// When the system does not tell the socket's address.
     pub fn serve(listener: TcpListener, state: State) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
-        let draining = Arc::clone(&state.draining);
         let stop = CancellationToken::new();
         let serving = stop.clone();
         tokio::spawn(async move { serving.run_until_cancelled(serve(listener, state)).await });
-        Ok(Self { address, draining, _serving: stop.drop_guard() })
+        Ok(Self { address, _serving: stop.drop_guard() })
     }
 
     /// Where it is served.
     pub const fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// From now on `/ready` says no.
-    pub fn set_draining(&self) {
-        self.draining.store(true, Relaxed);
     }
 }
 

@@ -4,6 +4,7 @@ mod signals;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -107,7 +108,8 @@ impl App {
         }
         let addresses = listeners.iter().map(|(_, listener)| listener.address()).collect();
         let current = Arc::new(Current::new(Snapshot::build(Arc::clone(&config), None, count.max(1))?));
-        let dispatch = Arc::new(Dispatch::new(Arc::clone(&current), access));
+        let draining = Arc::<AtomicBool>::default();
+        let dispatch = Arc::new(Dispatch::new(Arc::clone(&current), access, Arc::clone(&draining)));
         let workers = Arc::new(Workers::start(count, &dispatch)?);
 
         let history = History::default();
@@ -121,7 +123,7 @@ impl App {
             history: history.clone(),
             level: level.clone(),
             drain: Arc::clone(&drain),
-            draining: Arc::default(),
+            draining,
         };
         let address = config.admin.as_ref().map(|spec| spec.address);
         let admin = match address {
@@ -210,9 +212,7 @@ impl App {
 
     /// Readiness turns first, then no new connections, and those that are open end after what runs on them.
     async fn finish(mut self) {
-        if let Some(admin) = &self.admin {
-            admin.set_draining();
-        }
+        self.state.draining.store(true, Relaxed);
         let patience = self.current.pin().config.drain;
         tracing::info!(connections = self.workers.connections(), ?patience, "draining");
         self.reloader.drain().await;

@@ -184,9 +184,11 @@ struct InitSource {
 
 #[derive(Debug, Args)]
 struct HealthArgs {
-    /// The health path of a listener or of the admin address.
-    #[arg(default_value = "http://127.0.0.1:3000/health", value_name = "URL")]
-    url: String,
+    #[command(flatten)]
+    file: FileArgs,
+    /// URL of a health response, http or https [default: read from the configuration file]
+    #[arg(value_name = "URL")]
+    url: Option<String>,
 }
 
 #[derive(Debug, Args)]

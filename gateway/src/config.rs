@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 
-pub use model::{AdminSpec, GatewayConfig, LogFormat, LogLevel, LogSpec};
+pub use model::{AdminSpec, GatewayConfig, HealthTarget, LogFormat, LogLevel, LogSpec};
 pub use schema::SCHEMA;
 pub use watched::Watched;
 
@@ -65,6 +65,14 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
 pub fn log_format(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Option<LogFormat> {
     let files = files::read(path, env, &mut Context::default());
     files.iter().find_map(|file| file.raw.log.format.as_ref()).map(|at| at.value)
+}
+
+/// Where a process on the same machine finds the health response of a gateway that runs by these files. Reads no
+/// descriptors and contacts no server. `None` if the files cannot be read, or name no address that responds.
+pub fn health_target(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Option<HealthTarget> {
+    let mut context = Context::default();
+    let files = files::read(path, env, &mut context);
+    if files.is_empty() { None } else { lower::health_target(&files, &mut context) }
 }
 
 /// The same as [`load`], while a gateway runs.

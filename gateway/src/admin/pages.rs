@@ -17,8 +17,9 @@ use crate::snapshot::Health;
 const MAX_ORDER: usize = 1024;
 
 /// What there is: path, method, and a sentence for the front page.
-const PAGES: [(&str, Method, &str); 10] = [
+const PAGES: [(&str, Method, &str); 11] = [
     ("/health", Method::GET, "whether every upstream has a healthy endpoint"),
+    ("/live", Method::GET, "whether the process responds"),
     ("/ready", Method::GET, "whether to send requests here; no once it drains"),
     ("/metrics", Method::GET, "for Prometheus"),
     ("/routes", Method::GET, "the routes"),
@@ -54,6 +55,7 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State) -> Respons
             let ok = if health.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             json(ok, &health)
         }
+        "/live" => text(StatusCode::OK, "live\n".into()),
         "/ready" if state.draining.load(Relaxed) => {
             text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".into())
         }

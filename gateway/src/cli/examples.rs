@@ -88,8 +88,9 @@ routes.yaml can also name the .proto files themselves; then nothing has to be co
 
 pub(super) const HEALTH: &str = "\
 Examples:
-  gateway health                                  http://127.0.0.1:3000/health
-  gateway health http://127.0.0.1:9901/ready      the admin address
+  gateway health                                  the listener and path that routes.yaml names, TLS included
+  gateway health -c shop.yaml
+  gateway health http://127.0.0.1:9901/ready      another address and path
 
 In a Dockerfile: HEALTHCHECK CMD [\"gateway\", \"health\"]";
 

@@ -4,6 +4,7 @@
 
 mod auth;
 mod descriptors;
+mod health_target;
 mod listeners;
 mod methods;
 mod plan;
@@ -18,6 +19,8 @@ mod upstreams;
 use super::diagnostic::{Code, Diagnostic, Severity};
 use super::files::File;
 use super::{Before, Context, GatewayConfig};
+
+pub(super) use health_target::health_target;
 
 /// The model, as far as there is one; whether it may be used is for the findings to say. `before` is what runs now.
 pub(super) fn lower(
@@ -88,6 +91,7 @@ pub(super) fn lower(
         compression: settings.compression,
         limits: settings.limits,
         own: settings.own,
+        degraded: settings.degraded,
         drain: settings.drain,
         log: settings.log,
         explain: settings.explain,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use indexmap::IndexMap;
 use transcode::Schema;
 use upstream::UpstreamSpec;
@@ -50,6 +51,8 @@ pub struct GatewayConfig {
     pub limits: LimitsSpec,
     /// Where the gateway answers itself.
     pub own: OwnPaths,
+    /// The status of the health response while an upstream is unavailable.
+    pub degraded: StatusCode,
     /// How long requests in flight have after the signal to stop.
     pub drain: Duration,
     /// What is logged, and how.
@@ -65,6 +68,19 @@ pub struct GatewayConfig {
 pub struct AdminSpec {
     /// Where to listen.
     pub address: SocketAddr,
+}
+
+/// Where a process on the same machine finds the health response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthTarget {
+    /// The address, never an unspecified one.
+    pub address: SocketAddr,
+    /// Whether the address is served with TLS.
+    pub tls: bool,
+    /// The certificate chains of the address, PEM, leaf first. Empty without TLS.
+    pub certificates: Vec<Arc<[u8]>>,
+    /// The path of the health response.
+    pub path: String,
 }
 
 /// The log.

@@ -10,6 +10,7 @@ mod http;
 mod interpolate;
 mod listener;
 mod node;
+mod own;
 mod rate_limit;
 mod reader;
 mod route;

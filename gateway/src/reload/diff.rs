@@ -105,7 +105,8 @@ fn settings(config: &GatewayConfig) -> Things {
     let named = [
         ("trusted_proxies", format!("{:?}", config.trusted_proxies)),
         ("limits", format!("{:?}", config.limits)),
-        ("health", format!("{:?}", config.own.health)),
+        ("health", format!("{:?}{}", config.own.health, config.degraded)),
+        ("probes", format!("{:?}{:?}", config.own.live, config.own.ready)),
         ("docs", format!("{:?}", config.own.docs)),
         ("errors", format!("{:?}", config.errors)),
         ("cors", format!("{:?}", config.cors)),

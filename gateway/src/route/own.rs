@@ -1,10 +1,14 @@
-//! The paths on which the gateway answers itself, before any route: its health, and the page of its API.
+//! The paths on which the gateway answers itself, before any route: its health, its probes, and the page of its API.
 
 /// Where the gateway answers itself. `None` is nowhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OwnPaths {
     /// The path of the health answer.
     pub health: Option<String>,
+    /// The path of the liveness probe.
+    pub live: Option<String>,
+    /// The path of the readiness probe.
+    pub ready: Option<String>,
     /// The path of the page, with what it is made of below.
     pub docs: Option<DocsPath>,
 }
@@ -14,6 +18,10 @@ pub struct OwnPaths {
 pub enum Own {
     /// Its health.
     Health,
+    /// The liveness probe: 200 while the process serves requests.
+    Live,
+    /// The readiness probe: 200 until the gateway drains.
+    Ready,
     /// The page of its API, or a part of it.
     Docs(DocsFile),
 }
@@ -37,6 +45,7 @@ impl Own {
     pub const fn key(self) -> &'static str {
         match self {
             Self::Health => "health",
+            Self::Live | Self::Ready => "probes",
             Self::Docs(_) => "docs",
         }
     }
@@ -45,17 +54,23 @@ impl Own {
 impl OwnPaths {
     /// What the gateway answers on this path, which is as it came: still escaped, without a query.
     pub fn find(&self, path: &str) -> Option<Own> {
-        if self.health.as_deref() == Some(path) {
-            return Some(Own::Health);
+        if let Some((_, own)) = self.plain().find(|(known, _)| *known == path) {
+            return Some(own);
         }
         self.docs.as_ref()?.find(path).map(Own::Docs)
     }
 
+    /// The paths that hold one answer each.
+    fn plain(&self) -> impl Iterator<Item = (&str, Own)> {
+        let paths = [(&self.health, Own::Health), (&self.live, Own::Live), (&self.ready, Own::Ready)];
+        paths.into_iter().filter_map(|(path, own)| Some((path.as_deref()?, own)))
+    }
+
     /// All of these paths.
     pub fn all(&self) -> impl Iterator<Item = (String, Own)> {
-        let health = self.health.iter().map(|path| (path.clone(), Own::Health));
+        let plain = self.plain().map(|(path, own)| (path.to_owned(), own));
         let docs = self.docs.iter().flat_map(DocsPath::all);
-        health.chain(docs.map(|(path, file)| (path, Own::Docs(file))))
+        plain.chain(docs.map(|(path, file)| (path, Own::Docs(file))))
     }
 }
 
@@ -199,8 +214,12 @@ mod tests {
     #[test]
     fn every_path_of_its_own_is_found_and_no_other() {
         for docs in ["/docs", "/", "/a/b"] {
-            let own =
-                OwnPaths { health: Some("/health".to_owned()), docs: Some(DocsPath::parse(docs).unwrap()) };
+            let own = OwnPaths {
+                health: Some("/health".to_owned()),
+                live: Some("/live".to_owned()),
+                ready: Some("/ready".to_owned()),
+                docs: Some(DocsPath::parse(docs).unwrap()),
+            };
             for (path, what) in own.all() {
                 assert_eq!(own.find(&path), Some(what), "{path}");
             }

@@ -1,6 +1,7 @@
 //! The life of a request, from the listener's hands to its record.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
@@ -27,12 +28,13 @@ pub struct Dispatch {
     current: Arc<Current>,
     access: AccessLog,
     tally: Tally,
+    draining: Arc<AtomicBool>,
 }
 
 impl Dispatch {
-    /// Answers by whatever `current` holds when a request comes.
-    pub fn new(current: Arc<Current>, access: AccessLog) -> Self {
-        Self { current, access, tally: Tally::default() }
+    /// Answers by whatever `current` holds when a request comes. The readiness probe fails once `draining` is set.
+    pub fn new(current: Arc<Current>, access: AccessLog, draining: Arc<AtomicBool>) -> Self {
+        Self { current, access, tally: Tally::default(), draining }
     }
 
     /// What it has refused and failed so far.
@@ -68,7 +70,7 @@ impl Handler for Dispatch {
 
         let mut response = match sharing::preflight(&snapshot, &recorder) {
             Some(response) => recorder.succeeded(response),
-            None => respond(&snapshot, body, &mut recorder).await,
+            None => respond(&snapshot, body, &mut recorder, &self.draining).await,
         };
         response.headers_mut().insert(X_REQUEST_ID, recorder.id.clone());
         if head.method == Method::HEAD {
@@ -79,9 +81,14 @@ impl Handler for Dispatch {
 }
 
 /// The answer to anything but a preflight, whatever comes of it.
-async fn respond<'s>(snapshot: &'s Snapshot, body: Incoming, recorder: &mut Recorder<'s>) -> Response<Body> {
+async fn respond<'s>(
+    snapshot: &'s Snapshot,
+    body: Incoming,
+    recorder: &mut Recorder<'s>,
+    draining: &AtomicBool,
+) -> Response<Body> {
     let head = recorder.head;
-    let mut response = match answer(snapshot, body, recorder).await {
+    let mut response = match answer(snapshot, body, recorder, draining).await {
         Ok(response) => {
             let offer = &snapshot.config.compression;
             let response = if offer.is_empty() {
@@ -102,6 +109,7 @@ async fn answer<'s>(
     snapshot: &'s Snapshot,
     body: Incoming,
     recorder: &mut Recorder<'s>,
+    draining: &AtomicBool,
 ) -> Result<Response<Body>, Failure> {
     if recorder.peer.load.requests() > snapshot.config.limits.requests {
         return Err(Failure::overloaded());
@@ -119,7 +127,7 @@ async fn answer<'s>(
     if let Some(own) = own
         && is_read(&head.method)
     {
-        return own_answer(snapshot, own, head);
+        return own_answer(snapshot, own, head, draining);
     }
     let found = snapshot.config.table.lookup(host::of(head, &recorder.fields), head.method.as_str(), path);
     let (index, captures) = match found.map_err(|error| Failure::bad_path(&error))? {
@@ -187,9 +195,17 @@ fn is_read(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
 }
 
-fn own_answer(snapshot: &Snapshot, own: Own, head: &Parts) -> Result<Response<Body>, Failure> {
+fn own_answer(
+    snapshot: &Snapshot,
+    own: Own,
+    head: &Parts,
+    draining: &AtomicBool,
+) -> Result<Response<Body>, Failure> {
     match own {
         Own::Health => Ok(health(snapshot)),
+        Own::Live => Ok(probe(StatusCode::OK, "live\n")),
+        Own::Ready if draining.load(Relaxed) => Ok(probe(StatusCode::SERVICE_UNAVAILABLE, "draining\n")),
+        Own::Ready => Ok(probe(StatusCode::OK, "ready\n")),
         Own::Docs(file) => {
             let docs = snapshot.docs.as_ref().ok_or_else(Failure::route_not_found)?;
             Ok(docs.answer(file, &head.headers))
@@ -201,9 +217,17 @@ fn health(snapshot: &Snapshot) -> Response<Body> {
     let health = Health::of(snapshot);
     let mut response = Response::new(Body::full(serde_json::to_vec(&health).unwrap_or_default()));
     if !health.is_ok() {
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        *response.status_mut() = snapshot.config.degraded;
     }
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The response of a probe: its status decides, its text is for people.
+fn probe(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::full(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 

@@ -252,6 +252,32 @@ pub(crate) fn request(uri: &str) -> Request<Full<Bytes>> {
     Request::get(uri).header("host", "shop.example").body(Full::default()).unwrap()
 }
 
+/// A connection that is kept open between requests.
+pub(crate) struct Kept(hyper::client::conn::http1::SendRequest<Full<Bytes>>);
+
+impl Kept {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
+    /// The status and the text of a response; `None` once the connection is closed.
+    pub(crate) async fn get(&mut self, path: &str) -> Option<(u16, String)> {
+        self.0.ready().await.ok()?;
+        let response = self.0.send_request(request(path)).await.ok()?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.ok()?.to_bytes();
+        Some((status, String::from_utf8_lossy(&body).into_owned()))
+    }
+}
+
+/// The status and the text of a response over a new connection.
+pub(crate) async fn get_text(address: SocketAddr, path: &str) -> (u16, String) {
+    Kept::connect(address).await.get(path).await.unwrap()
+}
+
 /// What a process may grow by under attack: buffers that stay allocated, not the 400 MiB that an attacker wants.
 const GROWTH: usize = 96 << 20;
 

@@ -27,6 +27,11 @@ pub(in crate::admin) struct Config {
     limits: Limits,
     explain: bool,
     health: Option<String>,
+    degraded: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ready: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     docs: Option<String>,
     drain: String,
@@ -143,6 +148,9 @@ pub(in crate::admin) fn config(snapshot: &Snapshot) -> Config {
         limits: Limits::from(&config.limits),
         explain: config.explain,
         health: config.own.health.clone(),
+        degraded: config.degraded.as_u16(),
+        live: config.own.live.clone(),
+        ready: config.own.ready.clone(),
         docs: config.own.docs.as_ref().map(|docs| docs.as_str().to_owned()),
         drain: duration(config.drain),
         log: Log {

@@ -25,6 +25,13 @@ pub(super) fn between(old: &GatewayConfig, new: &GatewayConfig) -> Vec<Alteratio
     differ("errors", word(old), word(new), true);
     let health = |config: &GatewayConfig| config.own.health.clone().unwrap_or_default();
     differ("health", health(old), health(new), false);
+    let degraded = |config: &GatewayConfig| config.degraded.as_u16().to_string();
+    differ("health.degraded", degraded(old), degraded(new), false);
+    let probes = |config: &GatewayConfig| {
+        let paths = [&config.own.live, &config.own.ready].map(|path| path.clone().unwrap_or_default());
+        paths.join(" ").trim().to_owned()
+    };
+    differ("probes", probes(old), probes(new), false);
     let docs = |config: &GatewayConfig| {
         config.own.docs.as_ref().map(|docs| docs.as_str().to_owned()).unwrap_or_default()
     };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use transcode::{DecodeOptions, EncodeOptions};
 use upstream::{Address, Scheme, UpstreamSpec};
 
@@ -25,6 +26,7 @@ const SINGLE: &[&str] = &[
     "limits",
     "explain",
     "health",
+    "probes",
     "docs",
     "log",
     "drain",
@@ -41,6 +43,7 @@ pub(super) struct Settings {
     pub(super) compression: Offer,
     pub(super) limits: LimitsSpec,
     pub(super) own: OwnPaths,
+    pub(super) degraded: StatusCode,
     pub(super) drain: Duration,
     pub(super) log: LogSpec,
     pub(super) explain: bool,
@@ -75,6 +78,7 @@ pub(super) fn settings(files: &[File], context: &mut Context) -> Settings {
         compression: compression(files, context),
         limits: limits(files, context),
         own: own(files, context),
+        degraded: degraded(files),
         drain: drain.map_or(Duration::from_secs(10), |at| at.value),
         log: log(files),
         explain: explain.is_some_and(|at| at.value),
@@ -158,26 +162,56 @@ fn apply_limits(limits: &mut LimitsSpec, raw: &RawLimits) {
     limits.requests = raw.requests.as_ref().map_or(limits.requests, count);
 }
 
-/// Where the gateway answers itself, and that it is not asked for two answers in one place.
+/// The paths on which the gateway answers itself; each has one answer.
 fn own(files: &[File], context: &mut Context) -> OwnPaths {
-    let mut own = OwnPaths { health: health(files, context), docs: None };
-    let Some((docs, place)) = docs(files, context) else { return own };
-    let health = own.health.take();
-    own.docs = Some(docs);
-    if let Some(path) = &health
-        && own.find(path).is_some()
-    {
-        let told = files.iter().find_map(|file| file.raw.health.as_ref());
-        let diagnostic =
-            Diagnostic::error(Code::BadValue, format!("`docs` and `health` both answer at `{path}`"))
-                .at(place, "the page and its files")
-                .with_help("move one of them, as `docs: /docs` and `health: /health`");
-        context.push(match told {
-            Some(told) => diagnostic.and_at(told.place, "the health answer"),
-            None => diagnostic.with_note("the health answer is at `/health` when nothing else is said"),
-        });
+    let health = files.iter().find_map(|file| file.raw.health.path.as_ref());
+    let live = files.iter().find_map(|file| file.raw.probes.live.as_ref());
+    let ready = files.iter().find_map(|file| file.raw.probes.ready.as_ref());
+    let told = [("health", health), ("probes", live), ("probes", ready)];
+    let [mut health, live, ready] = told.map(|(_, raw)| raw.and_then(|raw| plain_path(raw, context)));
+    if told[0].1.is_none() {
+        health = Some("/health".to_owned());
     }
-    OwnPaths { health, ..own }
+    let page = docs(files, context);
+    let own = OwnPaths { health, live, ready, docs: page.as_ref().map(|(path, _)| path.clone()) };
+    let place = |index: usize| told.get(index).and_then(|(_, raw)| raw.as_ref()).map(|raw| raw.place);
+    let paths = [&own.health, &own.live, &own.ready];
+    for (second, path) in paths.iter().enumerate().filter_map(|(index, path)| Some((index, path.as_ref()?))) {
+        let names_it = |first: &usize| paths.get(*first).is_some_and(|other| other.as_ref() == Some(path));
+        if let Some(first) = (0..second).find(names_it) {
+            answered_twice((told[first].0, place(first)), (told[second].0, place(second)), path, context);
+        }
+        let docs = OwnPaths { docs: own.docs.clone(), ..OwnPaths::default() };
+        if docs.find(path).is_some() {
+            let page = page.as_ref().map(|(_, place)| *place);
+            answered_twice((told[second].0, place(second)), ("docs", page), path, context);
+        }
+    }
+    own
+}
+
+/// Reports two keys that claim one path. A key without a place has its default.
+fn answered_twice(
+    (first, first_at): (&str, Option<Place>),
+    (second, second_at): (&str, Option<Place>),
+    path: &str,
+    context: &mut Context,
+) {
+    let Some(at) = second_at.or(first_at) else { return };
+    let (named, other) = if second_at.is_some() { (second, first) } else { (first, second) };
+    let what = |key: &str| if key == "docs" { "the page and its files" } else { "this path" };
+    let diagnostic = Diagnostic::error(
+        Code::BadValue,
+        format!("`{named}` and `{other}` both use the path `{path}`"),
+    )
+    .at(at, what(named))
+    .with_help(
+        "change one of them, as `health: /health`, `docs: /docs` or `probes: {live: /live, ready: /ready}`",
+    );
+    context.push(match first_at.filter(|first| *first != at) {
+        Some(first) => diagnostic.and_at(first, what(other)),
+        None => diagnostic.with_note("`health` is `/health` by default"),
+    });
 }
 
 fn docs(files: &[File], context: &mut Context) -> Option<(DocsPath, Place)> {
@@ -203,10 +237,8 @@ fn docs(files: &[File], context: &mut Context) -> Option<(DocsPath, Place)> {
     None
 }
 
-fn health(files: &[File], context: &mut Context) -> Option<String> {
-    let Some(raw) = files.iter().find_map(|file| file.raw.health.as_ref()) else {
-        return Some("/health".to_owned());
-    };
+/// A path without variables; `None` for the empty one, which stands for no path.
+fn plain_path(raw: &At<String>, context: &mut Context) -> Option<String> {
     if raw.value.is_empty() {
         return None;
     }
@@ -220,6 +252,13 @@ fn health(files: &[File], context: &mut Context) -> Option<String> {
         return None;
     }
     Some(raw.value.clone())
+}
+
+/// The status of the health response while an upstream is unavailable.
+fn degraded(files: &[File]) -> StatusCode {
+    let written = files.iter().find_map(|file| file.raw.health.degraded.as_ref());
+    let status = written.and_then(|at| StatusCode::from_u16(u16::try_from(at.value).ok()?).ok());
+    status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// A collector is an upstream like any other, but for what would be asked of it besides.

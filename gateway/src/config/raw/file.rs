@@ -7,6 +7,7 @@ use super::headers::{self, RawCors};
 use super::http;
 use super::listener::{self, RawListener};
 use super::node::{Key, Kind, Node};
+use super::own::{self, RawHealth, RawProbes};
 use super::reader::{At, Reader};
 use super::route::{self, RawRoute, RawSettings};
 use super::service::{self, RawService};
@@ -39,6 +40,7 @@ pub(super) const KEYS: &[&str] = &[
     "limits",
     "explain",
     "health",
+    "probes",
     "docs",
     "log",
     "tracing",
@@ -70,7 +72,8 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) errors: Option<At<ErrorFormat>>,
     pub(in crate::config) limits: RawLimits,
     pub(in crate::config) explain: Option<At<bool>>,
-    pub(in crate::config) health: Option<At<String>>,
+    pub(in crate::config) health: RawHealth,
+    pub(in crate::config) probes: RawProbes,
     pub(in crate::config) docs: Option<At<String>>,
     pub(in crate::config) log: RawLog,
     pub(in crate::config) tracing: Option<RawTracing>,
@@ -198,8 +201,9 @@ impl RawFile {
             "errors" => self.errors = reader.choice(value, ERROR_FORMATS),
             "limits" => self.limits = limits(value, reader),
             "explain" => self.explain = reader.boolean(value),
-            "health" => self.health = own_path(value, "/health", reader),
-            "docs" => self.docs = own_path(value, "/docs", reader),
+            "health" => self.health = own::health(value, reader),
+            "probes" => self.probes = own::probes(value, reader),
+            "docs" => self.docs = own::path(value, "/docs", reader),
             "log" => self.log = log(value, reader),
             "tracing" => self.tracing = tracing(key, value, reader),
             "drain" => self.drain = reader.duration_or_zero(value),
@@ -316,22 +320,6 @@ fn limits(node: &Node, reader: &mut Reader<'_>) -> RawLimits {
         }
     }
     limits
-}
-
-/// The path of an answer of the gateway's own; empty for none.
-fn own_path(node: &Node, example: &str, reader: &mut Reader<'_>) -> Option<At<String>> {
-    if matches!(node.kind, Kind::Null) {
-        return Some(At::new(String::new(), node.place));
-    }
-    let text = reader.text(node, &format!("a path, as {example}, or \"\" for none"))?;
-    let help = match text.value.as_str() {
-        "true" | "yes" | "on" => format!("write {example}"),
-        "false" | "no" | "off" => "write \"\"".to_owned(),
-        _ => return Some(text),
-    };
-    let message = format!("expected a path, as {example}, or \"\" for none, found `{}`", text.value);
-    reader.bad(Code::BadValue, node.place, message, help);
-    None
 }
 
 fn log(node: &Node, reader: &mut Reader<'_>) -> RawLog {

@@ -117,6 +117,7 @@ fn hidden(rule: &Rule, own: &[(Template, Own)]) -> Option<Own> {
 fn hidden_by(rule: &Rule, own: Own) -> Diagnostic {
     let help = match own {
         Own::Health => "move the health answer with `health: /healthz` (\"\" for none)",
+        Own::Live | Own::Ready => "move the probes with `probes: {live: /livez, ready: /readyz}`",
         Own::Docs(_) => "move the page of the API with `docs: /api-docs`",
     };
     Diagnostic::warning(
