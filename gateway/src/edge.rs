@@ -32,7 +32,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 
-pub use body::Body;
+pub use body::{Body, has_no_content};
 pub use fields::Fields;
 pub use framing::Fault;
 pub use listener::{BindError, Listener, bind};

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Frame, SizeHint};
 
 use super::activity::Unsent;
@@ -21,6 +22,11 @@ pub struct Body {
     held: usize,
     /// Counts the bytes until they are sent; small bodies are not counted.
     unsent: Option<Unsent>,
+}
+
+/// Whether a response of this status has no content: 204, 205 and 304 (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5).
+pub const fn has_no_content(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 204 | 205 | 304)
 }
 
 impl Body {

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use http::StatusCode;
 use indexmap::IndexMap;
 use prost_reflect::MethodDescriptor;
 use serde_json::{Map, Value, json};
@@ -17,6 +16,7 @@ use super::schemas::Schemas;
 use super::schemas::message::describe;
 use super::{query, reference, schemes, set};
 use crate::descriptors::Comments;
+use crate::edge::has_no_content;
 use crate::policy::Scheme;
 use crate::route::{HostPattern, RoutePlan};
 
@@ -326,7 +326,7 @@ fn responses(plan: &RoutePlan, schemas: &mut Schemas<'_>) -> Value {
 
 /// What a success is, and its content.
 fn success(plan: &RoutePlan, schemas: &mut Schemas<'_>) -> (&'static str, Option<Value>) {
-    if plan.status == StatusCode::NO_CONTENT {
+    if has_no_content(plan.status) {
         return ("Done.", None);
     }
     if plan.response.is_raw() {

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::finding::{Finding, Problem};
 use super::refusal::{Reason, Refusal};
@@ -20,6 +20,8 @@ pub struct ApiKeySpec {
     pub header: HeaderName,
     /// Clients and the SHA-256 hashes of their keys in hex. A client may have several, to change them without a gap.
     pub keys: Vec<(String, String)>,
+    /// The status for a key that no client has: 403 or 401.
+    pub refused: StatusCode,
 }
 
 /// An API-key policy, compiled.
@@ -29,6 +31,7 @@ pub(super) struct ApiKeys {
     /// By the hashes of their keys. How long a look-up takes tells nothing: nobody can choose the hash of a guess.
     clients: HashMap<[u8; 32], ClientName>,
     challenge: HeaderValue,
+    refused: StatusCode,
 }
 
 /// A client that is known by its key.
@@ -61,7 +64,7 @@ impl ApiKeys {
         }
         let challenge = HeaderValue::from_str(&format!("ApiKey header=\"{}\"", spec.header))
             .unwrap_or(HeaderValue::from_static("ApiKey"));
-        Ok(Self { header: spec.header.clone(), clients, challenge })
+        Ok(Self { header: spec.header.clone(), clients, challenge, refused: spec.refused })
     }
 
     /// The client whose key the request carries.
@@ -74,7 +77,19 @@ impl ApiKeys {
         let found = self.clients.get(digest(&SHA256, key.as_bytes()).as_ref());
         match (found, values.next()) {
             (Some(client), None) => Ok(client.clone()),
-            _ => Err(Refusal::new(Reason::ApiKeyInvalid, "the key is not known here")),
+            _ => Err(self.refuse_unknown()),
+        }
+    }
+}
+
+impl ApiKeys {
+    /// A 401 names the way to authenticate (RFC 9110 section 15.5.2).
+    fn refuse_unknown(&self) -> Refusal {
+        let refusal =
+            Refusal::new(Reason::ApiKeyInvalid, "the key is not known here").with_status(self.refused);
+        match self.refused {
+            StatusCode::UNAUTHORIZED => refusal.challenge(self.challenge.clone()),
+            _ => refusal,
         }
     }
 }
@@ -127,6 +142,7 @@ mod tests {
         ApiKeySpec {
             header: HeaderName::from_static("x-api-key"),
             keys: keys.iter().map(|(name, hash)| ((*name).to_owned(), hash.clone())).collect(),
+            refused: StatusCode::FORBIDDEN,
         }
     }
 

@@ -49,17 +49,8 @@ impl Claims {
         self.0.get(name)
     }
 
-    /// A claim by name, else by path: names with dots in them, such as URLs, come first.
     fn find(&self, name: &ClaimName) -> Option<&Value> {
-        if let Some(value) = self.0.get(name.as_str()) {
-            return Some(value);
-        }
-        let mut parts = name.as_str().split('.');
-        let mut value = self.0.get(parts.next()?)?;
-        for part in parts {
-            value = value.as_object()?.get(part)?;
-        }
-        Some(value)
+        find(&self.0, name.as_str())
     }
 
     /// A claim as text: strings as they are, numbers and booleans as JSON writes them, lists with commas between their
@@ -76,6 +67,18 @@ impl Claims {
             _ => false,
         })
     }
+}
+
+/// A claim by name, else by path. Names may hold dots, as URLs and `kubernetes.io` do: at every level the longest name that
+/// leads to a value counts.
+fn find<'c>(claims: &'c Map<String, Value>, path: &str) -> Option<&'c Value> {
+    if let Some(value) = claims.get(path) {
+        return Some(value);
+    }
+    path.rmatch_indices('.').find_map(|(dot, _)| {
+        let (name, rest) = path.split_at(dot);
+        find(claims.get(name)?.as_object()?, rest.get(1..)?)
+    })
 }
 
 fn text(value: &Value) -> Option<Cow<'_, str>> {
@@ -105,6 +108,8 @@ mod tests {
         let claims = claims(json!({
             "sub": "u1", "age": 7, "admin": true, "none": null, "aud": ["a", "b"],
             "realm": {"roles": ["x", "y"]}, "https://shop.example/tenant": "t1", "a.b": "exact", "a": {"b": "path"},
+            "kubernetes.io": {"namespace": "ns1", "service.account": {"name": "sa1"}},
+            "x.y": {"z": "longest"}, "x": {"y": {"z": "shorter", "w": "shorter"}},
         }));
         let table = [
             ("sub", Some("u1")),
@@ -116,6 +121,14 @@ mod tests {
             ("realm", Some(r#"{"roles":["x","y"]}"#)),
             ("https://shop.example/tenant", Some("t1")),
             ("a.b", Some("exact")),
+            ("kubernetes.io.namespace", Some("ns1")),
+            ("kubernetes.io.service.account.name", Some("sa1")),
+            ("kubernetes.io.missing", None),
+            ("kubernetes.io", Some(r#"{"namespace":"ns1","service.account":{"name":"sa1"}}"#)),
+            ("x.y.z", Some("longest")),
+            ("x.y.w", Some("shorter")),
+            ("x.", None),
+            (".x", None),
             ("sub.x", None),
             ("missing", None),
         ];

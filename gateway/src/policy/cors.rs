@@ -187,8 +187,10 @@ impl Cors {
         headers
     }
 
-    /// Marks the answer to a request, errors too: a page must be able to read why it failed.
+    /// Sets the CORS headers of the response to a request, errors included: a page must be able to read why a call failed.
+    /// The service's own CORS headers are removed: they could admit origins that the configuration does not name.
     pub fn apply(&self, request: &HeaderMap, response: &mut HeaderMap) {
+        remove_cors_headers(response);
         if !self.any {
             // Said without an origin too: a cache must not give one page the answer made for another.
             response.append(VARY, HeaderValue::from_static("origin"));
@@ -214,6 +216,13 @@ impl Cors {
         if self.credentials {
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
+    }
+}
+
+fn remove_cors_headers(headers: &mut HeaderMap) {
+    let is_cors = |name: &HeaderName| name.as_str().starts_with("access-control-");
+    while let Some(name) = headers.keys().find(|name| is_cors(name)).cloned() {
+        headers.remove(name);
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use super::claims::{ClaimName, Claims};
@@ -49,6 +49,8 @@ pub struct JwtSpec {
     pub audiences: Vec<String>,
     /// How far the issuer's clock may be off.
     pub leeway: Duration,
+    /// The status for a token that is not valid or has expired: 403, or 401 as RFC 6750 section 3.1 has it.
+    pub refused: StatusCode,
     /// Claims that go upstream, and under which names.
     pub forward: Vec<(ClaimName, HeaderName)>,
 }
@@ -96,6 +98,7 @@ pub(super) struct JwtPlan {
     issuer: Option<String>,
     audiences: Vec<String>,
     leeway: Duration,
+    refused: StatusCode,
     pub(super) forward: Vec<(ClaimName, HeaderName)>,
     /// `Bearer realm="…"`
     challenge: HeaderValue,
@@ -124,6 +127,7 @@ impl JwtPlan {
                     issuer: spec.issuer.clone(),
                     audiences: spec.audiences.clone(),
                     leeway: spec.leeway,
+                    refused: spec.refused,
                     forward: spec.forward.clone(),
                     challenge,
                 };
@@ -185,7 +189,8 @@ impl JwtPlan {
             _ => Reason::AuthInvalid,
         };
         let message = rejection.message();
-        self.describe(Refusal::new(reason, message), "invalid_token", message)
+        let refusal = Refusal::new(reason, message).with_status(self.refused);
+        self.describe(refusal, "invalid_token", message)
     }
 
     /// The token is good, but does not grant what the route asks for.

@@ -270,7 +270,12 @@ impl From<EncodeError> for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let (reason, status, message, headers) = refusal.into_parts();
-        Self { status, ..Self::new(reason::of_refusal(reason), message) }.with_headers(&headers)
+        let failure = Self { status, ..Self::new(reason::of_refusal(reason), message) };
+        let failure = match status {
+            StatusCode::UNAUTHORIZED => Self { code: Code::UNAUTHENTICATED, ..failure },
+            _ => failure,
+        };
+        failure.with_headers(&headers)
     }
 }
 

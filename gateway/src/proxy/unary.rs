@@ -18,7 +18,7 @@ use super::metadata;
 use super::request_body::{self, Limits, Whole};
 use super::tries::Tries;
 use super::{Share, Target, Trail, deadline};
-use crate::edge::{Body, Charge, Fields, LimitsSpec, Peer};
+use crate::edge::{Body, Charge, Fields, LimitsSpec, Peer, has_no_content};
 use crate::policy::Admitted;
 use crate::route::RoutePlan;
 use crate::telemetry::spans::Spans;
@@ -235,8 +235,8 @@ fn decode(target: &Target, answer: &Answer, tight: bool) -> Result<Response<Body
     let status = chosen.unwrap_or(plan.status);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
-        return Ok(response); // RFC 9110: these have no body, and so no type.
+    if has_no_content(status) {
+        return Ok(response);
     }
     let mut out = Vec::with_capacity(metrics.room_for(answer.message.len()));
     let decoded = plan.response.decode(&answer.message, &plan.decode, &mut out);

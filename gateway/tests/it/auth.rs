@@ -243,6 +243,62 @@ async fn an_api_key_names_its_client() {
 }
 
 #[tokio::test]
+async fn refused_credentials_are_a_401_where_the_entry_says_so() {
+    let backend = library().start().await;
+    let auth = format!(
+        "auth:\n  shop: {{jwt: {{secret: \"{}\", algorithms: [HS256], refused: 401}}}}\n  \
+         partners: {{api_key: {{header: x-api-key, file: keys.yaml, refused: 401}}}}\n",
+        tokens::SECRET
+    );
+    let routes_of = route(
+        "{jwt: shop, scopes: [books]}",
+        "  - get: /partners/{name}\n    grpc: library.v1.Library/GetBook\n    auth: partners\n",
+    );
+    let gateway = routes(&format!("{}{routes_of}{auth}", head(&backend)))
+        .file("library.binpb", backend.descriptors())
+        .file("keys.yaml", format!("acme: {}\n", sha256("wonder")))
+        .start()
+        .await;
+    for (token, reason) in [
+        (bearer(json!({"exp": tokens::now() - 60})), "AUTH_EXPIRED"),
+        (bearer(json!({"nbf": tokens::now() + 600})), "AUTH_INVALID"),
+        ("Bearer x.y.z".to_owned(), "AUTH_INVALID"),
+    ] {
+        let answer = authorized(&gateway, &token).await;
+        assert_eq!(refusal(&answer), (401, reason.into()));
+        assert_eq!(answer.json()["code"], "UNAUTHENTICATED");
+        assert!(answer.header("www-authenticate").contains("error=\"invalid_token\""));
+    }
+    let unscoped = authorized(&gateway, &bearer(json!({}))).await;
+    assert_eq!(refusal(&unscoped), (403, "AUTH_SCOPE".into()), "RFC 6750: insufficient_scope stays 403");
+    let unknown = get(&gateway, "/partners/b1", &[("x-api-key", "guess")]).await;
+    assert_eq!(refusal(&unknown), (401, "API_KEY_INVALID".into()));
+    assert_eq!(unknown.header("www-authenticate"), "ApiKey header=\"x-api-key\"");
+}
+
+#[tokio::test]
+async fn claims_below_names_with_dots_are_found() {
+    let backend = library().start().await;
+    let forward =
+        "forward: {kubernetes.io.namespace: x-namespace, \"https://shop.example/roles.admin\": x-admin}";
+    let auth = format!(
+        "auth: {{shop: {{jwt: {{secret: \"{}\", algorithms: [HS256], {forward}}}}}}}\n",
+        tokens::SECRET
+    );
+    let gateway = gateway(&backend, &route("shop", &auth)).await;
+    let token = bearer(json!({
+        "kubernetes.io": {"namespace": "ns1", "serviceaccount": {"name": "sa"}},
+        "https://shop.example/roles": {"admin": true},
+    }));
+    assert_eq!(authorized(&gateway, &token).await.status, StatusCode::OK);
+    let call = backend.only();
+    assert_eq!(
+        (&call.metadata["x-namespace"], &call.metadata["x-admin"]),
+        (&"ns1".parse().unwrap(), &"true".parse().unwrap())
+    );
+}
+
+#[tokio::test]
 async fn keys_of_an_issuer_come_from_a_file_that_is_watched() {
     let backend = library().start().await;
     let (old, new) = (Issuer::new("old"), Issuer::new("new"));

@@ -3,6 +3,7 @@
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
+use testkit::backend::reply;
 
 use crate::harness::{Answer, Gateway, request};
 use crate::{gateway, library};
@@ -139,4 +140,57 @@ async fn options_without_cors_lists_the_methods() {
     let answer = gateway.request(preflight("/books/b1", PAGE.1)).await;
     assert_eq!((answer.status, answer.header("allow")), (StatusCode::NO_CONTENT, "GET, HEAD, OPTIONS"));
     assert_eq!(answer.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn a_service_cannot_admit_origins_that_the_configuration_does_not_name() {
+    let backend = library()
+        .on("library.v1.Library/GetBook", |_| {
+            reply(json!({}))
+                .header("access-control-allow-origin", "*")
+                .header("access-control-allow-credentials", "true")
+                .header("access-control-expose-headers", "x-secret")
+                .header("access-control-allow-private-network", "true")
+        })
+        .start()
+        .await;
+    let cors = "cors: {origins: [https://shop.example, \"https://*.shop.example\"]}\n";
+    let owned = gateway(&backend, &format!("{cors}{}", route(""))).await;
+    let cors_headers = |answer: &Answer| -> Vec<String> {
+        let names = answer.headers.keys().map(|name| name.as_str().to_owned());
+        names.filter(|name| name.starts_with("access-control-")).collect()
+    };
+    for stranger in ["https://evil.example", "null", "https://shop.example.evil", "HTTPS://SHOP.EXAMPLE"] {
+        let answer = get(&owned, &[("origin", stranger)]).await;
+        assert_eq!((answer.status, cors_headers(&answer)), (StatusCode::OK, vec![]), "{stranger}");
+    }
+    assert_eq!(cors_headers(&get(&owned, &[]).await), [""; 0]);
+    let answer = get(&owned, &[PAGE]).await;
+    assert_eq!(cors_headers(&answer), ["access-control-allow-origin"]);
+    assert_eq!(answer.header("access-control-allow-origin"), "https://shop.example");
+
+    let unowned = gateway(&backend, &route("")).await;
+    let answer = get(&unowned, &[PAGE]).await;
+    assert_eq!(answer.header("access-control-allow-origin"), "*", "without `cors` the service decides");
+}
+
+#[tokio::test]
+async fn statuses_without_content_have_no_body() {
+    let backend = library()
+        .on("library.v1.Library/CreateBook", |_| reply(json!({"title": "t"})).header("x-http-code", "205"))
+        .start()
+        .await;
+    for status in [204, 205] {
+        let gateway = gateway(&backend, &route(&format!("    status: {status}\n"))).await;
+        let declared = get(&gateway, &[]).await;
+        let mut post = request(Method::POST, "/books");
+        *post.body_mut() = Full::from("{}");
+        post.headers_mut().insert("content-type", "application/json".parse().unwrap());
+        let chosen = gateway.request(post).await;
+        assert_eq!((declared.status.as_u16(), chosen.status.as_u16()), (status, 205));
+        for answer in [&declared, &chosen] {
+            assert_eq!((&*answer.body, answer.header("content-type")), (&b""[..], ""));
+        }
+        assert_eq!(chosen.header("content-length"), "0", "RFC 9110 section 15.3.6");
+    }
 }

@@ -22,6 +22,7 @@ pub(super) struct Jwt {
     issuer: Option<String>,
     audience: Vec<String>,
     leeway_ms: u128,
+    refused: u16,
     forward: BTreeMap<String, String>,
 }
 
@@ -58,6 +59,7 @@ impl From<&JwtSpec> for Jwt {
             issuer: spec.issuer.clone(),
             audience: spec.audiences.clone(),
             leeway_ms: spec.leeway.as_millis(),
+            refused: spec.refused.as_u16(),
             forward: forward.collect(),
         }
     }

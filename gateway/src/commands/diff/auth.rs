@@ -63,6 +63,7 @@ fn jwt(name: &str, was: &JwtSpec, is: &JwtSpec, found: &mut Vec<Alteration>) {
     let fewer = was.audiences.is_empty() || was.audiences.iter().any(|name| !is.audiences.contains(name));
     differ("audience", was.audiences.join(", "), is.audiences.join(", "), fewer && !is.audiences.is_empty());
     differ("leeway", format!("{:?}", was.leeway), format!("{:?}", is.leeway), is.leeway < was.leeway);
+    differ("refused", was.refused.as_str().to_owned(), is.refused.as_str().to_owned(), true);
     let forward = |spec: &JwtSpec| {
         let pairs = spec.forward.iter().map(|(claim, name)| format!("{claim} as {name}"));
         pairs.collect::<Vec<_>>().join(", ")
@@ -78,6 +79,10 @@ fn jwt(name: &str, was: &JwtSpec, is: &JwtSpec, found: &mut Vec<Alteration>) {
 fn api_key(name: &str, was: &ApiKeySpec, is: &ApiKeySpec, found: &mut Vec<Alteration>) {
     if was.header != is.header {
         found.push(Alteration::new(&format!("auth {name} header"), &was.header, &is.header, true));
+    }
+    if was.refused != is.refused {
+        let (was, is) = (was.refused.as_str(), is.refused.as_str());
+        found.push(Alteration::new(&format!("auth {name} refused"), was, is, true));
     }
     let keys = |spec: &ApiKeySpec| -> BTreeSet<(String, String)> { spec.keys.iter().cloned().collect() };
     let (old, new) = (keys(was), keys(is));

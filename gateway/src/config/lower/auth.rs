@@ -5,8 +5,8 @@ mod keys;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderName, StatusCode};
 use indexmap::IndexMap;
 
 use super::is_lost;
@@ -229,12 +229,15 @@ fn spec(
 ) -> Option<Known> {
     let (spec, clients) = match &raw.spec {
         RawAuthSpec::Jwt(parts) => return jwt(parts, raw, file, context),
-        RawAuthSpec::ApiKey { header, file: path } => {
+        RawAuthSpec::ApiKey { header, file: path, refused } => {
             let header = header.as_ref().and_then(|at| key_header(at, context));
             let clients = path.as_ref().and_then(|at| keys::read(at, file, context));
             let (header, clients) = (header?, clients?);
             let keys = clients.iter().map(|(key, hash)| (key.name.clone(), hash.value.clone())).collect();
-            (AuthSpec::ApiKey(ApiKeySpec { header, keys }), clients)
+            (
+                AuthSpec::ApiKey(ApiKeySpec { header, keys, refused: refused_status(refused.as_ref()) }),
+                clients,
+            )
         }
         RawAuthSpec::External(asked) => {
             let upstream = upstream(asked, upstreams, used, context)?;
@@ -338,9 +341,14 @@ fn jwt(parts: &RawJwt, raw: &RawAuth, file: &File, context: &mut Context) -> Opt
         issuer: parts.issuer.as_ref().map(|at| at.value.clone()),
         audiences,
         leeway: parts.leeway.as_ref().map_or(DEFAULT_LEEWAY, |at| at.value),
+        refused: refused_status(parts.refused.as_ref()),
         forward,
     };
     Some(Known { spec: AuthSpec::Jwt(spec), clients: Vec::new(), broken })
+}
+
+fn refused_status(raw: Option<&At<StatusCode>>) -> StatusCode {
+    raw.map_or(StatusCode::FORBIDDEN, |at| at.value)
 }
 
 fn header_name(at: &At<String>, context: &mut Context) -> Option<HeaderName> {

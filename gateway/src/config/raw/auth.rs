@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
+
 use super::headers::{Pairs, pairs, words};
 use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
@@ -13,6 +15,9 @@ pub(super) const KINDS: &[&str] = &["jwt", "api_key", "external"];
 
 /// The choices of `on_failure`.
 const ON_FAILURE: &[(&str, OnFailure)] = &[("allow", OnFailure::Allow), ("deny", OnFailure::Deny)];
+
+/// The choices of `refused`: the status for credentials that are not valid.
+const REFUSED: &[(&str, StatusCode)] = &[("403", StatusCode::FORBIDDEN), ("401", StatusCode::UNAUTHORIZED)];
 
 /// An entry of `auth`.
 #[derive(Debug)]
@@ -39,7 +44,7 @@ impl RawAuth {
 #[derive(Debug)]
 pub(in crate::config) enum RawAuthSpec {
     Jwt(Box<RawJwt>),
-    ApiKey { header: Option<At<String>>, file: Option<At<String>> },
+    ApiKey { header: Option<At<String>>, file: Option<At<String>>, refused: Option<At<StatusCode>> },
     External(RawAsked),
 }
 
@@ -52,6 +57,7 @@ pub(in crate::config) struct RawJwt {
     pub(in crate::config) issuer: Option<At<String>>,
     pub(in crate::config) audience: Vec<At<String>>,
     pub(in crate::config) leeway: Option<At<Duration>>,
+    pub(in crate::config) refused: Option<At<StatusCode>>,
     pub(in crate::config) forward: Pairs,
     /// The keys of the parts that could not be read, which has been told.
     pub(in crate::config) broken: Vec<&'static str>,
@@ -132,7 +138,7 @@ type Entries<'n> = [(&'n Key, &'n Node)];
 const KEYS_OF_JWT: &[&str] = &["secret", "key", "jwks"];
 
 fn jwt(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> RawJwt {
-    let known = [KEYS_OF_JWT, &["algorithms", "issuer", "audience", "leeway", "forward"]].concat();
+    let known = [KEYS_OF_JWT, &["algorithms", "issuer", "audience", "leeway", "refused", "forward"]].concat();
     let mut jwt = RawJwt::default();
     for (key, value) in entries {
         match key.name.as_str() {
@@ -157,6 +163,7 @@ fn jwt(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> RawJwt {
                 jwt.broken.extend(broken.then_some("audience"));
             }
             "leeway" => jwt.leeway = reader.duration_or_zero(value),
+            "refused" => jwt.refused = reader.choice(value, REFUSED),
             "forward" => jwt.forward = pairs(value, "claims and headers, as `sub: x-user-id`", reader),
             _ => reader.unknown_key(key, "`jwt`", &known),
         }
@@ -189,12 +196,13 @@ fn check_key(kind: &Key, entries: &Entries<'_>, known: &[&str], reader: &mut Rea
 }
 
 fn api_key(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> RawAuthSpec {
-    const KEYS: &[&str] = &["header", "file"];
-    let (mut header, mut file) = (None, None);
+    const KEYS: &[&str] = &["header", "file", "refused"];
+    let (mut header, mut file, mut refused) = (None, None, None);
     for (key, value) in entries {
         match key.name.as_str() {
             "header" => header = reader.name(value, "a header, as x-api-key"),
             "file" => file = reader.name(value, "the path of a file of keys"),
+            "refused" => refused = reader.choice(value, REFUSED),
             _ => reader.unknown_key(key, "`api_key`", KEYS),
         }
     }
@@ -203,7 +211,7 @@ fn api_key(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> RawAut
             reader.missing(kind.place, "`api_key`", name, example);
         }
     }
-    RawAuthSpec::ApiKey { header, file }
+    RawAuthSpec::ApiKey { header, file, refused }
 }
 
 /// Reads `rate_limit_service`.

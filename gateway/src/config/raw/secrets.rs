@@ -239,6 +239,7 @@ const OPEN: &[&str] = &[
     "issuer",
     "audience",
     "leeway",
+    "refused",
     "forward",
     "header",
     "file",

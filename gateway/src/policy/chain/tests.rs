@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::*;
@@ -26,6 +26,7 @@ fn jwt(forward: &[(&str, &'static str)]) -> Arc<Auth> {
         issuer: None,
         audiences: vec!["shop".into()],
         leeway: Duration::ZERO,
+        refused: StatusCode::FORBIDDEN,
         forward,
     };
     Arc::new(Auth::compile("shop", &AuthSpec::Jwt(spec)).unwrap().0)
@@ -194,7 +195,11 @@ async fn api_keys_stay_here_and_their_clients_go_upstream() {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let spec = ApiKeySpec { header: HeaderName::from_static("x-api-key"), keys: vec![("acme".into(), hash)] };
+    let spec = ApiKeySpec {
+        header: HeaderName::from_static("x-api-key"),
+        keys: vec![("acme".into(), hash)],
+        refused: StatusCode::FORBIDDEN,
+    };
     let auth = Arc::new(Auth::compile("partners", &AuthSpec::ApiKey(spec)).unwrap().0);
     let chain = bind(&ChainSpec { auth: Some(auth), ..ChainSpec::default() });
     let sent = Sent::new(&[("x-api-key", "key-1"), ("x-api-client", "umbrella"), ("x-other", "1")]);

@@ -57,6 +57,7 @@ fn spec(keys: KeySource, algorithms: &[Algorithm]) -> JwtSpec {
         issuer: Some("https://id.example".into()),
         audiences: vec!["shop".into()],
         leeway: DEFAULT_LEEWAY,
+        refused: StatusCode::FORBIDDEN,
         forward: Vec::new(),
     }
 }
