@@ -174,4 +174,16 @@ mod tests {
             assert!(text.contains(&format!("| `{}` | {status} |", reason.name())), "{}", reason.name());
         }
     }
+
+    #[test]
+    fn the_troubleshooting_guide_has_a_row_for_every_reason() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guides/troubleshooting.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut described: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let mut declared: Vec<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        described.sort_unstable();
+        declared.sort_unstable();
+        assert_eq!(described, declared);
+    }
 }
