@@ -19,7 +19,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// A declarative gateway between REST clients and gRPC services.
 ///
@@ -37,7 +37,7 @@ struct Cli {
 enum Command {
     /// Runs the gateway (also the default with no command).
     #[command(after_help = examples::SERVE)]
-    Serve(ServeArgs),
+    Serve(ServeFileArgs),
     /// Loads everything as `serve` would, and prints every finding; exit code 1 when one is an error.
     #[command(after_help = examples::CHECK)]
     Check(CheckArgs),
@@ -72,9 +72,18 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct FileArgs {
-    /// The file that says everything.
+    /// Path to the configuration file.
     #[arg(short, long, value_name = "FILE", default_value = "routes.yaml", env = "GATEWAY_CONFIG")]
     config: PathBuf,
+}
+
+impl FileArgs {
+    /// Lets a positional argument name the file.
+    fn or_positional(&mut self, file: &mut Option<PathBuf>) {
+        if let Some(file) = file.take() {
+            self.config = file;
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -87,7 +96,19 @@ struct ServeArgs {
 }
 
 #[derive(Debug, Args)]
+struct ServeFileArgs {
+    /// Path to the configuration file, as with --config.
+    #[arg(value_name = "FILE")]
+    positional: Option<PathBuf>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Args)]
 struct CheckArgs {
+    /// Path to the configuration file, as with --config.
+    #[arg(value_name = "FILE")]
+    positional: Option<PathBuf>,
     #[command(flatten)]
     file: FileArgs,
     /// How it is printed.
@@ -217,7 +238,7 @@ pub fn run_until(
     args: impl IntoIterator<Item = OsString>,
     stop: impl Future<Output = ()> + Send,
 ) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match parse(args) {
         Ok(cli) => cli,
         Err(error) => {
             // `--help` and `--version` come this way too, and go to standard output with exit code 0.
@@ -227,9 +248,18 @@ pub fn run_until(
     };
     match cli.command {
         None => serve::run(&cli.serve, stop),
-        Some(Command::Serve(args)) => serve::run(&args, stop),
-        Some(Command::Check(args)) => check::run(&args),
-        Some(Command::Routes(args)) => routes::run(&args),
+        Some(Command::Serve(mut args)) => {
+            args.serve.file.or_positional(&mut args.positional);
+            serve::run(&args.serve, stop)
+        }
+        Some(Command::Check(mut args)) => {
+            args.file.or_positional(&mut args.positional);
+            check::run(&args)
+        }
+        Some(Command::Routes(mut args)) => {
+            args.file.or_positional(&mut args.positional);
+            routes::run(&args)
+        }
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Openapi(args)) => openapi::run(args),
         Some(Command::Diff(args)) => diff::run(&args),
@@ -239,6 +269,24 @@ pub fn run_until(
         Some(Command::Descriptors(args)) => descriptors::run(&args),
         Some(Command::Health(args)) => health::run(&args),
     }
+}
+
+/// Parses the arguments. A file is named once: by its position or by `--config`; either replaces `$GATEWAY_CONFIG`.
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(args)?;
+    let is_typed = |matches: &clap::ArgMatches, id: &str| {
+        matches.try_contains_id(id).unwrap_or(false)
+            && matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine)
+    };
+    if let Some((_, of_command)) = matches.subcommand()
+        && is_typed(of_command, "positional")
+        && is_typed(of_command, "config")
+    {
+        let message = "the configuration file is named twice: use either FILE or --config FILE";
+        return Err(command.error(clap::error::ErrorKind::ArgumentConflict, message));
+    }
+    Cli::from_arg_matches(&matches)
 }
 
 /// Prints what a command was asked for. That nobody reads on (`gateway routes | head`) is no failure.

@@ -82,10 +82,10 @@ const TAKEN: &[(&str, &[&str])] = &[
     (RATE, &["1/s", "600/min", "5/h", "9/day", "600 / min", "007/s", "\" 1/s \""]),
     (RATE, &["100/m", "100/sec", "100/second", "100/minute", "1/hour", "1/d"]),
     (KEY, &["ip", "route", "header:x-tenant"]),
-    (BURST, &["1", "\"1\"", "007", "4294967295"]),
+    (BURST, &["1", "\"1\"", "4294967295"]),
     (CONNECTIONS, &["!!int \"5\"", "!!str 5", "!!int 5", "1", "\"10\"", "4294967295"]),
     (BREAKER, &["0", "\"0\"", "7"]),
-    (STATUS, &["200", "299", "\"201\"", "\"0201\""]),
+    (STATUS, &["200", "299", "\"201\""]),
     (IDEMPOTENT, &["!!bool \"true\"", "true", "FALSE", "True", "\"true\"", "'False'"]),
     (UNKNOWN, &["reject", "warn", "\"ignore\""]),
     (COMPRESSION, &["gzip", "[gzip, br, zstd]", "[]"]),
@@ -101,7 +101,7 @@ const TAKEN: &[(&str, &[&str])] = &[
     (AUDIENCE, &["shop", "[shop, 12]", "12345", "true", "1.5"]),
     (PROXIES, &["10.0.0.0/8", "[10.0.0.1, \"::1/128\"]", "[]"]),
     (HOST, &["api.example", "[api.example, \"*.example\"]"]),
-    (HEALTH, &["/health", "\"\"", "", "~"]),
+    (HEALTH, &["/health", "\"\"", "", "~", "{}", "{degraded: 200}", "{path: /h, degraded: \"503\"}"]),
 ];
 
 /// Both refuse these.
@@ -132,15 +132,15 @@ const REFUSED: &[(&str, &[&str])] = &[
     (AUDIENCE, &["\"\"", "[\"\"]", "{}", "[[shop]]"]),
     (PROXIES, &["\"\"", "~", "{}"]),
     (HOST, &["\"\"", "~", "{}"]),
-    (HEALTH, &["[]", "{}"]),
+    (HEALTH, &["[]", "{degraded: 99}"]),
 ];
 
 /// A YAML reader makes whole numbers of these, so that a schema can't tell them from their digits. `check` takes digits only.
 const OTHER_NUMBERS: &[(&str, &[&str])] = &[
     (CONNECTIONS, &["0x10", "0o17", "1e3", "100.0", "+5"]),
-    (BURST, &["0x10", "1e3"]),
+    (BURST, &["0x10", "1e3", "007"]),
     (BODY, &["0x10", "1e3"]),
-    (STATUS, &["0xC9", "201.0"]),
+    (STATUS, &["0xC9", "201.0", "\"0201\""]),
 ];
 
 fn environment(name: &str) -> Option<String> {

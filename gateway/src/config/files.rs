@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Code, Diagnostic, FileId, Place};
 use super::glob;
-use super::raw::{At, Kind, RawFile, Reader, Secret, mask_unparsed, parse_masked};
+use super::raw::{
+    At, Kind, RawFile, Reader, Secret, find_look_alikes, foreign_file, foreign_text, mask_unparsed,
+    parse_masked,
+};
 use super::{Context, Watched};
 use crate::descriptors::read_file;
 
@@ -87,12 +90,24 @@ impl Walk<'_> {
             return false;
         }
         let id = self.context.sources.add(path.display().to_string(), text);
+        let foreign = foreign_text(self.context.sources.text(id), id);
+        let look_alikes = find_look_alikes(&self.context.sources, id);
         let raw = match parse_masked(&mut self.context.sources, id, Secret::Known) {
             Ok(node) if matches!(node.kind, Kind::Null) => {
                 self.context.push(empty(path, included));
                 return false;
             }
             Ok(mut node) => {
+                // What is wrong besides follows from these.
+                let is_mapping = matches!(node.kind, Kind::Map(_));
+                if let Some(foreign) = foreign_file(&node).or_else(|| foreign.filter(|_| !is_mapping)) {
+                    self.context.push(foreign);
+                    return false;
+                }
+                if !look_alikes.is_empty() {
+                    look_alikes.into_iter().for_each(|finding| self.context.push(finding));
+                    return false;
+                }
                 let Context { sources, found, .. } = &mut *self.context;
                 let concealed = Reader::new(sources, found).interpolate(&mut node, self.env);
                 for (place, text) in concealed {
@@ -102,7 +117,11 @@ impl Walk<'_> {
                 RawFile::read(&node, &mut Reader::new(sources, found))
             }
             Err(diagnostic) => {
-                self.context.push(*diagnostic);
+                match foreign {
+                    Some(foreign) => self.context.push(foreign),
+                    None if look_alikes.is_empty() => self.context.push(*diagnostic),
+                    None => look_alikes.into_iter().for_each(|finding| self.context.push(finding)),
+                }
                 return false;
             }
         };
@@ -208,7 +227,13 @@ fn unreadable(path: &Path, error: &std::io::Error, included: Option<Place>) -> D
     }
     match included {
         Some(place) => diagnostic.at(place, "included here"),
-        None => diagnostic.with_help("name the file with `-c FILE`; `gateway init` writes a first one"),
+        None if error.kind() == std::io::ErrorKind::NotFound => {
+            diagnostic.with_help("name the file with `-c FILE`; `gateway init` writes a first one")
+        }
+        None if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            diagnostic.with_help("let the user of the gateway read the file and enter its folders")
+        }
+        None => diagnostic,
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod auth;
 mod file;
+mod foreign;
 mod headers;
 mod http;
 mod interpolate;
 mod listener;
+mod look_alikes;
 mod node;
 mod own;
 mod rate_limit;
@@ -22,8 +24,10 @@ mod upstream;
 
 pub(super) use auth::{RawAsked, RawAuth, RawAuthSpec, RawJwt, RawRouteAuth, api_keys};
 pub(super) use file::{RawDescriptor, RawFile, RawLimits};
+pub(super) use foreign::{file as foreign_file, text as foreign_text};
 pub(super) use headers::{RawCors, RawEdits, RawHeaders};
 pub(super) use listener::{RawCertificate, RawListener, RawListenerTls};
+pub(super) use look_alikes::find as find_look_alikes;
 pub(super) use node::{Key, Kind};
 pub(super) use rate_limit::{RawLimit, RawRateLimit};
 pub(super) use reader::{At, Reader};

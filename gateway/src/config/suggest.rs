@@ -20,6 +20,17 @@ pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
         .or_else(|| by_meaning(&folded, &known))
 }
 
+/// As [`nearest`], for keys: also the only one that is a word of the name, as `origins` is of `allow_origins`.
+pub(super) fn nearest_key<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let known: Vec<&str> = known.into_iter().collect();
+    nearest(name, known.iter().copied()).or_else(|| {
+        let is_word = |candidate: &str| name.split(['_', '-']).any(|word| fold(word) == fold(candidate));
+        let mut words = known.iter().filter(|candidate| is_word(candidate));
+        let first = words.next()?;
+        words.next().is_none().then_some(*first)
+    })
+}
+
 /// What others call what is known here by another word.
 const SYNONYMS: &[(&str, &[&str])] = &[
     (
@@ -120,6 +131,19 @@ fn fold(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_found_by_one_of_its_words() {
+        let known = ["origins", "methods", "headers", "max_age"];
+        for (name, expected) in [
+            ("allow_origins", Some("origins")),
+            ("allowed-methods", Some("methods")),
+            ("origins_and_methods", None),
+            ("other", None),
+        ] {
+            assert_eq!(nearest_key(name, known), expected, "{name}");
+        }
+    }
 
     #[test]
     fn the_nearest_name_is_found_only_when_it_is_near() {

@@ -29,6 +29,8 @@ codes! {
     YamlSyntax = "yaml-syntax",
     /// The file says nothing at all.
     EmptyFile = "empty-file",
+    /// The file is one of another system.
+    ForeignFile = "foreign-file",
     /// A key stands twice in one mapping.
     DuplicateKey = "duplicate-key",
     /// A value is of another kind than its key takes.

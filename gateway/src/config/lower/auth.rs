@@ -86,7 +86,14 @@ impl Ways {
         let known = self.entries.keys().map(String::as_str);
         let help = suggest::did_you_mean(&name.value, known.clone().chain(none)).unwrap_or_else(|| {
             if name.value == "none" {
-                "write `auth: none` to let everybody in".to_owned()
+                "write `auth: none` for a route without authentication".to_owned()
+            } else if matches!(name.value.to_ascii_lowercase().as_str(), "true" | "yes" | "on" | "required") {
+                match self.entries.is_empty() {
+                    true => "write the name of an entry, and the entry at the top level: `auth: {shop: {jwt: {…}}}`".to_owned(),
+                    false => format!("write the name of an entry: {}", suggest::list(known)),
+                }
+            } else if matches!(name.value.to_ascii_lowercase().as_str(), "false" | "no" | "off" | "null") {
+                "write `auth: none` for a route without authentication".to_owned()
             } else if self.entries.is_empty() {
                 format!("add it at the top level: `auth: {{{}: {{{kind}: …}}}}`", name.value)
             } else {

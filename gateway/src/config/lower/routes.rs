@@ -2,6 +2,7 @@
 
 mod exposed;
 mod http_method;
+mod notation;
 mod table;
 mod unprotected;
 mod written;
@@ -139,7 +140,12 @@ fn template(
     context: &mut Context,
 ) -> Option<Template> {
     match Template::parse(&path.value) {
-        Ok(template) => Some(template),
+        Ok(template) => {
+            if let Some(name) = notation::dollar_name(&path.value) {
+                context.push(literal_dollar(path, name, context));
+            }
+            Some(template)
+        }
         Err(error) => {
             let place = context.sources.inside(path.place, &path.value, &error.span());
             let message = format!("`{}` is not a path: {}", path.value, error.message());
@@ -148,7 +154,7 @@ fn template(
                 let place = context.sources.inside(path.place, &path.value, &related);
                 diagnostic = diagnostic.and_at(place, "");
             }
-            diagnostic = diagnostic.with_help(error.help());
+            diagnostic = diagnostic.with_help(notation::help(&path.value).unwrap_or_else(|| error.help()));
             if let Some(note) = note {
                 diagnostic = diagnostic.with_note(note);
             }
@@ -156,6 +162,15 @@ fn template(
             None
         }
     }
+}
+
+/// A segment such as `$name` is valid, and almost never meant.
+fn literal_dollar(path: &At<String>, name: &str, context: &Context) -> Diagnostic {
+    let start = path.value.find(name).unwrap_or(0);
+    let place = context.sources.inside(path.place, &path.value, &(start..start + name.len()));
+    Diagnostic::warning(Code::BadTemplate, format!("`{name}` matches only the text `{name}`"))
+        .at(place, "a literal segment")
+        .with_help(format!("a path variable is written `{{{}}}`", name.trim_start_matches('$')))
 }
 
 /// Who has to mend a rule: what the operator wrote is refused; what came with descriptors is left out, and told.

@@ -161,11 +161,20 @@ impl RawFile {
                 self.descriptors = items.iter().filter_map(|item| descriptor(item, reader)).collect();
             }
             "upstreams" => {
-                for (name, value) in reader
-                    .entries(value, "upstreams by their names, as `users: {address: localhost:50051}`")
-                    .unwrap_or_default()
-                {
-                    self.upstreams.push((name.clone(), upstream::read(name, value, reader)));
+                let expected = "upstreams by their names, as `users: {address: localhost:50051}`";
+                let entries = reader.entries(value, expected).unwrap_or_default();
+                let mut above: Option<&Key> = None;
+                for (index, (name, value)) in entries.iter().enumerate() {
+                    if let Some(owner) = above.filter(|_| upstream::KEYS.contains(&name.name.as_str())) {
+                        too_high(name, "upstream", owner, reader);
+                        continue;
+                    }
+                    above = matches!(value.kind, Kind::Null).then_some(*name);
+                    let next = entries.get(index + 1).map(|(next, _)| next.name.as_str());
+                    let is_below = above.is_some() && next.is_some_and(|next| upstream::KEYS.contains(&next));
+                    let read =
+                        if is_below { RawUpstream::default() } else { upstream::read(name, value, reader) };
+                    self.upstreams.push(((*name).clone(), read));
                 }
             }
             "services" => {
@@ -207,9 +216,7 @@ impl RawFile {
             "log" => self.log = log(value, reader),
             "tracing" => self.tracing = tracing(key, value, reader),
             "drain" => self.drain = reader.duration_or_zero(value),
-            name if route::SETTINGS.contains(&name)
-                && suggest::nearest(name, KEYS.iter().copied()).is_none() =>
-            {
+            name if route::SETTINGS.contains(&name) && !KEYS.contains(&&*format!("{name}s")) => {
                 let message = format!("unknown key `{name}` in the top level");
                 let help = format!("`{name}` is a key of routes; for all of them, write it under `defaults`");
                 reader.bad(Code::UnknownKey, key.place, message, help);
@@ -217,6 +224,18 @@ impl RawFile {
             _ => reader.unknown_key(key, "the top level", KEYS),
         }
     }
+}
+
+/// A key that belongs to the entry above it and is indented as that entry is.
+fn too_high(key: &Key, of: &str, owner: &Key, reader: &mut Reader<'_>) {
+    let message =
+        format!("`{}` is a key of {of} `{}`, and is indented as the {of} itself", key.name, owner.name);
+    reader.push(
+        Diagnostic::error(Code::UnknownKey, message)
+            .at(key.place, "indented too little")
+            .and_at(owner.place, format!("the {of}"))
+            .with_help(format!("indent it deeper than `{}`", owner.name)),
+    );
 }
 
 /// The key of the top level that says nothing because of this one: it is misspelt, or its value is broken.

@@ -96,10 +96,7 @@ pub(super) fn cors(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<Raw
         max_age: None,
         credentials: None,
     };
-    if !Reader::has(&entries, "origins", KEYS) {
-        reader.missing(at.place, "`cors`", "origins", "[https://shop.example]");
-        return None;
-    }
+    let has_origins = Reader::has(&entries, "origins", KEYS);
     for (key, value) in entries {
         match key.name.as_str() {
             "origins" => {
@@ -116,6 +113,10 @@ pub(super) fn cors(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<Raw
             "credentials" => cors.credentials = reader.boolean(value),
             _ => reader.unknown_key(key, "`cors`", KEYS),
         }
+    }
+    if !has_origins {
+        reader.missing(at.place, "`cors`", "origins", "[https://shop.example]");
+        return None;
     }
     Some(cors)
 }

@@ -140,7 +140,12 @@ fn expand(text: &str, env: Env<'_>, secrets: &mut Vec<String>) -> Result<String,
             at = range.end;
             match resolve(reference.get(..end).unwrap_or(""), env, secrets) {
                 Ok(value) => out.push_str(&value),
-                Err((code, message, help)) => mistakes.push(Mistake { code, message, range, help }),
+                Err((code, message, mut help)) => {
+                    if code == Code::UnsetVariable && text.starts_with('/') {
+                        help.push_str("; a path variable is written `{name}`, without the dollar sign");
+                    }
+                    mistakes.push(Mistake { code, message, range, help });
+                }
             }
         } else {
             // A lone dollar sign is itself: prices and regular expressions have them.

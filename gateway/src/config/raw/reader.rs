@@ -2,6 +2,7 @@
 //!
 //! Every function returns what it could read; what it could not has been told. So one pass finds every mistake.
 
+use super::foreign;
 use super::interpolate::{self, Concealed, Env};
 use super::node::{Key, Kind, Node};
 use super::units;
@@ -157,7 +158,12 @@ impl<'r> Reader<'r> {
         // `secret:value` without a space is one long key; what it says stays its own.
         let (name, value) = key.name.split_once(':').unwrap_or((&key.name, ""));
         let help = if value.is_empty() {
-            suggest::did_you_mean(name, known.iter().chain(not_yet).copied())
+            foreign::help(of, name)
+                .map(str::to_owned)
+                .or_else(|| {
+                    let near = suggest::nearest_key(name, known.iter().chain(not_yet).copied())?;
+                    Some(format!("did you mean `{near}`?"))
+                })
                 .unwrap_or_else(|| format!("{of} takes: {}", suggest::all(known.iter().copied())))
         } else {
             format!("write a space between `{name}:` and its value")
@@ -196,7 +202,7 @@ impl<'r> Reader<'r> {
     pub(in crate::config) fn has_misspelt(entries: &[(&Key, &Node)], name: &str, known: &[&str]) -> bool {
         entries.iter().any(|(key, _)| {
             let is_known = known.contains(&key.name.as_str());
-            !is_known && suggest::nearest(&key.name, known.iter().copied()) == Some(name)
+            !is_known && suggest::nearest_key(&key.name, known.iter().copied()) == Some(name)
         })
     }
 
@@ -271,6 +277,14 @@ impl<'r> Reader<'r> {
         };
         let scalar = self.scalar(node, &expected)?;
         let digits = !scalar.is_empty() && scalar.bytes().all(|byte| byte.is_ascii_digit());
+        if digits && scalar.len() > 1 && scalar.starts_with('0') {
+            let plain = scalar.trim_start_matches('0');
+            let plain = if plain.is_empty() { "0" } else { plain };
+            let message =
+                format!("`{scalar}` has a leading zero, which some YAML tools read as an octal number");
+            self.bad(Code::BadValue, node.place, message, format!("write {plain}"));
+            return None;
+        }
         match scalar.parse::<u64>() {
             Ok(value) if digits && (min..=max).contains(&value) => Some(At::new(value, node.place)),
             parsed => {

@@ -6,6 +6,7 @@ use transcode::Unknown;
 
 use super::auth::{self, RawRouteAuth};
 use super::file;
+use super::foreign;
 use super::headers::{self, Pairs, RawHeaders};
 use super::node::{Key, Kind, Node};
 use super::rate_limit::{self, RawRateLimit};
@@ -282,6 +283,9 @@ fn unknown_key(key: &Key, names_path: bool, reader: &mut Reader<'_>) {
 
 /// What to do about a key that is none of a route, where more can be said than which key is like it.
 fn meant(name: &str, names_path: bool) -> Option<String> {
+    if let Some(help) = foreign::help("a route", name) {
+        return Some(help.to_owned());
+    }
     // What is a key elsewhere is no method, whatever it holds: `docs: /docs`.
     if let Some(of) = elsewhere(name) {
         return Some(format!("`{name}` is a key of {of}"));

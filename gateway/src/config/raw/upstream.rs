@@ -105,7 +105,13 @@ pub(super) fn read(name: &Key, node: &Node, reader: &mut Reader<'_>) -> RawUpstr
     let mut upstream = RawUpstream::default();
     if let Kind::Scalar(scalar) = &node.kind {
         let message = format!("upstream `{}` is a mapping, not a single value", name.name);
-        reader.bad(Code::WrongType, node.place, message, format!("write `{{address: {scalar}}}`"));
+        let help = match scalar.split_once(':').filter(|(key, _)| KEYS.contains(&key.trim())) {
+            Some((key, value)) => {
+                format!("write `{}: {}`, with a space behind the colon", key.trim(), value.trim())
+            }
+            None => format!("write `{{address: {scalar}}}`"),
+        };
+        reader.bad(Code::WrongType, node.place, message, help);
         return upstream;
     }
     let Some(entries) = reader.entries(node, "an upstream, as `address: localhost:50051`") else {
@@ -261,7 +267,8 @@ fn retry(node: &Node, reader: &mut Reader<'_>) -> RawRetry {
     for (key, value) in reader.entries(node, "a mapping, as `attempts: 3`").unwrap_or_default() {
         match key.name.as_str() {
             "attempts" => retry.attempts = reader.number32(value, 1),
-            "on" => {
+            // YAML 1.1 tools (Helm's toYaml, PyYAML, Ruby) write `on:` as `true:`.
+            "on" | "true" | "True" | "TRUE" => {
                 let items = reader.one_or_more(value, "gRPC codes, as [UNAVAILABLE]");
                 retry.on = Some(
                     items
