@@ -8,19 +8,22 @@
 
 #[cfg(test)]
 mod tests;
+mod writers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use notify::event::ModifyKind;
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
 use crate::config::Watched;
 use crate::descriptors::read_file;
+
+use writers::Writers;
 
 /// How long a directory has to be quiet: editors write, rename and touch in bursts.
 const QUIET: Duration = Duration::from_millis(100);
@@ -39,6 +42,7 @@ pub struct Watcher {
     directories: BTreeSet<PathBuf>,
     /// Where the files are, without links on the way: read where events come in.
     files: Arc<Mutex<BTreeSet<PathBuf>>>,
+    writers: Arc<Writers>,
     events: mpsc::Receiver<()>,
     watcher: Option<RecommendedWatcher>,
     poll: Duration,
@@ -55,9 +59,16 @@ impl Watcher {
         let (sender, events) = mpsc::channel(1);
         let files = Arc::<Mutex<BTreeSet<PathBuf>>>::default();
         let known = Arc::clone(&files);
+        let writers = Arc::<Writers>::default();
+        let writing = Arc::clone(&writers);
         let on_event = move |event: notify::Result<Event>| {
-            let is_none = |event: &Event| known.lock().is_ok_and(|files| is_none_of(&files, event));
-            if event.is_ok_and(|event| is_none(&event)) {
+            let matters = |event: &Event| {
+                known.lock().map_or(true, |files| {
+                    record_writers(&writing, &files, event, Instant::now());
+                    !is_none_of(&files, event)
+                })
+            };
+            if event.is_ok_and(|event| !matters(&event)) {
                 return;
             }
             // A full channel says already what this would.
@@ -71,6 +82,7 @@ impl Watcher {
             seen: BTreeMap::new(),
             directories: BTreeSet::new(),
             files,
+            writers,
             events,
             watcher,
             poll,
@@ -99,9 +111,10 @@ impl Watcher {
         }
     }
 
-    /// Waits until none of the files was written within the last 100 ms, or a burst has gone on for too long: a file
+    /// Waits until no file is open for writing, then until none of the files was written within the last 100 ms, or a burst has gone on for too long: a file
     /// that is just being written in place may be read empty, which would be a valid configuration of nothing.
     pub async fn settle(&self) {
+        self.writers.finished().await;
         let settled = async {
             while let Some(rest) = youngest(&self.watched).and_then(|age| QUIET.checked_sub(age)) {
                 tokio::time::sleep(rest).await;
@@ -112,7 +125,8 @@ impl Watcher {
 
     /// Whether the files are still as they were when they were marked, and nobody was writing them even then.
     pub fn is_as_marked(&self) -> bool {
-        youngest(&self.watched).is_none_or(|age| age >= QUIET) && fingerprints(&self.watched) == self.seen
+        let is_quiet = youngest(&self.watched).is_none_or(|age| age >= QUIET);
+        is_quiet && self.writers.rest(Instant::now()).is_none() && fingerprints(&self.watched) == self.seen
     }
 
     /// Watches these files and folders from now on, instead of the ones before.
@@ -160,6 +174,7 @@ impl Watcher {
     fn follow(&mut self) {
         let Places { directories: wanted, files } = places(&self.watched);
         if let Ok(mut known) = self.files.lock() {
+            self.writers.retain(|file| files.contains(file));
             *known = files;
         }
         let Some(watcher) = &mut self.watcher else { return };
@@ -174,6 +189,20 @@ impl Watcher {
                 .inspect_err(|error| tracing::debug!(directory = %directory.display(), %error, "not watched"))
                 .is_ok()
         });
+    }
+}
+
+/// Keeps account of who writes into watched files. A file that is renamed or removed is written elsewhere, if at all.
+fn record_writers(writers: &Writers, files: &BTreeSet<PathBuf>, event: &Event, now: Instant) {
+    for path in event.paths.iter().filter(|path| files.contains(*path)) {
+        match event.kind {
+            EventKind::Modify(ModifyKind::Data(_)) => writers.wrote(path, now),
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Name(_))
+            | EventKind::Create(_)
+            | EventKind::Remove(_) => writers.closed(path),
+            _ => {}
+        }
     }
 }
 

@@ -229,3 +229,29 @@ fn what_is_written_into_others_is_no_event() {
         assert_eq!(is_none_of(&files, &event), is_none, "{event:?}");
     }
 }
+
+#[tokio::test]
+async fn a_file_is_settled_when_its_writer_has_closed_it() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("routes.yaml");
+    std::fs::write(&file, "0").unwrap();
+    let mut watcher = watch(vec![Watched::File(file.clone())]);
+    let mut writer = std::fs::File::create(&file).unwrap();
+    writer.write_all(b"first half").unwrap();
+    soon(&mut watcher, "a file that is being written").await;
+    let (done, told) = (std::sync::atomic::AtomicBool::new(false), std::sync::atomic::Ordering::SeqCst);
+    let write_on = async {
+        // Longer than a file that is written in one go has to be quiet.
+        tokio::time::sleep(4 * QUIET).await;
+        writer.write_all(b" and second half").unwrap();
+        done.store(true, told);
+        drop(writer);
+    };
+    let settled = async {
+        watcher.settle().await;
+        assert!(done.load(told), "settled while the file was half written");
+    };
+    tokio::join!(write_on, settled);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "first half and second half");
+}
