@@ -94,7 +94,7 @@ impl Auth {
         match &self.kind {
             AuthKind::Jwt(plan) => plan.forward.iter().map(|(_, name)| name.clone()).collect(),
             AuthKind::ApiKey(keys) => vec![X_API_CLIENT, keys.header.clone()],
-            AuthKind::External(_) => Vec::new(),
+            AuthKind::External(spec) => spec.headers.clone(),
         }
     }
 

@@ -25,7 +25,7 @@ pub use bound::Chain;
 use super::auth::{Auth, AuthKind};
 use super::claims::ClaimName;
 use super::finding::{Finding, Problem};
-use super::headers::{ForwardRules, Headers, HeadersSpec};
+use super::headers::{ForwardRules, Headers, HeadersSpec, Spellings};
 use super::rate_limit::{RateLimit, RateLimitSpec};
 use super::rate_limit_service::SharedLimitSpec;
 use super::set::SetSpec;
@@ -217,12 +217,12 @@ impl ChainSpec {
     }
 
     /// What clients must not send to the service themselves.
-    fn stripped(&self) -> Vec<HeaderName> {
+    fn stripped(&self) -> Spellings {
         let own = self.auth.iter().flat_map(|auth| auth.vouched());
-        let mut names: Vec<HeaderName> = own.chain(self.vouched.iter().cloned()).collect();
+        let shared = self.shared_limit.iter().flat_map(|limit| limit.service.headers.iter().cloned());
+        let mut names: Vec<HeaderName> = own.chain(shared).chain(self.vouched.iter().cloned()).collect();
         names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
-        names.dedup();
-        names
+        names.iter().collect()
     }
 }
 

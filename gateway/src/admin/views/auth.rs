@@ -23,6 +23,7 @@ pub(super) struct Jwt {
     audience: Vec<String>,
     leeway_ms: u128,
     forward: BTreeMap<String, String>,
+    encoding: &'static str,
 }
 
 /// A service that decides.
@@ -33,6 +34,8 @@ pub(super) struct Asked {
     domain: Option<String>,
     timeout_ms: u128,
     on_failure: &'static str,
+    headers: Vec<String>,
+    encoding: &'static str,
 }
 
 impl From<&AuthSpec> for Auth {
@@ -59,6 +62,7 @@ impl From<&JwtSpec> for Jwt {
             audience: spec.audiences.clone(),
             leeway_ms: spec.leeway.as_millis(),
             forward: forward.collect(),
+            encoding: spec.encoding.name(),
         }
     }
 }
@@ -70,6 +74,8 @@ impl From<&ExternalSpec> for Asked {
             domain: None,
             timeout_ms: spec.timeout.as_millis(),
             on_failure: word(spec.on_failure),
+            headers: spec.headers.iter().map(ToString::to_string).collect(),
+            encoding: spec.encoding.name(),
         }
     }
 }
@@ -81,6 +87,8 @@ impl From<&RateLimitServiceSpec> for Asked {
             domain: Some(spec.domain.to_string()),
             timeout_ms: spec.timeout.as_millis(),
             on_failure: word(spec.on_failure),
+            headers: spec.headers.iter().map(ToString::to_string).collect(),
+            encoding: spec.encoding.name(),
         }
     }
 }

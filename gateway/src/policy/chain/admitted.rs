@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::policy::external::{Change, Changes, How};
+use crate::policy::headers::Spellings;
 use crate::policy::rate_limit::Standing;
 use crate::policy::rate_limit_service::Passed;
 use crate::policy::refusal::Reason;
@@ -17,7 +18,8 @@ pub struct Admitted {
     pub(super) caller: Option<Arc<str>>,
     pub(super) undecided: Option<Reason>,
     pub(super) standing: Option<Standing>,
-    pub(super) removed: Vec<HeaderName>,
+    /// Names that a service sets or removes: what the client sent under them goes no further.
+    pub(super) removed: Spellings,
     pub(super) metadata: Vec<Change>,
     pub(super) response: Vec<Change>,
 }
@@ -45,7 +47,7 @@ impl Admitted {
 
     pub(super) fn take_changes(&mut self, changes: Changes) {
         self.metadata.extend(changes.metadata);
-        self.removed.extend(changes.removed);
+        self.removed.extend(&changes.removed);
         self.response.extend(changes.response);
         if changes.undecided {
             self.undecided = Some(Reason::ExternalUnavailable);
@@ -53,6 +55,7 @@ impl Admitted {
     }
 
     pub(super) fn take_passed(&mut self, passed: Passed) {
+        self.removed.extend(passed.metadata.iter().map(|(name, _)| name));
         let change = |(name, value)| Change { name, value, how: How::Overwrite };
         self.metadata.extend(passed.metadata.into_iter().map(change));
         self.response.extend(passed.response.into_iter().map(change));

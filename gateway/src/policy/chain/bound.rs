@@ -145,9 +145,10 @@ impl Chain {
             return Err(jwt.plan.lacks_scope(scope).of_caller(admitted.caller()));
         }
         for (claim, name) in &jwt.plan.forward {
-            let value = claims.text(claim).and_then(|text| metadata_value(name, &text));
-            if let Some(value) = value {
-                admitted.vouch(name.clone(), value);
+            let Some(text) = claims.text(claim) else { continue };
+            match metadata_value(name, text.as_bytes(), jwt.plan.encoding) {
+                Some(value) => admitted.vouch(name.clone(), value),
+                None => return Err(jwt.plan.cannot_forward(claim).of_caller(admitted.caller())),
             }
         }
         Ok(claims)
@@ -175,12 +176,11 @@ impl Chain {
         &self.headers.forward
     }
 
-    /// Writes what the policies say over the metadata that the client's headers became: the route's rules, then what a
-    /// service or a token says of the caller, which nothing may override.
+    /// Writes what the policies say over the metadata that the client's headers became. First the names that a service sets
+    /// or removes are taken from the client, in all their spellings; then the route's rules apply, then what a service or a
+    /// token says of the caller, which nothing may override. [`Chain::forward`] has kept out the other vouched names before.
     pub fn write_metadata(&self, admitted: &Admitted, metadata: &mut HeaderMap) {
-        for name in &admitted.removed {
-            metadata.remove(name);
-        }
+        admitted.removed.strip(metadata);
         self.headers.request.apply(metadata);
         apply(&admitted.metadata, metadata);
     }

@@ -58,6 +58,7 @@ fn spec(keys: KeySource, algorithms: &[Algorithm]) -> JwtSpec {
         audiences: vec!["shop".into()],
         leeway: DEFAULT_LEEWAY,
         forward: Vec::new(),
+        encoding: Encoding::None,
     }
 }
 

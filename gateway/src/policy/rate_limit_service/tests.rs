@@ -14,6 +14,8 @@ fn limit(server: &Peer, on_failure: OnFailure, entries: &[(&str, &str)]) -> Shar
         domain: DEFAULT_DOMAIN.into(),
         timeout: Duration::from_secs(5),
         on_failure,
+        headers: Vec::new(),
+        encoding: Encoding::None,
     };
     let entry = |(key, source): &(&str, &str)| (Arc::from(*key), Source::parse(source).unwrap());
     let spec = SharedLimitSpec { service: Arc::new(service), entries: entries.iter().map(entry).collect() };
@@ -64,6 +66,21 @@ async fn descriptors_are_sent_in_order_with_an_entry_for_every_key() {
     let sent: Vec<_> = descriptors[0].iter().map(|entry| (&*entry.key, &*entry.value)).collect();
     assert_eq!(sent, [("plan", "gold"), ("tenant", "t1"), ("api", "orders"), ("missing", "")]);
     assert_eq!(descriptors.len(), 1);
+}
+
+#[tokio::test]
+async fn a_header_that_metadata_cannot_carry_refuses_the_request() {
+    let passes = RateLimitResponse {
+        overall_code: Code::Ok.into(),
+        request_headers_to_add: vec![pair("x-plan", "größer")],
+        ..RateLimitResponse::default()
+    };
+    let server = answering(passes).await;
+    let sent = Sent::new(&[]);
+    let request = sent.request();
+    let limit = limit(&server, OnFailure::Allow, &[("api", "const:orders")]);
+    let refusal = limit.check(&Facts { request: &request, claims: None }).await.unwrap_err();
+    assert_eq!((refusal.reason(), refusal.status().as_u16()), (Reason::RateLimitInvalid, 502));
 }
 
 #[tokio::test]
