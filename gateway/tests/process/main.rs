@@ -9,6 +9,7 @@
 //! | `vectors` | malformed frames, section by section of RFC 9113 |
 //! | `fields` | malformed requests and field sections, played by `vectors` |
 //! | `openings` | TLS that stalls or is none, PROXY headers that are none |
+//! | `log` | a log whose reader has stopped |
 //! | `drain` | an orderly end, and a renewed certificate, under load |
 //!
 //! An attack passes when honest clients were answered all the while, and the process did not grow.
@@ -21,6 +22,7 @@ mod frames;
 mod gateway;
 mod http1;
 mod http2;
+mod log;
 mod openings;
 mod vectors;
 
