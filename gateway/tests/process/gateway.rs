@@ -43,7 +43,7 @@ pub(crate) struct Settings<'a> {
 impl Gateway {
     /// Starts one before this library; when this returns, it listens.
     pub(crate) fn start(backend: &Backend, settings: &Settings<'_>) -> Self {
-        let (mut child, folder) = launch(backend, settings, Stdio::piped());
+        let (mut child, folder) = launch(backend, settings, None, Stdio::piped());
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let (address, admin) = read_addresses(&mut log);
         // It goes on being read.
@@ -51,17 +51,30 @@ impl Gateway {
         Self { child, folder, address, admin }
     }
 
-    /// Starts one whose log is a pipe that is full, and that nobody reads any more.
+    /// Starts one whose log and access records go to this pipe.
+    pub(crate) fn writing_to(
+        backend: &Backend,
+        settings: &Settings<'_>,
+        pipe: (PipeReader, PipeWriter),
+    ) -> (Self, BufReader<PipeReader>) {
+        let (reader, writer) = pipe;
+        let (child, folder) =
+            launch(backend, settings, Some(writer.try_clone().unwrap().into()), writer.into());
+        let mut log = BufReader::new(reader);
+        let (address, admin) = read_addresses(&mut log);
+        (Self { child, folder, address, admin }, log)
+    }
+
+    /// Starts one whose log and access records go to a pipe that is full, and that nobody reads any more.
     pub(crate) fn with_stalled_log(
         backend: &Backend,
         settings: &Settings<'_>,
     ) -> (Self, BufReader<PipeReader>) {
         let (reader, writer) = std::io::pipe().unwrap();
-        let (child, folder) = launch(backend, settings, writer.try_clone().unwrap().into());
-        let mut log = BufReader::new(reader);
-        let (address, admin) = read_addresses(&mut log);
-        fill(&writer);
-        (Self { child, folder, address, admin }, log)
+        let filler = writer.try_clone().unwrap();
+        let (gateway, log) = Self::writing_to(backend, settings, (reader, writer));
+        fill(&filler);
+        (gateway, log)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -128,8 +141,13 @@ impl Drop for Gateway {
     }
 }
 
-/// Starts a process before this library.
-fn launch(backend: &Backend, settings: &Settings<'_>, stderr: Stdio) -> (Child, TempDir) {
+/// Starts a process before this library. It writes access records if there is a place for them.
+fn launch(
+    backend: &Backend,
+    settings: &Settings<'_>,
+    records: Option<Stdio>,
+    stderr: Stdio,
+) -> (Child, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let yaml = format!(
         "listeners: [{{address: 127.0.0.1:0{}}}]\n\
@@ -140,9 +158,10 @@ fn launch(backend: &Backend, settings: &Settings<'_>, stderr: Stdio) -> (Child, 
              routes:\n  - get: /books/{{name}}\n    grpc: library.v1.Library/GetBook\n\
              \x20 - get: /texts/{{name}}\n    grpc: library.v1.Library/GetBook\n\
              \x20 - post: /books\n    grpc: library.v1.Library/CreateBook\n\
-             log: {{access: false}}\n{}",
+             log: {{access: {}}}\n{}",
         settings.listener,
         backend.address(),
+        records.is_some(),
         settings.rest
     );
     std::fs::write(folder.path().join("routes.yaml"), yaml).unwrap();
@@ -153,7 +172,7 @@ fn launch(backend: &Backend, settings: &Settings<'_>, stderr: Stdio) -> (Child, 
     let child = Command::new(env!("CARGO_BIN_EXE_gateway"))
         .args(["serve", "--workers", "2"])
         .current_dir(folder.path())
-        .stdout(Stdio::null())
+        .stdout(records.unwrap_or_else(Stdio::null))
         .stderr(stderr)
         .spawn()
         .unwrap();

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, PipeReader};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use testkit::backend::Backend;
+use testkit::backend::{Backend, raw};
 use tokio::net::TcpStream;
 
 use crate::gateway::{Gateway, Honest, Settings};
@@ -113,4 +115,96 @@ async fn once_the_reader_is_back_the_log_goes_on_and_the_loss_is_counted() {
     gateway.signal("TERM");
     find("drained").await;
     assert!(gateway.ended(PATIENCE).await.success());
+}
+
+/// A process whose lines are read as they come.
+struct Read {
+    gateway: Gateway,
+    lines: Arc<Mutex<Vec<String>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Read {
+    fn start(backend: &Backend) -> Self {
+        let pipe = std::io::pipe().unwrap();
+        let (gateway, log) = Gateway::writing_to(backend, &Settings::default(), pipe);
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let read = Arc::clone(&lines);
+        let reader = std::thread::spawn(move || {
+            log.lines().map_while(Result::ok).for_each(|line| read.lock().unwrap().push(line));
+        });
+        Self { gateway, lines, reader }
+    }
+
+    /// Waits for a line.
+    async fn find(&self, what: &str) {
+        let until = Instant::now() + 3 * PATIENCE;
+        while !self.lines.lock().unwrap().iter().any(|line| line.contains(what)) {
+            assert!(Instant::now() < until, "the log has `{what}`");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// All of them, once it has ended.
+    async fn end(mut self) -> Vec<String> {
+        self.gateway.signal("TERM");
+        assert!(self.gateway.ended(PATIENCE).await.success());
+        self.reader.join().unwrap();
+        std::mem::take(&mut *self.lines.lock().unwrap())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_upstream_can_repeat_becomes_one_line() {
+    const CALLS: usize = 200;
+    let backend = Backend::of(crate::LIBRARY)
+        .on("library.v1.Library/GetBook", |_| raw(&b"\x0a\xff\xff"[..]))
+        .start()
+        .await;
+    let read = Read::start(&backend);
+    let gateway = &read.gateway;
+    for _ in 0..CALLS {
+        assert_eq!(send(gateway.address(), Method::GET, "/books/b1").await.0, StatusCode::BAD_GATEWAY);
+    }
+    for _ in 0..20 {
+        assert_eq!(send(gateway.admin(), Method::POST, "/reload").await.0, StatusCode::OK);
+    }
+    // Though nothing else is logged meanwhile.
+    read.find(" more like this in ").await;
+    let lines = read.end().await;
+    let (summaries, lines): (Vec<_>, Vec<_>) =
+        lines.iter().partition(|line| line.contains(" more like this in "));
+    let count = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
+    let told = count("an answer cannot be transcoded");
+    // A slow machine may take more than one window.
+    let windows = told.div_ceil(10);
+    assert!(told < CALLS / 2, "{lines:#?}");
+    let told_of = summaries.iter().filter(|line| line.ends_with(" s: an answer cannot be transcoded"));
+    let folded = told_of.map(|line| {
+        let (_, rest) = line.split_once("WARN … ").unwrap();
+        rest.split_once(' ').unwrap().0.replace(',', "").parse::<usize>().unwrap()
+    });
+    let folded: Vec<usize> = folded.collect();
+    assert!(folded.len() <= windows, "{folded:?}");
+    assert_eq!(told + folded.iter().sum::<usize>(), CALLS, "{lines:#?} {summaries:#?}");
+    assert_eq!(count("configuration live"), 20, "what became of an order is always told");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_hidden_character_of_a_client_reaches_a_text_log() {
+    let backend = crate::library().await;
+    let read = Read::start(&backend);
+    let gateway = &read.gateway;
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let path = "/books/\u{202e}\u{2066}\u{200b}\u{feff}\u{61c}\u{e0041}\u{2028}";
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
+    drop(tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut Vec::new()).await);
+    let lines = read.end().await;
+    let line = lines.iter().find(|line| line.contains("/books/")).unwrap();
+    let escaped = "GET /books/\\u{202e}\\u{2066}\\u{200b}\\u{feff}\\u{61c}\\u{e0041}\\u{2028} ";
+    assert!(
+        line.contains(escaped) && line.trim_end().bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+        "{line}"
+    );
 }
