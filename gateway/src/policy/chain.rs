@@ -62,6 +62,8 @@ pub struct ChainPlan {
     shared_limit: Option<SharedLimitSpec>,
     set: Arc<[SetSpec]>,
     headers: Arc<Headers>,
+    /// The names under which its policies send what they know.
+    sends: Arc<Spellings>,
 }
 
 /// What was declared for the route itself, so that equal declarations have equal texts.
@@ -111,6 +113,7 @@ impl ChainPlan {
             shared_limit: spec.shared_limit.clone(),
             set: spec.set.as_slice().into(),
             headers: Arc::new(Headers::compile(&spec.headers, spec.stripped())),
+            sends: Arc::new(spec.sends()),
         })
     }
 
@@ -214,6 +217,14 @@ impl ChainSpec {
         for scope in self.scopes.iter().filter(|scope| !is_scope(scope)) {
             findings.push(Finding::new("scopes", Problem::Scope(scope.clone())));
         }
+    }
+
+    /// The names under which the policies send what they know.
+    fn sends(&self) -> Spellings {
+        let mut names: Spellings =
+            self.shared_limit.iter().flat_map(|limit| &limit.service.headers).collect();
+        names.extend(&self.auth.as_ref().map(|auth| auth.sends()).unwrap_or_default());
+        names
     }
 
     /// What clients must not send to the service themselves.

@@ -188,6 +188,24 @@ async fn a_listed_header_is_the_services_even_where_it_says_nothing() {
 }
 
 #[tokio::test]
+async fn a_field_from_a_vouched_header_is_not_the_clients() {
+    let answers = vec![json!({"headers": [option("x-user-id", "alice", "ADD_IF_ABSENT")]}), json!({})];
+    let (backend, authz) = (library().start().await, authz(answers).await);
+    let route = "  - {get: /mine, grpc: library.v1.Library/ListBooks, auth: internal, set: {shelf: \"header:x-user-id\"}}\n";
+    let settings = guarded(", headers: [x-user-id]") + route;
+    let gateway = gateway(&backend, ("authz", &authz), &settings).await;
+    for (case, shelf) in [("0", json!("alice")), ("1", json!(null))] {
+        for answer in over_both(&gateway, "/mine?shelf=s", &[("x-user-id", "admin"), ("x-case", case)]).await
+        {
+            assert_eq!(answer.status.as_u16(), 200, "{answer:?}");
+        }
+        for call in backend.seen() {
+            assert_eq!(call.json().get("shelf").cloned().unwrap_or_default(), shelf, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_a_rate_limit_service_sets_replaces_every_spelling_of_the_client() {
     let backend = library().start().await;
     let answer = |seen: &Seen| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::policy::external::{Change, Changes, How};
-use crate::policy::headers::Spellings;
+use crate::policy::headers::{Spellings, fold};
 use crate::policy::rate_limit::Standing;
 use crate::policy::rate_limit_service::Passed;
 use crate::policy::refusal::Reason;
@@ -38,6 +38,17 @@ impl Admitted {
     /// What would have refused, had the configuration not said to allow when a service cannot be asked: for logs and metrics.
     pub const fn undecided(&self) -> Option<Reason> {
         self.undecided
+    }
+
+    /// Whether a service has set or removed the header of this folded name.
+    pub(in crate::policy) fn names(&self, folded: &str) -> bool {
+        self.removed.contains(folded)
+    }
+
+    /// The last value that a policy has set under this folded name.
+    pub(in crate::policy) fn value(&self, folded: &str) -> Option<&str> {
+        let change = self.metadata.iter().rev().find(|change| fold(&change.name) == folded)?;
+        change.value.to_str().ok()
     }
 
     /// Metadata that the gateway vouches for.

@@ -153,6 +153,19 @@ async fn fields_are_filled_from_where_they_are_declared() {
 }
 
 #[tokio::test]
+async fn a_field_from_a_vouched_header_has_the_policys_value() {
+    let fields =
+        vec![set("user", "header:x-user-id"), set("plan", "header:x-plan"), set("note", "header:x-note")];
+    let auth = Some(jwt(&[("sub", "x-user-id"), ("plan", "x-plan")]));
+    let chain = bind(&ChainSpec { auth, set: fields, ..ChainSpec::default() });
+    let token = bearer(&json!({}));
+    let sent = [("authorization", &*token), ("x-user-id", "admin"), ("x-plan", "gold"), ("x-note", "hi")];
+    let admitted = admit(&chain, &sent).await.unwrap();
+    let got: Vec<_> = admitted.fields().iter().map(|field| field.text.as_deref()).collect();
+    assert_eq!(got, [Some("u1"), None, Some("hi")]);
+}
+
+#[tokio::test]
 async fn limits_by_address_come_before_tokens_and_limits_by_claim_after() {
     let chain = |key| {
         bind(&ChainSpec { auth: Some(jwt(&[])), rate_limit: limit("2/h", key), ..ChainSpec::default() })
