@@ -8,11 +8,15 @@
 mod fold;
 mod repeats;
 
+use std::fmt::Debug;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use tracing::Metadata;
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -129,13 +133,27 @@ pub fn init(format: Format) -> io::Result<(Level, Log)> {
     let registry = registry.with(FoldLayer::new(repeats.clone(), move || waking.wake()));
     let ready = match format {
         Format::Text => {
+            let fields = debug_fn(field).delimited(" ");
             let lines = fmt::layer().with_writer(lines).with_ansi(colour).with_target(false);
-            registry.with(lines.compact()).try_init()
+            registry.with(lines.fmt_fields(fields).compact()).try_init()
         }
         Format::Json => registry.with(fmt::layer().with_writer(lines).json().flatten_event(true)).try_init(),
     };
     let level = Level { filter: ready.is_ok().then_some(handle), queue: Some(queue.clone()) };
     Ok((level, Log { queue, written, repeats, finished: false }))
+}
+
+/// Writes a field of a line of text, its value escaped: on a terminal an escape character must be the formatter's own.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    let mut escaped = Vec::new();
+    // Line ends are left to those who know whether the line may have several.
+    escape_text(&mut escaped, &format!("{value:?}"), |character| character == '\n');
+    let escaped = String::from_utf8_lossy(&escaped);
+    match field.name() {
+        "message" => write!(writer, "{escaped}"),
+        name if writer.has_ansi_escapes() => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{escaped}"),
+        name => write!(writer, "{name}={escaped}"),
+    }
 }
 
 /// Hands formatted lines to the queue.
@@ -178,8 +196,8 @@ impl Write for LineWriter<'_> {
     }
 }
 
-/// Appends a line whose hidden characters are escaped, but for its end, the line ends of an audit, and colours, which the
-/// formatter writes where it is asked for them; it escapes those of others.
+/// Appends a line whose hidden characters are escaped, but for its end, the line ends of an audit, and colours, which
+/// [`field`] has left to the formatter alone.
 fn write_line(out: &mut Vec<u8>, line: &str, format: Format, is_audit: bool, colour: bool) {
     let content = line.strip_suffix('\n').unwrap_or(line);
     match format {
@@ -224,16 +242,17 @@ mod tests {
     }
 
     /// What a subscriber like that of [`init`] writes while `log` runs.
-    fn logged(log: impl FnOnce(&Repeats)) -> String {
+    fn logged(colour: bool, log: impl FnOnce(&Repeats)) -> String {
         let (reader, writer) = io::pipe().unwrap();
         let read = std::thread::spawn(move || io::read_to_string(reader).unwrap());
         let pace = Pace { name: "log", delay: Duration::ZERO, tick: |_| None };
         let (queue, written) = Queue::start(writer, 1, pace).unwrap();
-        let lines = Lines { queue: queue.clone(), format: Format::Text, colour: false };
+        let lines = Lines { queue: queue.clone(), format: Format::Text, colour };
         let repeats = Repeats::new();
-        let subscriber = tracing_subscriber::registry().with(FoldLayer::new(repeats.clone(), || {})).with(
-            fmt::layer().with_writer(lines).with_ansi(false).without_time().with_target(false).compact(),
-        );
+        let lines = fmt::layer().with_writer(lines).with_ansi(colour).without_time().with_target(false);
+        let lines = lines.fmt_fields(debug_fn(field).delimited(" ")).compact();
+        let subscriber =
+            tracing_subscriber::registry().with(FoldLayer::new(repeats.clone(), || {})).with(lines);
         tracing::subscriber::with_default(subscriber, || log(&repeats));
         queue.close();
         assert!(written.wait(Duration::from_secs(60)));
@@ -242,7 +261,7 @@ mod tests {
 
     #[test]
     fn repeated_lines_become_one() {
-        let text = logged(|repeats| {
+        let text = logged(false, |repeats| {
             for number in 0..5000 {
                 let endpoint = if number % 2 == 0 { "a:1" } else { "b:1" };
                 tracing::warn!(upstream = "library", %endpoint, number, "endpoint ejected");
@@ -268,8 +287,14 @@ mod tests {
     #[test]
     fn no_field_begins_a_line_of_its_own() {
         let forged = "x\n2026-01-01T00:00:00Z ERROR forged\u{202e}\u{200b}\u{1b}[31m\u{85}";
-        let text = logged(|_| tracing::info!(error = %forged, text = forged, "refused: {forged}"));
+        let log = |_: &Repeats| tracing::info!(error = %forged, text = forged, "refused: {forged}");
+        let text = logged(false, log);
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(!text.trim_end().contains(super::super::hidden::is_hidden), "{text:?}");
+        let coloured = logged(true, log);
+        assert!(
+            coloured.contains("\u{1b}[3merror\u{1b}[0m") && !coloured.contains("\u{1b}[31m"),
+            "{coloured:?}"
+        );
     }
 }
