@@ -18,7 +18,7 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::{self, Before, GatewayConfig, Why};
 use crate::edge::{BindError, Listener, ListenerSpec, Terms, TlsError, Workers};
 use crate::snapshot::{BuildError, Current, Snapshot};
-use crate::telemetry::logging::{AUDIT, Level};
+use crate::telemetry::logging::{AUDIT, Level, REPORT};
 
 pub use diff::Diff;
 pub use history::{Counts, Entry, History, Trigger};
@@ -347,7 +347,7 @@ fn report(trigger: Trigger, outcome: &Outcome) {
             for warning in diagnostics.lines() {
                 tracing::warn!(target: AUDIT, "{warning}");
             }
-            tracing::info!(target: AUDIT, version, %trigger, "configuration live: {diff}");
+            tracing::info!(target: REPORT, version, %trigger, "configuration live: {diff}");
         }
         Outcome::Held(diagnostics) => {
             for warning in diagnostics.iter() {
@@ -355,7 +355,7 @@ fn report(trigger: Trigger, outcome: &Outcome) {
             }
         }
         Outcome::Rejected(rejection) => {
-            tracing::error!(target: AUDIT, %trigger, "configuration refused, the old one goes on:\n{rejection}");
+            tracing::error!(target: REPORT, %trigger, "configuration refused, the old one goes on:\n{rejection}");
         }
     }
 }

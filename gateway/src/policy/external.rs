@@ -120,7 +120,7 @@ impl External {
         }
         let ok = answer.ok_response.unwrap_or_default();
         changes(&ok, request.headers, self.spec.encoding).map_err(|header| {
-            // To send the call without it, or with the client's own, would be to call in another name.
+            // Without the header, or with the client's value, the call would have another identity.
             let upstream = &*self.spec.upstream;
             tracing::warn!(upstream, header, "authorization service set a header that metadata cannot carry");
             let message = "the authorization service set a header that cannot be sent to the service";

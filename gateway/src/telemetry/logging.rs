@@ -25,8 +25,11 @@ use self::repeats::{FoldLayer, Repeats};
 use super::hidden::{escape_json, escape_text};
 use super::queue::{Pace, Queue, Written};
 
-/// The target of events that tell what became of an order of the operator: never folded, and with line ends as they are.
+/// The target of events about the operator's own actions, such as warnings of a configuration: never folded.
 pub const AUDIT: &str = "gateway::audit";
+
+/// The target of results of reloads, which have several lines: never folded, and written with their line ends.
+pub const REPORT: &str = "gateway::report";
 
 /// How long the end of a log waits for its reader, unless [`Log::finish`] says otherwise.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -166,18 +169,18 @@ struct Lines {
 /// One formatted line.
 struct LineWriter<'l> {
     lines: &'l Lines,
-    is_audit: bool,
+    is_report: bool,
 }
 
 impl<'l> MakeWriter<'l> for Lines {
     type Writer = LineWriter<'l>;
 
     fn make_writer(&'l self) -> Self::Writer {
-        LineWriter { lines: self, is_audit: false }
+        LineWriter { lines: self, is_report: false }
     }
 
     fn make_writer_for(&'l self, metadata: &Metadata<'_>) -> Self::Writer {
-        LineWriter { lines: self, is_audit: metadata.target() == AUDIT }
+        LineWriter { lines: self, is_report: metadata.target() == REPORT }
     }
 }
 
@@ -187,7 +190,7 @@ impl Write for LineWriter<'_> {
         let text = String::from_utf8_lossy(line);
         self.lines
             .queue
-            .add(0, |out| write_line(out, &text, self.lines.format, self.is_audit, self.lines.colour));
+            .add(0, |out| write_line(out, &text, self.lines.format, self.is_report, self.lines.colour));
         Ok(line.len())
     }
 
@@ -196,13 +199,13 @@ impl Write for LineWriter<'_> {
     }
 }
 
-/// Appends a line whose hidden characters are escaped, but for its end, the line ends of an audit, and colours, which
+/// Appends a line whose hidden characters are escaped, but for its end, the line ends of a report, and colours, which
 /// [`field`] has left to the formatter alone.
-fn write_line(out: &mut Vec<u8>, line: &str, format: Format, is_audit: bool, colour: bool) {
+fn write_line(out: &mut Vec<u8>, line: &str, format: Format, is_report: bool, colour: bool) {
     let content = line.strip_suffix('\n').unwrap_or(line);
     match format {
         Format::Text => escape_text(out, content, |character| match character {
-            '\n' => is_audit,
+            '\n' => is_report,
             '\u{1b}' => colour,
             _ => false,
         }),
@@ -226,10 +229,10 @@ mod tests {
     }
 
     #[test]
-    fn only_an_audit_has_several_lines_and_only_a_terminal_colours() {
-        let written = |line: &str, format, is_audit, colour| {
+    fn only_a_report_has_several_lines_and_only_a_terminal_colours() {
+        let written = |line: &str, format, is_report, colour| {
             let mut out = Vec::new();
-            write_line(&mut out, line, format, is_audit, colour);
+            write_line(&mut out, line, format, is_report, colour);
             String::from_utf8(out).unwrap()
         };
         let line = "\u{1b}[33m WARN\u{1b}[0m a\nb\u{202e}\n";
@@ -268,14 +271,16 @@ mod tests {
                 tracing::debug!("each of these");
             }
             for number in 0..50 {
-                tracing::info!(target: AUDIT, number, "configuration live:\n+ a route");
+                tracing::info!(target: REPORT, number, "configuration live:\n+ a route");
+                tracing::warn!(target: AUDIT, number, "unused\nupstream");
             }
             repeats.tell_all(Instant::now() + Duration::from_secs(10));
         });
         let count = |what: &str| text.lines().filter(|line| line.contains(what)).count();
         assert_eq!((count("endpoint=a:1 number="), count("endpoint=b:1 number=")), (10, 10), "{text}");
-        assert_eq!(count("each of these"), 5000, "debug is for those who want all");
+        assert_eq!(count("each of these"), 5000, "debug is written in full");
         assert_eq!((count("configuration live"), count("+ a route")), (50, 50));
+        assert_eq!(count("unused\\u{a}upstream"), 50, "only reports have several lines");
         for endpoint in ["a:1", "b:1"] {
             let summary = format!(
                 " WARN … 2,490 more like this in 10 s: endpoint ejected upstream=\"library\" endpoint={endpoint}"

@@ -65,7 +65,7 @@ impl Gateway {
         (Self { child, folder, address, admin }, log)
     }
 
-    /// Starts one whose log and access records go to a pipe that is full, and that nobody reads any more.
+    /// Starts one whose log and access records go to a pipe that is full, and has no reader any more.
     pub(crate) fn with_stalled_log(
         backend: &Backend,
         settings: &Settings<'_>,

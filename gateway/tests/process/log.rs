@@ -64,7 +64,7 @@ async fn stalled() -> (Backend, Gateway, BufReader<PipeReader>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_nobody_reads_stops_nothing() {
+async fn a_log_without_a_reader_stops_nothing() {
     let (_backend, mut gateway, _log) = stalled().await;
     let honest = Honest::start(gateway.address()).await;
     for _ in 0..3 {

@@ -11,11 +11,11 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::AUDIT;
 use super::fold::{Folded, Folds, Verdict, grouped};
+use super::{AUDIT, REPORT};
 
-/// The fields that tell apart what lines from one place in the code are about. Addresses of clients are none of them: there
-/// are as many as somebody likes.
+/// The fields that distinguish what lines from one place in the code are about. The address of a client is not among them:
+/// a client can have any number of addresses.
 const SUBJECT: [&str; 8] =
     ["upstream", "endpoint", "host", "url", "listener", "auth", "log.target", "log.line"];
 
@@ -71,7 +71,7 @@ fn summary(now: Instant, folded: &Folded<Sample>) {
 /// The target of summaries, which are not folded themselves.
 const SUMMARY: &str = "gateway::summary";
 
-/// Folds events from `info` on. Who logs at `debug` wants all of them.
+/// Folds events from `info` on. Those at `debug` and `trace` are written in full.
 pub(super) struct FoldLayer<W> {
     repeats: Repeats,
     hasher: RandomState,
@@ -88,7 +88,7 @@ impl<W> FoldLayer<W> {
 impl<S: Subscriber, W: Fn() + Send + Sync + 'static> Layer<S> for FoldLayer<W> {
     fn event_enabled(&self, event: &Event<'_>, _context: Context<'_, S>) -> bool {
         let metadata = event.metadata();
-        if *metadata.level() > Level::INFO || matches!(metadata.target(), AUDIT | SUMMARY) {
+        if *metadata.level() > Level::INFO || matches!(metadata.target(), AUDIT | REPORT | SUMMARY) {
             return true;
         }
         let mut subject = Subject(self.hasher.build_hasher());
