@@ -18,7 +18,7 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::{self, Before, GatewayConfig, Why};
 use crate::edge::{BindError, Listener, ListenerSpec, Terms, TlsError, Workers};
 use crate::snapshot::{BuildError, Current, Snapshot};
-use crate::telemetry::logging::Level;
+use crate::telemetry::logging::{AUDIT, Level, REPORT};
 
 pub use diff::Diff;
 pub use history::{Counts, Entry, History, Trigger};
@@ -345,17 +345,17 @@ fn report(trigger: Trigger, outcome: &Outcome) {
     match outcome {
         Outcome::Applied { version, diff, diagnostics } => {
             for warning in diagnostics.lines() {
-                tracing::warn!("{warning}");
+                tracing::warn!(target: AUDIT, "{warning}");
             }
-            tracing::info!(version, %trigger, "configuration live: {diff}");
+            tracing::info!(target: REPORT, version, %trigger, "configuration live: {diff}");
         }
         Outcome::Held(diagnostics) => {
             for warning in diagnostics.iter() {
-                tracing::warn!("held back: {}; {}", warning.message, warning.notes.join("; "));
+                tracing::warn!(target: AUDIT, "held back: {}; {}", warning.message, warning.notes.join("; "));
             }
         }
         Outcome::Rejected(rejection) => {
-            tracing::error!(%trigger, "configuration refused, the old one goes on:\n{rejection}");
+            tracing::error!(target: REPORT, %trigger, "configuration refused, the old one goes on:\n{rejection}");
         }
     }
 }

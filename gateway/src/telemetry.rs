@@ -4,10 +4,12 @@
 
 pub mod access;
 mod hex;
+mod hidden;
 pub mod logging;
 pub mod metrics;
 mod otlp;
 pub mod process;
+mod queue;
 mod random;
 pub mod request_id;
 pub mod spans;

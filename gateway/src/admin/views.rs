@@ -174,6 +174,9 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
         "Access records that nobody read fast enough.",
     );
     out.value("gateway_access_records_dropped_total", "", state.dispatch.records_dropped());
+    let about = "Lines of the log dropped because its reader is too slow or has stopped.";
+    out.family("gateway_log_lines_dropped_total", "counter", about);
+    out.value("gateway_log_lines_dropped_total", "", state.level.dropped());
     upstream_metrics(&mut out, snapshot);
     let reloads = state.history.counts();
     out.family("gateway_config_version", "gauge", "The version of the running configuration.");

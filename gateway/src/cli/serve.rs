@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{ServeArgs, environment};
 use crate::app::{App, Options, Signal, Signals, StartError};
 use crate::reload::{Source, Trigger};
 use crate::telemetry::access::AccessLog;
-use crate::telemetry::logging;
+use crate::telemetry::logging::{self, AUDIT};
 
 pub(super) fn run(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> ExitCode {
     match serve(args, stop) {
@@ -31,18 +31,20 @@ enum End {
 }
 
 impl End {
-    /// How long the last access records may take.
-    const fn patience(self) -> Duration {
+    /// How long the last access records may take, and then, at least, the last lines of the log: together no more than a
+    /// second, for their readers may have stopped.
+    const fn patience(self) -> (Duration, Duration) {
         match self {
-            Self::Orderly => Duration::from_secs(5),
-            Self::CutOff => Duration::from_millis(100),
+            Self::Orderly => (Duration::from_millis(750), Duration::from_millis(200)),
+            Self::CutOff => (Duration::from_millis(100), Duration::from_millis(100)),
         }
     }
 }
 
 fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<End, StartError> {
     let source = Source { path: args.file.config.clone(), environment: Arc::new(environment) };
-    let level = logging::init(format_of(&source));
+    let (level, log) = logging::init(format_of(&source))?;
+    log_panics();
     raise_descriptors();
     let cpus = || std::thread::available_parallelism().map_or(1, usize::from);
     let workers = args.workers.map_or_else(cpus, usize::from);
@@ -77,11 +79,25 @@ fn serve(args: &ServeArgs, stop: impl Future<Output = ()> + Send) -> Result<End,
     if let End::CutOff = end {
         tracing::warn!("stopped at once: a second signal came before the drain was over");
     }
-    // The last access records are written before the process ends, unless nobody reads them.
-    if !written.wait(end.patience()) {
-        tracing::warn!("the last access records are lost: nobody has read them");
+    // The last access records are written before the process ends, unless their reader has stopped.
+    let (records, lines) = end.patience();
+    let until = Instant::now() + records + lines;
+    if !written.wait(records) {
+        tracing::warn!("the last access records are lost: their reader has stopped");
     }
+    log.finish(until.saturating_duration_since(Instant::now()).max(lines));
     Ok(end)
+}
+
+/// Sends panics to the log: the standard hook would wait for the reader of standard error.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(at, thread, "panic: {message}");
+    }));
 }
 
 /// Takes as many file descriptors as the system grants: the usual soft limit of 1,024 is meant for programs that use select(2),
@@ -113,10 +129,10 @@ async fn until_stopped(signals: &mut Signals, requests: &crate::reload::Requests
 
 fn announce(app: &App, workers: usize) {
     for warning in app.warnings().lines() {
-        tracing::warn!("{warning}");
+        tracing::warn!(target: AUDIT, "{warning}");
     }
     for url in app.urls() {
-        tracing::info!(workers, "listening on {url}");
+        tracing::info!(target: AUDIT, workers, "listening on {url}");
     }
     if let Some(address) = app.admin() {
         tracing::info!("admin on http://{address}");

@@ -39,8 +39,9 @@ pub(super) fn lower(
     let cors = policies::cors(files, context);
     let upstreams = upstreams::upstreams(files, context);
     let mut used = unused::Used::default();
-    let ways = auth::ways(files, &upstreams, &mut used, context);
+    let mut ways = auth::ways(files, &upstreams, &mut used, context);
     let limiter = auth::limiter(files, &upstreams, &mut used, context);
+    ways.vouch_for(&limiter);
     let descriptors = descriptors::load(files, &upstreams, before, context);
     let services = services::services(files, &upstreams, &descriptors, context);
     let compiled = routes::routes(

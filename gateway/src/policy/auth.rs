@@ -91,10 +91,19 @@ impl Auth {
     /// The names under which it sends what it knows of a caller, and of the header that carries a key: not for clients to
     /// reach the service with.
     pub fn vouched(&self) -> Vec<HeaderName> {
+        let mut names = self.sends();
+        if let AuthKind::ApiKey(keys) = &self.kind {
+            names.push(keys.header.clone());
+        }
+        names
+    }
+
+    /// The names under which it sends what it knows of a caller.
+    pub(super) fn sends(&self) -> Vec<HeaderName> {
         match &self.kind {
             AuthKind::Jwt(plan) => plan.forward.iter().map(|(_, name)| name.clone()).collect(),
-            AuthKind::ApiKey(keys) => vec![X_API_CLIENT, keys.header.clone()],
-            AuthKind::External(_) => Vec::new(),
+            AuthKind::ApiKey(_) => vec![X_API_CLIENT],
+            AuthKind::External(spec) => spec.headers.clone(),
         }
     }
 

@@ -25,7 +25,7 @@ pub use bound::Chain;
 use super::auth::{Auth, AuthKind};
 use super::claims::ClaimName;
 use super::finding::{Finding, Problem};
-use super::headers::{ForwardRules, Headers, HeadersSpec};
+use super::headers::{ForwardRules, Headers, HeadersSpec, Spellings};
 use super::rate_limit::{RateLimit, RateLimitSpec};
 use super::rate_limit_service::SharedLimitSpec;
 use super::set::SetSpec;
@@ -62,6 +62,8 @@ pub struct ChainPlan {
     shared_limit: Option<SharedLimitSpec>,
     set: Arc<[SetSpec]>,
     headers: Arc<Headers>,
+    /// The names under which its policies send what they know.
+    sends: Arc<Spellings>,
 }
 
 /// What was declared for the route itself, so that equal declarations have equal texts.
@@ -111,6 +113,7 @@ impl ChainPlan {
             shared_limit: spec.shared_limit.clone(),
             set: spec.set.as_slice().into(),
             headers: Arc::new(Headers::compile(&spec.headers, spec.stripped())),
+            sends: Arc::new(spec.sends()),
         })
     }
 
@@ -216,13 +219,21 @@ impl ChainSpec {
         }
     }
 
-    /// What clients must not send to the service themselves.
-    fn stripped(&self) -> Vec<HeaderName> {
-        let own = self.auth.iter().flat_map(|auth| auth.vouched());
-        let mut names: Vec<HeaderName> = own.chain(self.vouched.iter().cloned()).collect();
-        names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
-        names.dedup();
+    /// The names under which the policies send what they know.
+    fn sends(&self) -> Spellings {
+        let mut names: Spellings =
+            self.shared_limit.iter().flat_map(|limit| &limit.service.headers).collect();
+        names.extend(&self.auth.as_ref().map(|auth| auth.sends()).unwrap_or_default());
         names
+    }
+
+    /// What clients must not send to the service themselves.
+    fn stripped(&self) -> Spellings {
+        let own = self.auth.iter().flat_map(|auth| auth.vouched());
+        let shared = self.shared_limit.iter().flat_map(|limit| limit.service.headers.iter().cloned());
+        let mut names: Vec<HeaderName> = own.chain(shared).chain(self.vouched.iter().cloned()).collect();
+        names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        names.iter().collect()
     }
 }
 

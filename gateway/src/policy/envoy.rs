@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message;
 use upstream::{Call, Upstream, frame};
 
+use super::headers::{self, Encoding};
 use super::request::Request;
 use crate::telemetry::request_id::X_REQUEST_ID;
 
@@ -36,11 +37,31 @@ pub(super) struct HeaderPair {
 }
 
 impl HeaderPair {
-    /// As a header; `None` where it cannot be one.
+    /// Returns the pair as a header of a response; `None` if it cannot be one.
     pub(super) fn parse(&self) -> Option<(HeaderName, HeaderValue)> {
-        let bytes = if self.raw_value.is_empty() { self.value.as_bytes() } else { &self.raw_value };
         let name = HeaderName::from_bytes(self.key.as_bytes()).ok()?;
-        Some((name, HeaderValue::from_bytes(bytes).ok()?))
+        Some((name, HeaderValue::from_bytes(self.bytes()).ok()?))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        if self.raw_value.is_empty() { self.value.as_bytes() } else { &self.raw_value }
+    }
+
+    /// Returns the pair as metadata of the call; `None` for names that no service may set, such as `:path` and `grpc-*`.
+    ///
+    /// # Errors
+    /// The name, if it is no header name or if metadata cannot carry its value.
+    pub(super) fn metadata(&self, encoding: Encoding) -> Result<Option<(HeaderName, HeaderValue)>, &str> {
+        let key = self.key.trim();
+        if key.is_empty() || key.starts_with(':') {
+            return Ok(None);
+        }
+        let name: HeaderName = key.parse().map_err(|_| key)?;
+        if !headers::is_settable(&name) {
+            return Ok(None);
+        }
+        let value = headers::service_value(&name, self.bytes(), encoding).ok_or(key)?;
+        Ok(Some((name, value)))
     }
 }
 

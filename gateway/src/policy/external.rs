@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use upstream::Upstream;
 
 use super::envoy::Ask;
@@ -14,7 +14,7 @@ use super::envoy::auth::{
     DeniedResponse, HeaderOption, HttpRequest, OkResponse, Peer, SocketAddress,
 };
 use super::finding::{Finding, Problem};
-use super::headers;
+use super::headers::{self, Encoding, fold};
 use super::refusal::{Reason, Refusal};
 use super::request::Request;
 
@@ -30,6 +30,10 @@ pub struct ExternalSpec {
     pub timeout: Duration,
     /// What to do without an answer.
     pub on_failure: OnFailure,
+    /// Headers that the service vouches for: never taken from clients, whether it sets them or not.
+    pub headers: Vec<HeaderName>,
+    /// How the values that it sets are sent upstream.
+    pub encoding: Encoding,
 }
 
 /// What to do when a service that decides cannot be asked.
@@ -63,6 +67,7 @@ pub(super) struct External {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) metadata: Vec<Change>,
+    /// What is taken from the client's headers: the names that the service removes, and those that it sets.
     pub(super) removed: Vec<HeaderName>,
     pub(super) response: Vec<Change>,
     /// Whether nobody decided, and the configuration allows then.
@@ -92,7 +97,7 @@ impl External {
         let ask = Ask { upstream: &self.upstream, path: CHECK, timeout: self.spec.timeout, idempotent: true };
         let answer: Result<CheckResponse, String> = ask.send(request, &self.question(request)).await;
         match (answer, self.spec.on_failure) {
-            (Ok(answer), _) => judge(answer),
+            (Ok(answer), _) => self.judge(answer, request),
             (Err(error), on_failure) => {
                 tracing::debug!(upstream = &*self.spec.upstream, %error, ?on_failure, "authorization service");
                 match on_failure {
@@ -105,6 +110,22 @@ impl External {
                 }
             }
         }
+    }
+
+    fn judge(&self, answer: CheckResponse, request: &Request<'_>) -> Result<Changes, Refusal> {
+        // A service that sends no status has allowed nothing.
+        let status = answer.status.unwrap_or(super::envoy::auth::Status { code: -1, message: String::new() });
+        if status.code != 0 {
+            return Err(denied(answer.denied_response.unwrap_or_default(), &status.message));
+        }
+        let ok = answer.ok_response.unwrap_or_default();
+        changes(&ok, request.headers, self.spec.encoding).map_err(|header| {
+            // Without the header, or with the client's value, the call would have another identity.
+            let upstream = &*self.spec.upstream;
+            tracing::warn!(upstream, header, "authorization service set a header that metadata cannot carry");
+            let message = "the authorization service set a header that cannot be sent to the service";
+            Refusal::new(Reason::ExternalInvalid, message)
+        })
     }
 
     fn question(&self, request: &Request<'_>) -> CheckRequest {
@@ -167,43 +188,51 @@ fn protocol(version: Version) -> &'static str {
     }
 }
 
-fn judge(answer: CheckResponse) -> Result<Changes, Refusal> {
-    // A service that sends no status has allowed nothing.
-    let status = answer.status.unwrap_or(super::envoy::auth::Status { code: -1, message: String::new() });
-    if status.code == 0 {
-        return Ok(changes(answer.ok_response.unwrap_or_default()));
+/// Reads what an allowing answer changes. The client's own value of a header that the service names never survives: values
+/// are appended to those of the gateway, and a header is absent if the gateway has not set it. Only whether a header is
+/// there to be overwritten is looked up in what the client sent, for the value is the service's either way.
+///
+/// # Errors
+/// The name of a header that metadata cannot carry.
+pub(super) fn changes<'r>(
+    ok: &'r OkResponse,
+    client: &HeaderMap,
+    encoding: Encoding,
+) -> Result<Changes, &'r str> {
+    let mut changes = Changes::default();
+    let removed = ok.headers_to_remove.iter().filter_map(|name| name.trim().parse().ok());
+    changes.removed.extend(removed);
+    for option in &ok.headers {
+        let pair = option.header.as_ref().map(|pair| pair.metadata(encoding)).transpose()?;
+        let Some((name, value)) = pair.flatten() else { continue };
+        let mut how = how(option, How::Overwrite);
+        if how == How::OverwriteIfPresent && client.keys().any(|sent| fold(sent) == fold(&name)) {
+            how = How::Overwrite;
+        }
+        changes.removed.push(name.clone());
+        changes.metadata.push(Change { name, value, how });
     }
-    Err(denied(answer.denied_response.unwrap_or_default(), &status.message))
+    let response = ok.response_headers_to_add.iter().filter_map(|option| change(option, How::Append));
+    changes.response.extend(response.filter(|change| headers::is_returnable(&change.name)));
+    Ok(changes)
 }
 
-fn changes(ok: OkResponse) -> Changes {
-    let metadata = ok.headers.iter().filter_map(|option| change(option, How::Overwrite));
-    let response = ok.response_headers_to_add.iter().filter_map(|option| change(option, How::Append));
-    let removed = ok.headers_to_remove.iter().filter_map(|name| name.parse().ok());
-    Changes {
-        metadata: metadata
-            .filter(|change| {
-                headers::is_settable(&change.name) && headers::is_metadata(&change.name, &change.value)
-            })
-            .collect(),
-        removed: removed.collect(),
-        response: response.filter(|change| headers::is_returnable(&change.name)).collect(),
-        undecided: false,
-    }
+/// A header of the response.
+fn change(option: &HeaderOption, otherwise: How) -> Option<Change> {
+    let (name, value) = option.header.as_ref()?.parse()?;
+    Some(Change { name, value, how: how(option, otherwise) })
 }
 
 /// `append` decides where it is set, then `append_action` where it is not the default; else what Envoy does here.
-fn change(option: &HeaderOption, otherwise: How) -> Option<Change> {
-    let (name, value) = option.header.as_ref()?.parse()?;
-    let how = match (option.append, AppendAction::try_from(option.append_action)) {
+fn how(option: &HeaderOption, otherwise: How) -> How {
+    match (option.append, AppendAction::try_from(option.append_action)) {
         (Some(true), _) => How::Append,
         (Some(false), _) => How::Overwrite,
         (None, Ok(AppendAction::AddIfAbsent)) => How::AddIfAbsent,
         (None, Ok(AppendAction::OverwriteIfExistsOrAdd)) => How::Overwrite,
         (None, Ok(AppendAction::OverwriteIfExists)) => How::OverwriteIfPresent,
         (None, Ok(AppendAction::AppendIfExistsOrAdd) | Err(_)) => otherwise,
-    };
-    Some(Change { name, value, how })
+    }
 }
 
 /// The service's status and headers as they are; its body as the message of the gateway's own error.

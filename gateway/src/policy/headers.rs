@@ -1,6 +1,7 @@
 //! Header rules: which of the client's headers become metadata, and what is set and removed on both ways.
 
 mod forward;
+mod spelling;
 
 use std::sync::Arc;
 
@@ -8,6 +9,8 @@ use http::header::{self, HeaderMap};
 use http::{HeaderName, HeaderValue};
 
 pub use forward::{ForwardRules, HeaderPattern};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+pub(super) use spelling::{Spellings, fold};
 
 use super::finding::Problem;
 
@@ -66,6 +69,11 @@ impl Edits {
         self.set.is_empty() && self.remove.is_empty()
     }
 
+    /// The names that it sets or removes.
+    fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        self.set.iter().map(|(name, _)| name).chain(&self.remove)
+    }
+
     /// Does it.
     pub fn apply(&self, headers: &mut HeaderMap) {
         for name in &self.remove {
@@ -87,19 +95,19 @@ fn editable(way: Way, text: &str) -> Result<HeaderName, Problem> {
 }
 
 /// Whether configuration may set this metadata: not what HTTP, gRPC or the gateway itself writes.
-pub(super) fn is_settable(name: &HeaderName) -> bool {
-    !forward::is_never_forwarded(name)
+pub fn is_settable(name: &HeaderName) -> bool {
+    !forward::is_never_forwarded(&fold(name))
 }
 
 /// Whether an answer may be given this header: not one of the connection, nor one that describes the body's bytes.
 pub(super) fn is_returnable(name: &HeaderName) -> bool {
-    !is_hop_by_hop(name) && *name != header::CONTENT_LENGTH && *name != header::CONTENT_ENCODING
+    !is_hop_by_hop(name.as_str()) && *name != header::CONTENT_LENGTH && *name != header::CONTENT_ENCODING
 }
 
 /// Headers of one connection (RFC 9110 section 7.6.1).
-fn is_hop_by_hop(name: &HeaderName) -> bool {
+fn is_hop_by_hop(name: &str) -> bool {
     matches!(
-        name.as_str(),
+        name,
         "connection"
             | "http2-settings"
             | "keep-alive"
@@ -121,16 +129,54 @@ pub(super) fn is_metadata(name: &HeaderName, value: &HeaderValue) -> bool {
         return base64_simd::STANDARD.check(bytes).is_ok()
             || base64_simd::STANDARD_NO_PAD.check(bytes).is_ok();
     }
-    value.as_bytes().iter().all(|byte| (0x20..=0x7e).contains(byte))
+    is_printable(value.as_bytes())
 }
 
-/// Text as the metadata of this name: base64 under a name in `-bin`; `None` where it does not fit.
-pub(super) fn metadata_value(name: &HeaderName, text: &str) -> Option<HeaderValue> {
-    if name.as_str().ends_with("-bin") {
-        let encoded = base64_simd::STANDARD_NO_PAD.encode_to_string(text.as_bytes());
-        return HeaderValue::try_from(encoded).ok();
+fn is_printable(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| (0x20..=0x7e).contains(byte))
+}
+
+/// How values that a policy sends upstream are written. Names in `-bin` have base64 whatever the choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Encoding {
+    /// As they are. A value that is not printable ASCII refuses its request.
+    #[default]
+    None,
+    /// Percent-encoded (RFC 3986 section 2.1): `%` and all bytes that are not printable ASCII, in every value.
+    Percent,
+}
+
+impl Encoding {
+    /// The word for it in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Percent => "percent",
+        }
     }
-    HeaderValue::from_str(text).ok().filter(|value| is_metadata(name, value))
+}
+
+/// What [`Encoding::Percent`] encodes, beside all that is not ASCII.
+const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+
+/// Returns text as the metadata of this name: base64 under a name in `-bin`, else as `encoding` says; `None` if metadata
+/// cannot carry it.
+pub(super) fn metadata_value(name: &HeaderName, text: &[u8], encoding: Encoding) -> Option<HeaderValue> {
+    let encoded = match encoding {
+        _ if name.as_str().ends_with("-bin") => base64_simd::STANDARD_NO_PAD.encode_to_string(text),
+        Encoding::Percent => percent_encode(text, ENCODED).to_string(),
+        Encoding::None => return HeaderValue::from_bytes(text).ok().filter(|_| is_printable(text)),
+    };
+    HeaderValue::try_from(encoded).ok()
+}
+
+/// Returns what a service set as the metadata of this name. Unlike [`metadata_value`], it takes printable text under a name
+/// in `-bin` for the base64 that a service writes for Envoy, and returns `None` if it is not base64.
+pub(super) fn service_value(name: &HeaderName, value: &[u8], encoding: Encoding) -> Option<HeaderValue> {
+    if name.as_str().ends_with("-bin") && is_printable(value) {
+        return HeaderValue::from_bytes(value).ok().filter(|value| is_metadata(name, value));
+    }
+    metadata_value(name, value, encoding)
 }
 
 /// Header rules, compiled.
@@ -142,12 +188,12 @@ pub(super) struct Headers {
 }
 
 impl Headers {
-    /// `stripped` are names that clients must not reach the service with: the gateway vouches for them.
-    pub(super) fn compile(spec: &HeadersSpec, stripped: Vec<HeaderName>) -> Self {
-        let forward = match &spec.forward {
-            Some(patterns) => ForwardRules::new(patterns, stripped),
-            None => ForwardRules::default().without(stripped),
-        };
+    /// Compiles the rules. Clients reach the service neither with the names in `stripped`, which the gateway vouches for,
+    /// nor with those that the rules set or remove.
+    pub(super) fn compile(spec: &HeadersSpec, mut stripped: Spellings) -> Self {
+        let forward = spec.forward.as_deref().map(ForwardRules::new).unwrap_or_default();
+        stripped.extend(spec.request.names());
+        let forward = forward.without(stripped);
         Self { forward: Arc::new(forward), request: spec.request.clone(), response: spec.response.clone() }
     }
 }
@@ -200,7 +246,28 @@ mod tests {
         assert_eq!(Edits::default().set(Way::Request, "x-a-bin", "aGk"), Ok(()));
         assert_eq!(Edits::default().set(Way::Request, "a b", "v"), Err(Problem::HeaderName("a b".into())));
         let bin = HeaderName::from_static("x-name-bin");
-        assert_eq!(metadata_value(&bin, "Grüße").unwrap(), "R3LDvMOfZQ");
-        assert_eq!(metadata_value(&HeaderName::from_static("x-name"), "Grüße"), None);
+        let text = HeaderName::from_static("x-name");
+        for (name, value, none, percent) in [
+            (&text, "a b", Some("a b"), Some("a b")),
+            (&text, "", Some(""), Some("")),
+            (&text, "100%", Some("100%"), Some("100%25")),
+            (&text, "Grüße", None, Some("Gr%C3%BC%C3%9Fe")),
+            (&text, "a\r\nb\t\u{7f}", None, Some("a%0D%0Ab%09%7F")),
+            (&bin, "Grüße", Some("R3LDvMOfZQ"), Some("R3LDvMOfZQ")),
+            (&bin, "root", Some("cm9vdA"), Some("cm9vdA")),
+        ] {
+            for (encoding, expected) in [(Encoding::None, none), (Encoding::Percent, percent)] {
+                let written = metadata_value(name, value.as_bytes(), encoding);
+                let written = written.as_ref().map(|value| value.to_str().unwrap());
+                assert_eq!(written, expected, "{name}: {value} {encoding:?}");
+            }
+        }
+        // Servers for Envoy write base64 themselves.
+        for (value, expected) in
+            [("R3LDvMOfZQ", Some("R3LDvMOfZQ")), ("Grüße", Some("R3LDvMOfZQ")), ("a b", None)]
+        {
+            let written = service_value(&bin, value.as_bytes(), Encoding::None);
+            assert_eq!(written.as_ref().map(|value| value.to_str().unwrap()), expected, "{value}");
+        }
     }
 }

@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 
 use super::claims::{ClaimName, Claims};
 use super::finding::{Finding, Problem};
+use super::headers::Encoding;
 use super::refusal::{Reason, Refusal};
 use super::state::State;
 
@@ -53,6 +54,8 @@ pub struct JwtSpec {
     pub refused: StatusCode,
     /// Claims that go upstream, and under which names.
     pub forward: Vec<(ClaimName, HeaderName)>,
+    /// How the values of these claims are sent.
+    pub encoding: Encoding,
 }
 
 /// What verifies signatures. Files are given by their content.
@@ -100,6 +103,7 @@ pub(super) struct JwtPlan {
     leeway: Duration,
     refused: StatusCode,
     pub(super) forward: Vec<(ClaimName, HeaderName)>,
+    pub(super) encoding: Encoding,
     /// `Bearer realm="…"`
     challenge: HeaderValue,
 }
@@ -129,6 +133,7 @@ impl JwtPlan {
                     leeway: spec.leeway,
                     refused: spec.refused,
                     forward: spec.forward.clone(),
+                    encoding: spec.encoding,
                     challenge,
                 };
                 Ok((plan, findings))
@@ -204,6 +209,13 @@ impl JwtPlan {
     /// The token is good, but the request can't be filled from it.
     pub(super) fn lacks_claim(&self, claim: &ClaimName) -> Refusal {
         Refusal::new(Reason::AuthClaim, format!("the token has no claim `{claim}`"))
+    }
+
+    /// The token is good, but a claim that is to go upstream is not printable ASCII.
+    pub(super) fn cannot_forward(&self, claim: &ClaimName) -> Refusal {
+        let message =
+            format!("the token's claim `{claim}` is not printable ASCII and cannot be sent to the service");
+        Refusal::new(Reason::AuthClaim, message)
     }
 
     /// RFC 6750 section 3: what was wrong, for the client's library.

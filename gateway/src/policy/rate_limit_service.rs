@@ -10,7 +10,7 @@ use super::envoy::limit::{Code, Descriptor, Entry, RateLimitRequest, RateLimitRe
 use super::envoy::{Ask, HeaderPair};
 use super::external::OnFailure;
 use super::finding::{Finding, Problem};
-use super::headers;
+use super::headers::{self, Encoding};
 use super::refusal::{Reason, Refusal};
 use super::request::Facts;
 use super::source::Source;
@@ -29,6 +29,10 @@ pub struct RateLimitServiceSpec {
     pub timeout: Duration,
     /// What to do without an answer.
     pub on_failure: OnFailure,
+    /// Headers that the service vouches for: never taken from clients, whether it sets them or not.
+    pub headers: Vec<HeaderName>,
+    /// How the values that it sets are sent upstream.
+    pub encoding: Encoding,
 }
 
 /// What a route asks the service about: one descriptor, its entries in the order of the file. An entry without a value is
@@ -81,7 +85,7 @@ impl SharedLimit {
         };
         let answer: Result<RateLimitResponse, String> = ask.send(facts.request, &self.question(facts)).await;
         match (answer, service.on_failure) {
-            (Ok(answer), _) => judge(&answer),
+            (Ok(answer), _) => self.judge(&answer),
             (Err(error), on_failure) => {
                 tracing::debug!(upstream = &*service.upstream, %error, ?on_failure, "rate-limit service");
                 match on_failure {
@@ -96,6 +100,34 @@ impl SharedLimit {
         }
     }
 
+    fn judge(&self, answer: &RateLimitResponse) -> Result<Passed, Refusal> {
+        let response: Vec<_> =
+            pairs(&answer.response_headers_to_add).filter(|(name, _)| headers::is_returnable(name)).collect();
+        if answer.overall_code() != Code::OverLimit {
+            let service = &self.spec.service;
+            let metadata = answer.request_headers_to_add.iter();
+            let metadata = metadata.filter_map(|pair| pair.metadata(service.encoding).transpose());
+            let metadata: Result<Vec<_>, &str> = metadata.collect();
+            return metadata.map(|metadata| Passed { metadata, response, undecided: false }).map_err(
+                |header| {
+                    let upstream = &*service.upstream;
+                    tracing::warn!(
+                        upstream,
+                        header,
+                        "rate-limit service set a header that metadata cannot carry"
+                    );
+                    let message = "the rate-limit service set a header that cannot be sent to the service";
+                    Refusal::new(Reason::RateLimitInvalid, message)
+                },
+            );
+        }
+        let mut refusal = Refusal::new(Reason::RateLimited, "too many requests").retry_after(reset(answer));
+        for (name, value) in response {
+            refusal = refusal.with_header(name, value);
+        }
+        Err(refusal)
+    }
+
     fn question(&self, facts: &Facts<'_>) -> RateLimitRequest {
         let entry = |(key, source): &(Arc<str>, Source)| Entry {
             key: key.to_string(),
@@ -107,21 +139,6 @@ impl SharedLimit {
             hits_addend: 1,
         }
     }
-}
-
-fn judge(answer: &RateLimitResponse) -> Result<Passed, Refusal> {
-    let response: Vec<_> =
-        pairs(&answer.response_headers_to_add).filter(|(name, _)| headers::is_returnable(name)).collect();
-    if answer.overall_code() != Code::OverLimit {
-        let metadata = pairs(&answer.request_headers_to_add)
-            .filter(|(name, value)| headers::is_settable(name) && headers::is_metadata(name, value));
-        return Ok(Passed { metadata: metadata.collect(), response, undecided: false });
-    }
-    let mut refusal = Refusal::new(Reason::RateLimited, "too many requests").retry_after(reset(answer));
-    for (name, value) in response {
-        refusal = refusal.with_header(name, value);
-    }
-    Err(refusal)
 }
 
 /// When the limits that are exceeded begin anew.

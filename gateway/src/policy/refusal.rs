@@ -18,7 +18,7 @@ pub enum Reason {
     AuthExpired,
     /// The token is good, but does not grant a scope of the route.
     AuthScope,
-    /// The token is good, but lacks a claim that the route fills a field from.
+    /// The token is good, but lacks a claim that the route fills a field from, or has one that cannot be sent upstream.
     AuthClaim,
     /// The issuer's keys are not known: none could be fetched so far.
     AuthUnavailable,
@@ -28,15 +28,19 @@ pub enum Reason {
     RateLimited,
     /// The rate-limit service cannot be asked, and the configuration denies then.
     RateLimitUnavailable,
+    /// The rate-limit service set a header that cannot be sent upstream.
+    RateLimitInvalid,
     /// The authorization service said no.
     ExternalDenied,
     /// The authorization service cannot be asked, and the configuration denies then.
     ExternalUnavailable,
+    /// The authorization service set a header that cannot be sent upstream.
+    ExternalInvalid,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::AuthMissing,
         Self::AuthInvalid,
         Self::AuthExpired,
@@ -46,8 +50,10 @@ impl Reason {
         Self::ApiKeyInvalid,
         Self::RateLimited,
         Self::RateLimitUnavailable,
+        Self::RateLimitInvalid,
         Self::ExternalDenied,
         Self::ExternalUnavailable,
+        Self::ExternalInvalid,
     ];
 
     /// The name that clients see, and logs and metrics carry.
@@ -62,8 +68,10 @@ impl Reason {
             Self::ApiKeyInvalid => "API_KEY_INVALID",
             Self::RateLimited => "RATE_LIMITED",
             Self::RateLimitUnavailable => "RATE_LIMIT_UNAVAILABLE",
+            Self::RateLimitInvalid => "RATE_LIMIT_INVALID",
             Self::ExternalDenied => "EXTERNAL_DENIED",
             Self::ExternalUnavailable => "EXTERNAL_UNAVAILABLE",
+            Self::ExternalInvalid => "EXTERNAL_INVALID",
         }
     }
 
@@ -81,6 +89,7 @@ impl Reason {
             Self::AuthUnavailable | Self::RateLimitUnavailable | Self::ExternalUnavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::RateLimitInvalid | Self::ExternalInvalid => StatusCode::BAD_GATEWAY,
         }
     }
 
@@ -98,6 +107,7 @@ impl Reason {
             Self::AuthUnavailable | Self::RateLimitUnavailable | Self::ExternalUnavailable => {
                 upstream::code::UNAVAILABLE
             }
+            Self::RateLimitInvalid | Self::ExternalInvalid => upstream::code::INTERNAL,
         }
     }
 }
@@ -201,6 +211,7 @@ mod tests {
                 401 => upstream::code::UNAUTHENTICATED,
                 403 => upstream::code::PERMISSION_DENIED,
                 429 => upstream::code::RESOURCE_EXHAUSTED,
+                502 => upstream::code::INTERNAL,
                 _ => upstream::code::UNAVAILABLE,
             };
             assert_eq!(reason.code(), expected, "{}", reason.name());

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
+use super::chain::Admitted;
 use super::claims::Claims;
+use super::headers::Spellings;
 use crate::telemetry::trace::Trace;
 
 /// A request before its body has been read.
@@ -60,4 +62,15 @@ pub(super) struct Facts<'a> {
     pub(super) request: &'a Request<'a>,
     /// The claims of the caller's token, where there is one.
     pub(super) claims: Option<&'a Claims>,
+    /// The headers that policies have set so far, where any can have.
+    pub(super) vouched: Option<Vouched<'a>>,
+}
+
+/// Headers that are the policies' word, and never the client's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Vouched<'a> {
+    /// Those that the route's policies send upstream on some requests, if not on this one.
+    pub(super) names: &'a Spellings,
+    /// What they have done to this request so far.
+    pub(super) admitted: &'a Admitted,
 }

@@ -8,7 +8,8 @@ use http::HeaderName;
 
 use super::claims::ClaimName;
 use super::finding::Problem;
-use super::request::Facts;
+use super::headers::fold;
+use super::request::{Facts, Vouched};
 
 /// Where the gateway takes a value from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,7 +55,7 @@ impl Source {
     }
 
     /// The value; `None` when the request or the token has none. A header that comes twice is joined by commas, one that is
-    /// not UTF-8 has no value.
+    /// not UTF-8 has no value, and one that a policy vouches for has the policy's.
     pub(super) fn read<'a>(&'a self, facts: &Facts<'a>) -> Option<Cow<'a, str>> {
         match self {
             Self::Claim(name) => facts.claims?.text(name),
@@ -65,7 +66,14 @@ impl Source {
     }
 }
 
+/// A header that a policy vouches for has the policy's value, whatever the client sent under its name.
 fn header<'a>(facts: &Facts<'a>, name: &HeaderName) -> Option<Cow<'a, str>> {
+    if let Some(Vouched { names, admitted }) = facts.vouched {
+        let folded = fold(name);
+        if names.contains(&folded) || admitted.names(&folded) {
+            return admitted.value(&folded).map(Cow::Borrowed);
+        }
+    }
     let mut values = facts.request.headers.get_all(name).iter();
     let first = std::str::from_utf8(values.next()?.as_bytes()).ok()?;
     let mut joined = Cow::Borrowed(first);

@@ -1,10 +1,38 @@
 //! The log: set up once, its level changeable while the gateway runs.
+//!
+//! ```text
+//!   event ─► level ─► repeats folded ─► formatted, hidden characters escaped ─► queue ─► the log's thread ─► stderr
+//! ```
+//! No thread waits for the reader of the log: a line that finds the queue full is dropped and counted.
 
-use std::io::IsTerminal;
+mod fold;
+mod repeats;
 
+use std::fmt::Debug;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use tracing::Metadata;
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+
+use self::repeats::{FoldLayer, Repeats};
+use super::hidden::{escape_json, escape_text};
+use super::queue::{Pace, Queue, Written};
+
+/// The target of events about the operator's own actions, such as warnings of a configuration: never folded.
+pub const AUDIT: &str = "gateway::audit";
+
+/// The target of results of reloads, which have several lines: never folded, and written with their line ends.
+pub const REPORT: &str = "gateway::report";
+
+/// How long the end of a log waits for its reader, unless [`Log::finish`] says otherwise.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// How log lines and access records look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,9 +44,12 @@ pub enum Format {
     Json,
 }
 
-/// Changes the level of the log.
+/// Changes the level of the log, and knows how many of its lines were lost.
 #[derive(Debug, Clone)]
-pub struct Level(Option<reload::Handle<EnvFilter, Registry>>);
+pub struct Level {
+    filter: Option<reload::Handle<EnvFilter, Registry>>,
+    queue: Option<Queue<Vec<u8>>>,
+}
 
 /// A level that the log does not have.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +59,7 @@ pub struct UnknownLevel(String);
 impl Level {
     /// A log whose level is somebody else's affair: what a test has.
     pub const fn fixed() -> Self {
-        Self(None)
+        Self { filter: None, queue: None }
     }
 
     /// Logs from this level on: `error`, `warn`, `info`, `debug`, `trace`, or a `tracing` filter with targets.
@@ -37,8 +68,13 @@ impl Level {
     /// When it is none of these.
     pub fn set(&self, level: &str) -> Result<(), UnknownLevel> {
         let filter = filter(level)?;
-        let Some(handle) = &self.0 else { return Ok(()) };
+        let Some(handle) = &self.filter else { return Ok(()) };
         handle.reload(filter).map_err(|_| UnknownLevel(level.to_owned()))
+    }
+
+    /// Returns how many lines found the queue full, or could not be written.
+    pub fn dropped(&self) -> u64 {
+        self.queue.as_ref().map_or(0, Queue::dropped)
     }
 }
 
@@ -50,21 +86,132 @@ fn filter(level: &str) -> Result<EnvFilter, UnknownLevel> {
     EnvFilter::try_new(level).map_err(|_| UnknownLevel(level.to_owned()))
 }
 
+/// The running log. Dropping it writes the last lines.
+#[derive(Debug)]
+pub struct Log {
+    queue: Queue<Vec<u8>>,
+    written: Written,
+    repeats: Repeats,
+    finished: bool,
+}
+
+impl Log {
+    /// Writes what is left, summaries of repeated lines included, and takes no further lines. Waits no longer than this for
+    /// the reader. Returns whether all is written.
+    pub fn finish(mut self, patience: Duration) -> bool {
+        self.end(patience)
+    }
+
+    fn end(&mut self, patience: Duration) -> bool {
+        self.finished = true;
+        self.repeats.tell_all(Instant::now());
+        self.queue.close();
+        self.written.wait(patience)
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.end(LAST_LINES);
+        }
+    }
+}
+
 /// Sends the log to standard error, from level `info` on until [`Level::set`] says otherwise.
-pub fn init(format: Format) -> Level {
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn init(format: Format) -> io::Result<(Level, Log)> {
+    let repeats = Repeats::new();
+    let told = repeats.clone();
+    let pace = Pace { name: "log", delay: Duration::ZERO, tick: move |now| told.tell(now) };
+    let (queue, written) = Queue::start(io::stderr(), 1, pace)?;
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = Lines { queue: queue.clone(), format, colour };
+    let waking = queue.clone();
+
     let (filter, handle) = reload::Layer::new(EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let registry = registry.with(FoldLayer::new(repeats.clone(), move || waking.wake()));
     let ready = match format {
         Format::Text => {
-            let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
-            registry.with(lines.compact()).try_init()
+            let fields = debug_fn(field).delimited(" ");
+            let lines = fmt::layer().with_writer(lines).with_ansi(colour).with_target(false);
+            registry.with(lines.fmt_fields(fields).compact()).try_init()
         }
-        Format::Json => {
-            registry.with(fmt::layer().with_writer(std::io::stderr).json().flatten_event(true)).try_init()
-        }
+        Format::Json => registry.with(fmt::layer().with_writer(lines).json().flatten_event(true)).try_init(),
     };
-    Level(ready.is_ok().then_some(handle))
+    let level = Level { filter: ready.is_ok().then_some(handle), queue: Some(queue.clone()) };
+    Ok((level, Log { queue, written, repeats, finished: false }))
+}
+
+/// Writes a field of a line of text, its value escaped: on a terminal an escape character must be the formatter's own.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    let mut escaped = Vec::new();
+    // Line ends are left to those who know whether the line may have several.
+    escape_text(&mut escaped, &format!("{value:?}"), |character| character == '\n');
+    let escaped = String::from_utf8_lossy(&escaped);
+    match field.name() {
+        "message" => write!(writer, "{escaped}"),
+        name if writer.has_ansi_escapes() => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{escaped}"),
+        name => write!(writer, "{name}={escaped}"),
+    }
+}
+
+/// Hands formatted lines to the queue.
+struct Lines {
+    queue: Queue<Vec<u8>>,
+    format: Format,
+    colour: bool,
+}
+
+/// One formatted line.
+struct LineWriter<'l> {
+    lines: &'l Lines,
+    is_report: bool,
+}
+
+impl<'l> MakeWriter<'l> for Lines {
+    type Writer = LineWriter<'l>;
+
+    fn make_writer(&'l self) -> Self::Writer {
+        LineWriter { lines: self, is_report: false }
+    }
+
+    fn make_writer_for(&'l self, metadata: &Metadata<'_>) -> Self::Writer {
+        LineWriter { lines: self, is_report: metadata.target() == REPORT }
+    }
+}
+
+impl Write for LineWriter<'_> {
+    /// Takes a whole line, which is how the formatter writes.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        self.lines
+            .queue
+            .add(0, |out| write_line(out, &text, self.lines.format, self.is_report, self.lines.colour));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Appends a line whose hidden characters are escaped, but for its end, the line ends of a report, and colours, which
+/// [`field`] has left to the formatter alone.
+fn write_line(out: &mut Vec<u8>, line: &str, format: Format, is_report: bool, colour: bool) {
+    let content = line.strip_suffix('\n').unwrap_or(line);
+    match format {
+        Format::Text => escape_text(out, content, |character| match character {
+            '\n' => is_report,
+            '\u{1b}' => colour,
+            _ => false,
+        }),
+        Format::Json => escape_json(out, content),
+    }
+    out.push(b'\n');
 }
 
 #[cfg(test)]
@@ -79,5 +226,80 @@ mod tests {
         for bad in ["loud", "", "INFOO"] {
             assert!(filter(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn only_a_report_has_several_lines_and_only_a_terminal_colours() {
+        let written = |line: &str, format, is_report, colour| {
+            let mut out = Vec::new();
+            write_line(&mut out, line, format, is_report, colour);
+            String::from_utf8(out).unwrap()
+        };
+        let line = "\u{1b}[33m WARN\u{1b}[0m a\nb\u{202e}\n";
+        assert_eq!(
+            written(line, Format::Text, false, false),
+            "\\u{1b}[33m WARN\\u{1b}[0m a\\u{a}b\\u{202e}\n"
+        );
+        assert_eq!(written(line, Format::Text, true, true), "\u{1b}[33m WARN\u{1b}[0m a\nb\\u{202e}\n");
+        assert_eq!(written("{\"a\":\"\u{202e}\"}\n", Format::Json, false, false), "{\"a\":\"\\u202e\"}\n");
+    }
+
+    /// What a subscriber like that of [`init`] writes while `log` runs.
+    fn logged(colour: bool, log: impl FnOnce(&Repeats)) -> String {
+        let (reader, writer) = io::pipe().unwrap();
+        let read = std::thread::spawn(move || io::read_to_string(reader).unwrap());
+        let pace = Pace { name: "log", delay: Duration::ZERO, tick: |_| None };
+        let (queue, written) = Queue::start(writer, 1, pace).unwrap();
+        let lines = Lines { queue: queue.clone(), format: Format::Text, colour };
+        let repeats = Repeats::new();
+        let lines = fmt::layer().with_writer(lines).with_ansi(colour).without_time().with_target(false);
+        let lines = lines.fmt_fields(debug_fn(field).delimited(" ")).compact();
+        let subscriber =
+            tracing_subscriber::registry().with(FoldLayer::new(repeats.clone(), || {})).with(lines);
+        tracing::subscriber::with_default(subscriber, || log(&repeats));
+        queue.close();
+        assert!(written.wait(Duration::from_secs(60)));
+        read.join().unwrap()
+    }
+
+    #[test]
+    fn repeated_lines_become_one() {
+        let text = logged(false, |repeats| {
+            for number in 0..5000 {
+                let endpoint = if number % 2 == 0 { "a:1" } else { "b:1" };
+                tracing::warn!(upstream = "library", %endpoint, number, "endpoint ejected");
+                tracing::debug!("each of these");
+            }
+            for number in 0..50 {
+                tracing::info!(target: REPORT, number, "configuration live:\n+ a route");
+                tracing::warn!(target: AUDIT, number, "unused\nupstream");
+            }
+            repeats.tell_all(Instant::now() + Duration::from_secs(10));
+        });
+        let count = |what: &str| text.lines().filter(|line| line.contains(what)).count();
+        assert_eq!((count("endpoint=a:1 number="), count("endpoint=b:1 number=")), (10, 10), "{text}");
+        assert_eq!(count("each of these"), 5000, "debug is written in full");
+        assert_eq!((count("configuration live"), count("+ a route")), (50, 50));
+        assert_eq!(count("unused\\u{a}upstream"), 50, "only reports have several lines");
+        for endpoint in ["a:1", "b:1"] {
+            let summary = format!(
+                " WARN … 2,490 more like this in 10 s: endpoint ejected upstream=\"library\" endpoint={endpoint}"
+            );
+            assert_eq!(count(&summary), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_field_begins_a_line_of_its_own() {
+        let forged = "x\n2026-01-01T00:00:00Z ERROR forged\u{202e}\u{200b}\u{1b}[31m\u{85}";
+        let log = |_: &Repeats| tracing::info!(error = %forged, text = forged, "refused: {forged}");
+        let text = logged(false, log);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(!text.trim_end().contains(super::super::hidden::is_hidden), "{text:?}");
+        let coloured = logged(true, log);
+        assert!(
+            coloured.contains("\u{1b}[3merror\u{1b}[0m") && !coloured.contains("\u{1b}[31m"),
+            "{coloured:?}"
+        );
     }
 }

@@ -137,7 +137,7 @@ async fn a_route_can_opt_out_of_a_default_limit() {
 }
 
 /// What is used of Envoy's rate-limit API, by its field numbers.
-const LIMITER: &str = r#"
+pub(crate) const LIMITER: &str = r#"
     syntax = "proto3";
     package envoy.service.ratelimit.v3;
     import "google/protobuf/duration.proto";

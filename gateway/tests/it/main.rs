@@ -21,6 +21,7 @@
 //! | `semantics` | what the suites of other transcoders ask of one |
 //! | `set` | fields that the gateway fills |
 //! | `tls` | certificates, names, client certificates, renewal |
+//! | `vouched` | headers that policies set, and clients that send them in any spelling |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod auth;
@@ -44,6 +45,7 @@ mod set;
 mod tls;
 mod tokens;
 mod tracing;
+mod vouched;
 
 use bytes::Bytes;
 use testkit::backend::{Backend, BackendBuilder, reply};

@@ -1,7 +1,10 @@
 //! A gateway in a process of its own, and honest clients of it.
 
-use std::io::{BufRead, BufReader};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -40,35 +43,38 @@ pub(crate) struct Settings<'a> {
 impl Gateway {
     /// Starts one before this library; when this returns, it listens.
     pub(crate) fn start(backend: &Backend, settings: &Settings<'_>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let yaml = format!(
-            "listeners: [{{address: 127.0.0.1:0{}}}]\n\
-             admin: {{address: 127.0.0.1:0}}\n\
-             descriptors: [library.binpb]\n\
-             upstreams:\n  library: {{address: {}, timeout: 10s}}\n\
-             services:\n  library.v1.Library: library\n\
-             routes:\n  - get: /books/{{name}}\n    grpc: library.v1.Library/GetBook\n\
-             \x20 - get: /texts/{{name}}\n    grpc: library.v1.Library/GetBook\n\
-             \x20 - post: /books\n    grpc: library.v1.Library/CreateBook\n\
-             log: {{access: false}}\n{}",
-            settings.listener,
-            backend.address(),
-            settings.rest
-        );
-        std::fs::write(folder.path().join("routes.yaml"), yaml).unwrap();
-        std::fs::write(folder.path().join("library.binpb"), backend.descriptors()).unwrap();
-        for (name, content) in settings.files {
-            std::fs::write(folder.path().join(name), content).unwrap();
-        }
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gateway"))
-            .args(["serve", "--workers", "2"])
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (address, admin) = read_addresses(&mut child);
+        let (mut child, folder) = launch(backend, settings, None, Stdio::piped());
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let (address, admin) = read_addresses(&mut log);
+        // It goes on being read.
+        std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(drop));
         Self { child, folder, address, admin }
+    }
+
+    /// Starts one whose log and access records go to this pipe.
+    pub(crate) fn writing_to(
+        backend: &Backend,
+        settings: &Settings<'_>,
+        pipe: (PipeReader, PipeWriter),
+    ) -> (Self, BufReader<PipeReader>) {
+        let (reader, writer) = pipe;
+        let (child, folder) =
+            launch(backend, settings, Some(writer.try_clone().unwrap().into()), writer.into());
+        let mut log = BufReader::new(reader);
+        let (address, admin) = read_addresses(&mut log);
+        (Self { child, folder, address, admin }, log)
+    }
+
+    /// Starts one whose log and access records go to a pipe that is full, and has no reader any more.
+    pub(crate) fn with_stalled_log(
+        backend: &Backend,
+        settings: &Settings<'_>,
+    ) -> (Self, BufReader<PipeReader>) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let filler = writer.try_clone().unwrap();
+        let (gateway, log) = Self::writing_to(backend, settings, (reader, writer));
+        fill(&filler);
+        (gateway, log)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -135,9 +141,60 @@ impl Drop for Gateway {
     }
 }
 
-/// Reads where it listens off its log, and goes on reading it.
-fn read_addresses(child: &mut Child) -> (SocketAddr, SocketAddr) {
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+/// Starts a process before this library. It writes access records if there is a place for them.
+fn launch(
+    backend: &Backend,
+    settings: &Settings<'_>,
+    records: Option<Stdio>,
+    stderr: Stdio,
+) -> (Child, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = format!(
+        "listeners: [{{address: 127.0.0.1:0{}}}]\n\
+             admin: {{address: 127.0.0.1:0}}\n\
+             descriptors: [library.binpb]\n\
+             upstreams:\n  library: {{address: {}, timeout: 10s}}\n\
+             services:\n  library.v1.Library: library\n\
+             routes:\n  - get: /books/{{name}}\n    grpc: library.v1.Library/GetBook\n\
+             \x20 - get: /texts/{{name}}\n    grpc: library.v1.Library/GetBook\n\
+             \x20 - post: /books\n    grpc: library.v1.Library/CreateBook\n\
+             log: {{access: {}}}\n{}",
+        settings.listener,
+        backend.address(),
+        records.is_some(),
+        settings.rest
+    );
+    std::fs::write(folder.path().join("routes.yaml"), yaml).unwrap();
+    std::fs::write(folder.path().join("library.binpb"), backend.descriptors()).unwrap();
+    for (name, content) in settings.files {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let child = Command::new(env!("CARGO_BIN_EXE_gateway"))
+        .args(["serve", "--workers", "2"])
+        .current_dir(folder.path())
+        .stdout(records.unwrap_or_else(Stdio::null))
+        .stderr(stderr)
+        .spawn()
+        .unwrap();
+    (child, folder)
+}
+
+/// `O_NONBLOCK` of Linux.
+const NONBLOCK: i32 = 0o4000;
+
+/// Fills a pipe to its last byte.
+fn fill(pipe: &PipeWriter) {
+    // Opened anew, it does not wait; that of the process goes on doing so.
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    let mut pipe = OpenOptions::new().write(true).custom_flags(NONBLOCK).open(path).unwrap();
+    for piece in [&[b'.'; 4096][..], b"."] {
+        while pipe.write(piece).is_ok() {}
+    }
+}
+
+/// Reads where it listens off its log.
+fn read_addresses(log: &mut impl BufRead) -> (SocketAddr, SocketAddr) {
+    let mut lines = log.lines();
     let mut said = String::new();
     let mut find = |what: &str| {
         for line in lines.by_ref().map_while(Result::ok) {
@@ -151,7 +208,6 @@ fn read_addresses(child: &mut Child) -> (SocketAddr, SocketAddr) {
     };
     let address = find("listening on ");
     let admin = find("admin on ");
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
     (address, admin)
 }
 

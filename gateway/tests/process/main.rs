@@ -10,6 +10,7 @@
 //! | `fields` | malformed requests and field sections, played by `vectors` |
 //! | `openings` | TLS that stalls or is none, PROXY headers that are none |
 //! | `probes` | probes for orchestrators, and the `gateway health` command |
+//! | `log` | a log whose reader has stopped |
 //! | `drain` | an orderly end, and a renewed certificate, under load |
 //!
 //! An attack passes when honest clients were answered all the while, and the process did not grow.
@@ -22,6 +23,7 @@ mod frames;
 mod gateway;
 mod http1;
 mod http2;
+mod log;
 mod openings;
 mod probes;
 mod vectors;

@@ -24,6 +24,7 @@ pub(super) struct Jwt {
     leeway_ms: u128,
     refused: u16,
     forward: BTreeMap<String, String>,
+    encoding: &'static str,
 }
 
 /// A service that decides.
@@ -34,6 +35,8 @@ pub(super) struct Asked {
     domain: Option<String>,
     timeout_ms: u128,
     on_failure: &'static str,
+    headers: Vec<String>,
+    encoding: &'static str,
 }
 
 impl From<&AuthSpec> for Auth {
@@ -61,6 +64,7 @@ impl From<&JwtSpec> for Jwt {
             leeway_ms: spec.leeway.as_millis(),
             refused: spec.refused.as_u16(),
             forward: forward.collect(),
+            encoding: spec.encoding.name(),
         }
     }
 }
@@ -72,6 +76,8 @@ impl From<&ExternalSpec> for Asked {
             domain: None,
             timeout_ms: spec.timeout.as_millis(),
             on_failure: word(spec.on_failure),
+            headers: spec.headers.iter().map(ToString::to_string).collect(),
+            encoding: spec.encoding.name(),
         }
     }
 }
@@ -83,6 +89,8 @@ impl From<&RateLimitServiceSpec> for Asked {
             domain: Some(spec.domain.to_string()),
             timeout_ms: spec.timeout.as_millis(),
             on_failure: word(spec.on_failure),
+            headers: spec.headers.iter().map(ToString::to_string).collect(),
+            encoding: spec.encoding.name(),
         }
     }
 }

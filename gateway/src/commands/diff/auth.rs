@@ -69,6 +69,7 @@ fn jwt(name: &str, was: &JwtSpec, is: &JwtSpec, found: &mut Vec<Alteration>) {
         pairs.collect::<Vec<_>>().join(", ")
     };
     differ("forward", forward(was), forward(is), false);
+    differ("encoding", was.encoding.name().to_owned(), is.encoding.name().to_owned(), false);
     if was.keys != is.keys {
         let (was, is) = (was.keys.describe(), is.keys.describe());
         let (was, is) = if was == is { (String::new(), String::new()) } else { (was, is) };

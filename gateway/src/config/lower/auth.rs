@@ -19,8 +19,8 @@ use crate::config::files::File;
 use crate::config::raw::{At, Key, RawAsked, RawAuth, RawAuthSpec, RawJwt};
 use crate::config::suggest;
 use crate::policy::{
-    Algorithm, ApiKeySpec, Auth, AuthSpec, ClaimName, DEFAULT_DOMAIN, DEFAULT_LEEWAY, ExternalSpec, Finding,
-    JwtSpec, OnFailure, Problem, RateLimitServiceSpec, check_jwt,
+    Algorithm, ApiKeySpec, Auth, AuthSpec, ClaimName, DEFAULT_DOMAIN, DEFAULT_LEEWAY, Encoding, ExternalSpec,
+    Finding, JwtSpec, OnFailure, Problem, RateLimitServiceSpec, check_jwt, is_settable,
 };
 
 /// How long an authorization service has, unless the file says otherwise.
@@ -119,6 +119,12 @@ impl Ways {
         }
     }
 
+    /// Adds the names that the rate-limit service vouches for.
+    pub(super) fn vouch_for(&mut self, limiter: &Limiter) {
+        let headers = limiter.spec.iter().flat_map(|spec| &spec.headers);
+        self.vouched = self.vouched.iter().chain(headers.filter(|name| is_kept(name))).cloned().collect();
+    }
+
     /// The names that no client may reach a service with.
     pub(super) fn vouched(&self) -> Arc<[HeaderName]> {
         Arc::clone(&self.vouched)
@@ -156,10 +162,13 @@ pub(super) fn ways(files: &[File], upstreams: &Upstreams, used: &mut Used, conte
         }
     }
     let auths = ways.entries.values().filter_map(|way| way.auth.as_ref());
-    // Who forwards these on another route has named them, and means it.
-    let kept = |name: &HeaderName| *name != AUTHORIZATION && *name != COOKIE;
-    ways.vouched = auths.flat_map(|auth| auth.vouched()).filter(kept).collect();
+    ways.vouched = auths.flat_map(|auth| auth.vouched()).filter(is_kept).collect();
     ways
+}
+
+/// Whether a vouched name is the gateway's on other routes, too. A route that forwards one of these two has named it.
+fn is_kept(name: &HeaderName) -> bool {
+    *name != AUTHORIZATION && *name != COOKIE
 }
 
 /// A spec as far as it could be read.
@@ -250,7 +259,10 @@ fn spec(
             let upstream = upstream(asked, upstreams, used, context)?;
             let timeout = asked.timeout.as_ref().map_or(AUTH_TIMEOUT, |at| at.value);
             let on_failure = asked.on_failure.as_ref().map_or(OnFailure::Deny, |at| at.value);
-            (AuthSpec::External(ExternalSpec { upstream, timeout, on_failure }), Vec::new())
+            let headers = vouched(&asked.headers, context)?;
+            let encoding = asked.encoding.as_ref().map_or_else(Encoding::default, |at| at.value);
+            let spec = ExternalSpec { upstream, timeout, on_failure, headers, encoding };
+            (AuthSpec::External(spec), Vec::new())
         }
     };
     Some(Known { spec, clients, broken: Vec::new() })
@@ -268,12 +280,15 @@ pub(super) fn limiter(
     let Some(raw) = files.iter().find_map(|file| file.raw.rate_limit_service.as_ref()) else {
         return limiter;
     };
-    if let Some(upstream) = upstream(raw, upstreams, used, context) {
+    let headers = vouched(&raw.headers, context);
+    if let (Some(upstream), Some(headers)) = (upstream(raw, upstreams, used, context), headers) {
         limiter.spec = Some(Arc::new(RateLimitServiceSpec {
             upstream,
             domain: raw.domain.as_ref().map_or(DEFAULT_DOMAIN, |at| at.value.as_str()).into(),
             timeout: raw.timeout.as_ref().map_or(LIMIT_TIMEOUT, |at| at.value),
             on_failure: raw.on_failure.as_ref().map_or(OnFailure::Allow, |at| at.value),
+            headers,
+            encoding: raw.encoding.as_ref().map_or_else(Encoding::default, |at| at.value),
         }));
     }
     limiter
@@ -313,6 +328,18 @@ fn upstream(
     Some(upstream)
 }
 
+/// The headers that a service vouches for; nothing if one of them is not the service's to set.
+fn vouched(names: &[At<String>], context: &mut Context) -> Option<Vec<HeaderName>> {
+    let settable = |at: &At<String>, context: &mut Context| {
+        let name = header_name(at, context)?;
+        let reserved = || Problem::HeaderReserved(name.to_string());
+        parsed(if is_settable(&name) { Ok(()) } else { Err(reserved()) }, Code::BadAuth, at.place, context)?;
+        Some(name)
+    };
+    let names: Vec<_> = names.iter().map(|at| settable(at, context)).collect();
+    names.into_iter().collect()
+}
+
 /// The spec, as far as it could be read; nothing without a key, but then the rest has been looked at.
 fn jwt(parts: &RawJwt, raw: &RawAuth, file: &File, context: &mut Context) -> Option<Known> {
     let mut broken = parts.broken.clone();
@@ -350,6 +377,7 @@ fn jwt(parts: &RawJwt, raw: &RawAuth, file: &File, context: &mut Context) -> Opt
         leeway: parts.leeway.as_ref().map_or(DEFAULT_LEEWAY, |at| at.value),
         refused: refused_status(parts.refused.as_ref()),
         forward,
+        encoding: parts.encoding.as_ref().map_or_else(Encoding::default, |at| at.value),
     };
     Some(Known { spec: AuthSpec::Jwt(spec), clients: Vec::new(), broken })
 }

@@ -8,7 +8,7 @@ use super::headers::{Pairs, pairs, words};
 use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
 use crate::config::diagnostic::{Code, Place};
-use crate::policy::OnFailure;
+use crate::policy::{Encoding, OnFailure};
 
 /// The kinds of entries, as the file writes them.
 pub(super) const KINDS: &[&str] = &["jwt", "api_key", "external"];
@@ -18,6 +18,12 @@ const ON_FAILURE: &[(&str, OnFailure)] = &[("allow", OnFailure::Allow), ("deny",
 
 /// The choices of `refused`: the status for credentials that are not valid.
 const REFUSED: &[(&str, StatusCode)] = &[("403", StatusCode::FORBIDDEN), ("401", StatusCode::UNAUTHORIZED)];
+
+/// The choices of `encoding`.
+const ENCODINGS: &[(&str, Encoding)] = &[("none", Encoding::None), ("percent", Encoding::Percent)];
+
+const KEYS_OF_EXTERNAL: &[&str] = &["upstream", "timeout", "on_failure", "headers", "encoding"];
+const KEYS_OF_LIMITER: &[&str] = &["upstream", "domain", "timeout", "on_failure", "headers", "encoding"];
 
 /// An entry of `auth`.
 #[derive(Debug)]
@@ -59,6 +65,7 @@ pub(in crate::config) struct RawJwt {
     pub(in crate::config) leeway: Option<At<Duration>>,
     pub(in crate::config) refused: Option<At<StatusCode>>,
     pub(in crate::config) forward: Pairs,
+    pub(in crate::config) encoding: Option<At<Encoding>>,
     /// The keys of the parts that could not be read, which has been told.
     pub(in crate::config) broken: Vec<&'static str>,
 }
@@ -70,6 +77,8 @@ pub(in crate::config) struct RawAsked {
     pub(in crate::config) domain: Option<At<String>>,
     pub(in crate::config) timeout: Option<At<Duration>>,
     pub(in crate::config) on_failure: Option<At<OnFailure>>,
+    pub(in crate::config) headers: Vec<At<String>>,
+    pub(in crate::config) encoding: Option<At<Encoding>>,
 }
 
 /// `auth` of a route.
@@ -127,7 +136,7 @@ fn entry(name: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawAuth> {
     let spec = match kind.name.as_str() {
         "jwt" => RawAuthSpec::Jwt(Box::new(jwt(kind, &entries, reader))),
         "api_key" => api_key(kind, &entries, reader),
-        _ => RawAuthSpec::External(asked(kind, &entries, &["upstream", "timeout", "on_failure"], reader)),
+        _ => RawAuthSpec::External(asked(kind, &entries, KEYS_OF_EXTERNAL, reader)),
     };
     Some(RawAuth { kind: kind.clone(), keys, spec })
 }
@@ -138,7 +147,9 @@ type Entries<'n> = [(&'n Key, &'n Node)];
 const KEYS_OF_JWT: &[&str] = &["secret", "key", "jwks"];
 
 fn jwt(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> RawJwt {
-    let known = [KEYS_OF_JWT, &["algorithms", "issuer", "audience", "leeway", "refused", "forward"]].concat();
+    let known =
+        [KEYS_OF_JWT, &["algorithms", "issuer", "audience", "leeway", "refused", "forward", "encoding"]]
+            .concat();
     let mut jwt = RawJwt::default();
     for (key, value) in entries {
         match key.name.as_str() {
@@ -165,6 +176,7 @@ fn jwt(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> RawJwt {
             "leeway" => jwt.leeway = reader.duration_or_zero(value),
             "refused" => jwt.refused = reader.choice(value, REFUSED),
             "forward" => jwt.forward = pairs(value, "claims and headers, as `sub: x-user-id`", reader),
+            "encoding" => jwt.encoding = reader.choice(value, ENCODINGS),
             _ => reader.unknown_key(key, "`jwt`", &known),
         }
     }
@@ -217,7 +229,7 @@ fn api_key(kind: &Key, entries: &Entries<'_>, reader: &mut Reader<'_>) -> RawAut
 /// Reads `rate_limit_service`.
 pub(super) fn rate_limit_service(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawAsked> {
     let entries = reader.entries(node, "a mapping, as `upstream: limiter`")?;
-    Some(asked(at, &entries, &["upstream", "domain", "timeout", "on_failure"], reader))
+    Some(asked(at, &entries, KEYS_OF_LIMITER, reader))
 }
 
 /// Reads what says whom to ask, and what to do without an answer.
@@ -232,6 +244,8 @@ fn asked(at: &Key, entries: &Entries<'_>, known: &[&str], reader: &mut Reader<'_
             }
             "timeout" => asked.timeout = reader.duration(value),
             "on_failure" => asked.on_failure = reader.choice(value, ON_FAILURE),
+            "headers" => asked.headers = words(value, "a header, as x-user", reader),
+            "encoding" => asked.encoding = reader.choice(value, ENCODINGS),
             _ => reader.unknown_key(key, &of, known),
         }
     }

@@ -248,6 +248,8 @@ const OPEN: &[&str] = &[
     "upstream",
     "timeout",
     "on_failure",
+    "headers",
+    "encoding",
 ];
 
 /// `secret:value` without a space is a key by itself; what it was meant to be stands behind the colon.

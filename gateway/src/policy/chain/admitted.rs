@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::policy::external::{Change, Changes, How};
+use crate::policy::headers::{Spellings, fold};
 use crate::policy::rate_limit::Standing;
 use crate::policy::rate_limit_service::Passed;
 use crate::policy::refusal::Reason;
@@ -17,7 +18,8 @@ pub struct Admitted {
     pub(super) caller: Option<Arc<str>>,
     pub(super) undecided: Option<Reason>,
     pub(super) standing: Option<Standing>,
-    pub(super) removed: Vec<HeaderName>,
+    /// Names that a service sets or removes: what the client sent under them goes no further.
+    pub(super) removed: Spellings,
     pub(super) metadata: Vec<Change>,
     pub(super) response: Vec<Change>,
 }
@@ -38,6 +40,17 @@ impl Admitted {
         self.undecided
     }
 
+    /// Whether a service has set or removed the header of this folded name.
+    pub(in crate::policy) fn names(&self, folded: &str) -> bool {
+        self.removed.contains(folded)
+    }
+
+    /// The last value that a policy has set under this folded name.
+    pub(in crate::policy) fn value(&self, folded: &str) -> Option<&str> {
+        let change = self.metadata.iter().rev().find(|change| fold(&change.name) == folded)?;
+        change.value.to_str().ok()
+    }
+
     /// Metadata that the gateway vouches for.
     pub(super) fn vouch(&mut self, name: HeaderName, value: HeaderValue) {
         self.metadata.push(Change { name, value, how: How::Overwrite });
@@ -45,7 +58,7 @@ impl Admitted {
 
     pub(super) fn take_changes(&mut self, changes: Changes) {
         self.metadata.extend(changes.metadata);
-        self.removed.extend(changes.removed);
+        self.removed.extend(&changes.removed);
         self.response.extend(changes.response);
         if changes.undecided {
             self.undecided = Some(Reason::ExternalUnavailable);
@@ -53,6 +66,7 @@ impl Admitted {
     }
 
     pub(super) fn take_passed(&mut self, passed: Passed) {
+        self.removed.extend(passed.metadata.iter().map(|(name, _)| name));
         let change = |(name, value)| Change { name, value, how: How::Overwrite };
         self.metadata.extend(passed.metadata.into_iter().map(change));
         self.response.extend(passed.response.into_iter().map(change));

@@ -11,12 +11,12 @@ use crate::policy::api_key::{ApiKeys, ClientName, X_API_CLIENT};
 use crate::policy::auth::AuthKind;
 use crate::policy::claims::{ClaimName, Claims};
 use crate::policy::external::External;
-use crate::policy::headers::{ForwardRules, Headers, metadata_value};
+use crate::policy::headers::{ForwardRules, Headers, Spellings, metadata_value};
 use crate::policy::jwt::Jwt;
 use crate::policy::rate_limit::RateLimit;
 use crate::policy::rate_limit_service::SharedLimit;
 use crate::policy::refusal::Refusal;
-use crate::policy::request::{Facts, Request};
+use crate::policy::request::{Facts, Request, Vouched};
 use crate::policy::set::{self, SetSpec};
 use crate::policy::state::State;
 
@@ -30,6 +30,7 @@ pub struct Chain {
     shared_limit: Option<SharedLimit>,
     set: Arc<[SetSpec]>,
     headers: Arc<Headers>,
+    sends: Arc<Spellings>,
     subject: Option<ClaimName>,
 }
 
@@ -73,6 +74,7 @@ impl Chain {
             shared_limit,
             set: Arc::clone(&plan.set),
             headers: Arc::clone(&plan.headers),
+            sends: Arc::clone(&plan.sends),
             subject: ClaimName::parse("sub").ok(),
         })
     }
@@ -95,7 +97,7 @@ impl Chain {
         if self.admits_all() {
             return Ok(admitted);
         }
-        let before = Facts { request, claims: None };
+        let before = Facts { request, claims: None, vouched: None };
         if let Some(limit) = self.rate_limit.as_ref().filter(|limit| limit.key.claim().is_none()) {
             self.limit(limit, &before, &mut admitted)?;
         }
@@ -113,16 +115,18 @@ impl Chain {
                 None
             }
         };
-        let facts = Facts { request, claims: claims.as_ref() };
+        let facts = Facts { request, claims: claims.as_ref(), vouched: None };
         if let Some(limit) = self.rate_limit.as_ref().filter(|limit| limit.key.claim().is_some()) {
             let limited = self.limit(limit, &facts, &mut admitted);
             limited.map_err(|refusal| refusal.of_caller(admitted.caller()))?;
         }
         if let Some(limit) = &self.shared_limit {
-            let passed = Box::pin(limit.check(&facts)).await;
+            let vouched = Some(Vouched { names: &self.sends, admitted: &admitted });
+            let passed = Box::pin(limit.check(&Facts { vouched, ..facts })).await;
             admitted.take_passed(passed.map_err(|refusal| refusal.of_caller(admitted.caller()))?);
         }
-        let fields = set::resolve(&self.set, &facts);
+        let vouched = Some(Vouched { names: &self.sends, admitted: &admitted });
+        let fields = set::resolve(&self.set, &Facts { vouched, ..facts });
         let lacks = |claim| self.lacks_claim(claim).of_caller(admitted.caller());
         admitted.fields = fields.map_err(lacks)?;
         Ok(admitted)
@@ -145,9 +149,10 @@ impl Chain {
             return Err(jwt.plan.lacks_scope(scope).of_caller(admitted.caller()));
         }
         for (claim, name) in &jwt.plan.forward {
-            let value = claims.text(claim).and_then(|text| metadata_value(name, &text));
-            if let Some(value) = value {
-                admitted.vouch(name.clone(), value);
+            let Some(text) = claims.text(claim) else { continue };
+            match metadata_value(name, text.as_bytes(), jwt.plan.encoding) {
+                Some(value) => admitted.vouch(name.clone(), value),
+                None => return Err(jwt.plan.cannot_forward(claim).of_caller(admitted.caller())),
             }
         }
         Ok(claims)
@@ -175,12 +180,11 @@ impl Chain {
         &self.headers.forward
     }
 
-    /// Writes what the policies say over the metadata that the client's headers became: the route's rules, then what a
-    /// service or a token says of the caller, which nothing may override.
+    /// Writes what the policies say over the metadata that the client's headers became. First the names that a service sets
+    /// or removes are taken from the client, in all their spellings; then the route's rules apply, then what a service or a
+    /// token says of the caller, which nothing may override. [`Chain::forward`] has kept out the other vouched names before.
     pub fn write_metadata(&self, admitted: &Admitted, metadata: &mut HeaderMap) {
-        for name in &admitted.removed {
-            metadata.remove(name);
-        }
+        admitted.removed.strip(metadata);
         self.headers.request.apply(metadata);
         apply(&admitted.metadata, metadata);
     }

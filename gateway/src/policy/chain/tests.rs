@@ -1,5 +1,7 @@
 //! Whole chains: their order, what they entail, and what they refuse to be.
 
+mod vouched;
+
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -9,8 +11,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::policy::testing::Sent;
 use crate::policy::{
-    Algorithm, ApiKeySpec, AuthSpec, ExternalSpec, JwtSpec, KeySource, LimitKey, OnFailure, Rate, Reason,
-    Refusal, Source,
+    Algorithm, ApiKeySpec, AuthSpec, Encoding, ExternalSpec, JwtSpec, KeySource, LimitKey, OnFailure, Rate,
+    Reason, Refusal, Source,
 };
 
 const SECRET: &[u8] = b"an honest secret of thirty-two b";
@@ -28,6 +30,7 @@ fn jwt(forward: &[(&str, &'static str)]) -> Arc<Auth> {
         leeway: Duration::ZERO,
         refused: StatusCode::FORBIDDEN,
         forward,
+        encoding: Encoding::None,
     };
     Arc::new(Auth::compile("shop", &AuthSpec::Jwt(spec)).unwrap().0)
 }
@@ -86,20 +89,31 @@ async fn a_route_without_policies_admits_everybody() {
 
 #[tokio::test]
 async fn claims_go_upstream_and_what_the_client_says_of_itself_does_not() {
-    let auth = jwt(&[("sub", "x-user-id"), ("plan", "x-plan"), ("name", "x-name"), ("name", "x-name-bin")]);
+    let auth = jwt(&[("sub", "x-user-id"), ("plan", "x-plan"), ("name", "x-name-bin")]);
     let chain = bind(&ChainSpec { auth: Some(auth), ..ChainSpec::default() });
     let token = bearer(&json!({"name": "Jürgen"}));
     let sent = Sent::new(&[
         ("authorization", &token),
         ("x-user-id", "admin"),
         ("x-plan", "gold"),
-        ("x-name", "root"),
+        ("x-name-bin", "cm9vdA"),
         ("x-other", "1"),
     ]);
     let admitted = chain.admit(&sent.request()).await.unwrap();
     assert_eq!(admitted.caller().map(|caller| &**caller), Some("u1"));
-    // The token has no plan, and a name that metadata cannot carry as it is: neither is taken from the client instead.
+    // The token has no plan, and the client's is not taken instead.
     assert_eq!(metadata(&chain, &admitted, &sent), ["x-name-bin: SsO8cmdlbg", "x-other: 1", "x-user-id: u1"]);
+}
+
+#[tokio::test]
+async fn a_claim_that_metadata_cannot_carry_refuses_the_token() {
+    for (name, refused) in [("Jürgen", true), ("a\nb", true), ("Jurgen", false)] {
+        let chain = bind(&ChainSpec { auth: Some(jwt(&[("name", "x-name")])), ..ChainSpec::default() });
+        let token = bearer(&json!({ "name": name }));
+        let result = admit(&chain, &[("authorization", &token), ("x-name", "root")]).await;
+        let refusal = result.err().map(|refusal| (refusal.reason(), refusal.status().as_u16()));
+        assert_eq!(refusal, refused.then_some((Reason::AuthClaim, 403)), "{name:?}");
+    }
 }
 
 #[tokio::test]
@@ -137,6 +151,19 @@ async fn fields_are_filled_from_where_they_are_declared() {
     let without = bearer(&json!({}));
     let refusal = admit(&chain, &[("authorization", &without)]).await.unwrap_err();
     assert_eq!((refusal.reason(), refusal.status().as_u16()), (Reason::AuthClaim, 403));
+}
+
+#[tokio::test]
+async fn a_field_from_a_vouched_header_has_the_policys_value() {
+    let fields =
+        vec![set("user", "header:x-user-id"), set("plan", "header:x-plan"), set("note", "header:x-note")];
+    let auth = Some(jwt(&[("sub", "x-user-id"), ("plan", "x-plan")]));
+    let chain = bind(&ChainSpec { auth, set: fields, ..ChainSpec::default() });
+    let token = bearer(&json!({}));
+    let sent = [("authorization", &*token), ("x-user-id", "admin"), ("x-plan", "gold"), ("x-note", "hi")];
+    let admitted = admit(&chain, &sent).await.unwrap();
+    let got: Vec<_> = admitted.fields().iter().map(|field| field.text.as_deref()).collect();
+    assert_eq!(got, [Some("u1"), None, Some("hi")]);
 }
 
 #[tokio::test]
@@ -250,6 +277,8 @@ fn upstreams_must_exist() {
         upstream: "authz".into(),
         timeout: Duration::from_millis(200),
         on_failure: OnFailure::Deny,
+        headers: Vec::new(),
+        encoding: Encoding::None,
     };
     let auth = Arc::new(Auth::compile("internal", &AuthSpec::External(spec)).unwrap().0);
     let plan = ChainPlan::compile("r", "r", &ChainSpec { auth: Some(auth), ..ChainSpec::default() }).unwrap();

@@ -9,8 +9,9 @@ use super::super::testing::{Sent, upstream};
 use super::*;
 
 fn external(server: &Server, timeout: Duration, on_failure: OnFailure) -> External {
+    let (headers, encoding) = (Vec::new(), Encoding::None);
     External {
-        spec: ExternalSpec { upstream: "authz".into(), timeout, on_failure },
+        spec: ExternalSpec { upstream: "authz".into(), timeout, on_failure, headers, encoding },
         upstream: upstream(server),
         route: "GET /orders/{id}".into(),
     }
@@ -22,7 +23,7 @@ async fn answering(answer: CheckResponse) -> Server {
 }
 
 async fn check(server: &Server) -> Result<Changes, Refusal> {
-    let sent = Sent::new(&[]);
+    let sent = Sent::new(&[("x-was_there", "client")]);
     external(server, Duration::from_secs(5), OnFailure::Deny).check(&sent.request()).await
 }
 
@@ -84,10 +85,11 @@ async fn what_it_adds_and_removes_is_taken_over_where_it_may_be() {
             option("x-there", "e", None, OverwriteIfExists),
             option("grpc-timeout", "1S", None, AppendIfExistsOrAdd),
             option("host", "evil", None, AppendIfExistsOrAdd),
-            option("x-text", "Grüße", None, AppendIfExistsOrAdd),
-            option("no name", "x", None, AppendIfExistsOrAdd),
+            option("x-text-bin", "Grüße", None, AppendIfExistsOrAdd),
+            option(":path", "/other", None, AppendIfExistsOrAdd),
+            option("x-was-there", "e", None, OverwriteIfExists),
         ],
-        headers_to_remove: vec!["x-secret".into(), "no name".into()],
+        headers_to_remove: vec!["X-Secret ".into(), "no name".into()],
         response_headers_to_add: vec![
             option("set-cookie", "a=b", None, AppendIfExistsOrAdd),
             option("content-length", "7", None, AppendIfExistsOrAdd),
@@ -105,11 +107,43 @@ async fn what_it_adds_and_removes_is_taken_over_where_it_may_be() {
             ("x-new", "n", How::AddIfAbsent),
             ("x-set", "s", How::Overwrite),
             ("x-there", "e", How::OverwriteIfPresent),
+            ("x-text-bin", "R3LDvMOfZQ", How::Overwrite),
+            ("x-was-there", "e", How::Overwrite),
         ]
     );
-    assert_eq!(changes.removed, ["x-secret"]);
+    let named =
+        ["x-secret", "x-user", "x-role", "x-team", "x-new", "x-set", "x-there", "x-text-bin", "x-was-there"];
+    assert_eq!(changes.removed, named, "what the service names is not the client's");
     assert_eq!(told(&changes.response), [("set-cookie", "a=b", How::Append)]);
     assert!(!changes.undecided);
+}
+
+#[tokio::test]
+async fn a_header_that_metadata_cannot_carry_refuses_the_request() {
+    for (name, value) in [
+        ("x-user", "José"),
+        ("x-user", "a\r\nx-admin: 1"),
+        ("x-user", "a\tb"),
+        ("x-user-bin", "not base64"),
+        ("x user", "a"),
+    ] {
+        for action in [AppendAction::AppendIfExistsOrAdd, AppendAction::AddIfAbsent] {
+            let headers = vec![option("x-first", "1", None, action), option(name, value, None, action)];
+            let ok = OkResponse { headers, ..OkResponse::default() };
+            let allowed = CheckResponse {
+                status: Some(Status::default()),
+                ok_response: Some(ok),
+                ..CheckResponse::default()
+            };
+            let refusal = check(&answering(allowed).await).await.unwrap_err();
+            assert_eq!(
+                (refusal.reason(), refusal.status().as_u16()),
+                (Reason::ExternalInvalid, 502),
+                "{name}"
+            );
+            assert!(!refusal.message().contains("Jos"), "{}", refusal.message());
+        }
+    }
 }
 
 #[tokio::test]

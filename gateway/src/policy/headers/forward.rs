@@ -3,6 +3,7 @@
 use http::HeaderName;
 use http::header::{self, HeaderMap};
 
+use super::spelling::{Spellings, fold};
 use crate::policy::finding::Problem;
 
 /// Goes through whatever the patterns say: a trace must not end here.
@@ -42,7 +43,7 @@ impl HeaderPattern {
         if name.as_str().contains('*') {
             return Err(bad());
         }
-        if is_never_forwarded(&name) {
+        if is_never_forwarded(&fold(&name)) {
             return Err(Problem::HeaderReserved(name.to_string()));
         }
         Ok(Self::Name(name))
@@ -55,7 +56,8 @@ pub struct ForwardRules {
     all: bool,
     names: Vec<HeaderName>,
     prefixes: Vec<Box<str>>,
-    stripped: Vec<HeaderName>,
+    /// Names that the gateway sets itself.
+    stripped: Spellings,
 }
 
 impl Default for ForwardRules {
@@ -65,14 +67,15 @@ impl Default for ForwardRules {
             all: false,
             names: vec![header::ACCEPT_LANGUAGE, header::USER_AGENT],
             prefixes: vec!["x-".into()],
-            stripped: Vec::new(),
+            stripped: Spellings::default(),
         }
     }
 }
 
 impl ForwardRules {
-    /// What the patterns say, but none of `stripped`.
-    pub fn new(patterns: &[HeaderPattern], stripped: Vec<HeaderName>) -> Self {
+    /// Compiles the patterns.
+    pub fn new(patterns: &[HeaderPattern]) -> Self {
+        let stripped = Spellings::default();
         let mut rules = Self { all: false, names: Vec::new(), prefixes: Vec::new(), stripped };
         for pattern in patterns {
             match pattern {
@@ -84,16 +87,21 @@ impl ForwardRules {
         rules
     }
 
-    /// The same rules, but none of these headers.
-    pub fn without(mut self, stripped: Vec<HeaderName>) -> Self {
-        self.stripped.extend(stripped);
+    /// Excludes these headers, in all their spellings.
+    pub(in crate::policy) fn without(mut self, stripped: Spellings) -> Self {
+        self.stripped = stripped;
         self
     }
 
     /// Whether a header of this name becomes metadata. Whether its value can, and whether `connection` names it, are
     /// questions of the request.
     pub fn passes(&self, name: &HeaderName) -> bool {
-        !self.stripped.contains(name) && !is_never_forwarded(name) && self.is_chosen(name)
+        // Most headers are not chosen; only the others are worth folding.
+        if !self.is_chosen(name) {
+            return false;
+        }
+        let folded = fold(name);
+        !is_never_forwarded(&folded) && !self.stripped.contains(&folded)
     }
 
     fn is_chosen(&self, name: &HeaderName) -> bool {
@@ -117,14 +125,14 @@ impl ForwardRules {
     }
 }
 
-/// What HTTP, gRPC or the gateway itself says: hop-by-hop headers, `host`, `content-*`, `grpc-*`, and what the gateway sets.
-pub(super) fn is_never_forwarded(name: &HeaderName) -> bool {
-    let text = name.as_str();
+/// Whether a folded name belongs to HTTP, gRPC or the gateway itself: hop-by-hop headers, `host`, `content-*`, `grpc-*`,
+/// and what the gateway sets.
+pub(super) fn is_never_forwarded(text: &str) -> bool {
     text.starts_with("content-")
         || text.starts_with("grpc-")
         || text.starts_with("x-forwarded-")
         || matches!(text, "host" | "expect" | "x-request-id" | "x-http-code")
-        || super::is_hop_by_hop(name)
+        || super::is_hop_by_hop(text)
 }
 
 #[cfg(test)]
@@ -140,6 +148,15 @@ mod tests {
             "user-agent",
             "authorization",
             "cookie",
+            "x-user_id",
+            "x_user_id",
+            "x-request_id",
+            "x-forwarded_for",
+            "x_forwarded_proto",
+            "x-http_code",
+            "grpc_timeout",
+            "content_type",
+            "proxy_authorization",
             "host",
             "content-type",
             "grpc-timeout",
@@ -156,7 +173,8 @@ mod tests {
 
     fn rules(patterns: &[&str]) -> ForwardRules {
         let patterns: Vec<_> = patterns.iter().map(|text| HeaderPattern::parse(text).unwrap()).collect();
-        ForwardRules::new(&patterns, vec![HeaderName::from_static("x-user-id")])
+        let vouched = HeaderName::from_static("x-user-id");
+        ForwardRules::new(&patterns).without([&vouched].into_iter().collect())
     }
 
     #[test]
@@ -179,7 +197,7 @@ mod tests {
         let default = ForwardRules::default();
         assert_eq!(
             passing(&default),
-            ["x-tenant", "x-user-id", "accept-language", "user-agent", "traceparent"]
+            ["x-tenant", "x-user-id", "accept-language", "user-agent", "x-user_id", "traceparent"]
         );
     }
 
@@ -188,7 +206,7 @@ mod tests {
         for bad in ["", "x-*-y", "**", "x-**", "a b", "x y*"] {
             assert_eq!(HeaderPattern::parse(bad), Err(Problem::HeaderPattern(bad.into())), "{bad}");
         }
-        for reserved in ["host", "te", "content-type", "grpc-status", "x-request-id"] {
+        for reserved in ["host", "te", "content-type", "grpc-status", "x-request-id", "x-request_id"] {
             assert_eq!(HeaderPattern::parse(reserved), Err(Problem::HeaderReserved(reserved.into())));
         }
     }

@@ -37,7 +37,7 @@ fn check_forward(forward: &[(ClaimName, HeaderName)], findings: &mut Vec<Finding
         if !headers::is_settable(name) {
             findings.push(Finding::new("forward", Problem::HeaderReserved(name.to_string())));
         }
-        if forward.iter().take(position).any(|(_, earlier)| earlier == name) {
+        if forward.iter().take(position).any(|(_, earlier)| headers::fold(earlier) == headers::fold(name)) {
             findings.push(Finding::new("forward", Problem::HeaderTwice(name.to_string())));
         }
     }

@@ -59,6 +59,7 @@ fn spec(keys: KeySource, algorithms: &[Algorithm]) -> JwtSpec {
         leeway: DEFAULT_LEEWAY,
         refused: StatusCode::FORBIDDEN,
         forward: Vec::new(),
+        encoding: Encoding::None,
     }
 }
 

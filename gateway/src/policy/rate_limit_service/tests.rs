@@ -14,6 +14,8 @@ fn limit(server: &Peer, on_failure: OnFailure, entries: &[(&str, &str)]) -> Shar
         domain: DEFAULT_DOMAIN.into(),
         timeout: Duration::from_secs(5),
         on_failure,
+        headers: Vec::new(),
+        encoding: Encoding::None,
     };
     let entry = |(key, source): &(&str, &str)| (Arc::from(*key), Source::parse(source).unwrap());
     let spec = SharedLimitSpec { service: Arc::new(service), entries: entries.iter().map(entry).collect() };
@@ -48,7 +50,8 @@ async fn descriptors_are_sent_in_order_with_an_entry_for_every_key() {
     let sent = Sent::new(&[("x-tenant", "t1")]);
     let claims = Claims::new(serde_json::json!({"plan": "gold"}).as_object().unwrap().clone());
     let request = sent.request();
-    let passed = limit.check(&Facts { request: &request, claims: Some(&claims) }).await.unwrap();
+    let passed =
+        limit.check(&Facts { request: &request, claims: Some(&claims), vouched: None }).await.unwrap();
     let names = |headers: &[(HeaderName, HeaderValue)]| -> Vec<String> {
         headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
     };
@@ -64,6 +67,21 @@ async fn descriptors_are_sent_in_order_with_an_entry_for_every_key() {
     let sent: Vec<_> = descriptors[0].iter().map(|entry| (&*entry.key, &*entry.value)).collect();
     assert_eq!(sent, [("plan", "gold"), ("tenant", "t1"), ("api", "orders"), ("missing", "")]);
     assert_eq!(descriptors.len(), 1);
+}
+
+#[tokio::test]
+async fn a_header_that_metadata_cannot_carry_refuses_the_request() {
+    let passes = RateLimitResponse {
+        overall_code: Code::Ok.into(),
+        request_headers_to_add: vec![pair("x-plan", "größer")],
+        ..RateLimitResponse::default()
+    };
+    let server = answering(passes).await;
+    let sent = Sent::new(&[]);
+    let request = sent.request();
+    let limit = limit(&server, OnFailure::Allow, &[("api", "const:orders")]);
+    let refusal = limit.check(&Facts { request: &request, claims: None, vouched: None }).await.unwrap_err();
+    assert_eq!((refusal.reason(), refusal.status().as_u16()), (Reason::RateLimitInvalid, 502));
 }
 
 #[tokio::test]
@@ -83,7 +101,7 @@ async fn who_is_over_the_limit_is_told_when_it_ends() {
     let sent = Sent::new(&[]);
     let request = sent.request();
     let limit = limit(&server, OnFailure::Allow, &[("api", "const:orders")]);
-    let refusal = limit.check(&Facts { request: &request, claims: None }).await.unwrap_err();
+    let refusal = limit.check(&Facts { request: &request, claims: None, vouched: None }).await.unwrap_err();
     assert_eq!((refusal.reason(), refusal.status().as_u16()), (Reason::RateLimited, 429));
     assert_eq!(refusal.headers()["retry-after"], "7");
     assert_eq!(refusal.headers()["x-ratelimit-limit"], "10");
@@ -94,7 +112,7 @@ async fn without_an_answer_the_configuration_decides() {
     let failing = Peer::start(|_| Reaction::Status(14, "away")).await;
     let sent = Sent::new(&[]);
     let request = sent.request();
-    let facts = Facts { request: &request, claims: None };
+    let facts = Facts { request: &request, claims: None, vouched: None };
     let allowed = limit(&failing, OnFailure::Allow, &[("a", "const:b")]).check(&facts).await.unwrap();
     assert!(allowed.undecided);
     let denied = limit(&failing, OnFailure::Deny, &[("a", "const:b")]).check(&facts).await.unwrap_err();

@@ -63,13 +63,15 @@ reasons! {
     AuthInvalid = "AUTH_INVALID", PERMISSION_DENIED, 403, "The token is malformed, forged, not for this service, or not valid yet.";
     AuthExpired = "AUTH_EXPIRED", PERMISSION_DENIED, 403, "The token was valid once.";
     AuthScope = "AUTH_SCOPE", PERMISSION_DENIED, 403, "The token is good, but does not grant a scope of the route.";
-    AuthClaim = "AUTH_CLAIM", PERMISSION_DENIED, 403, "The token is good, but lacks a claim that the route fills a field from.";
+    AuthClaim = "AUTH_CLAIM", PERMISSION_DENIED, 403, "The token is good, but lacks a claim that the route fills a field from, or has one that cannot be sent upstream.";
     AuthUnavailable = "AUTH_UNAVAILABLE", UNAVAILABLE, 503, "The issuer's keys are not known: none could be fetched so far.";
     ApiKeyInvalid = "API_KEY_INVALID", PERMISSION_DENIED, 403, "No client has this API key.";
     RateLimited = "RATE_LIMITED", RESOURCE_EXHAUSTED, 429, "The caller is too fast; `Retry-After` says when to come back.";
     RateLimitUnavailable = "RATE_LIMIT_UNAVAILABLE", UNAVAILABLE, 503, "The rate-limit service cannot be asked, and `on_failure` is `deny`.";
+    RateLimitInvalid = "RATE_LIMIT_INVALID", INTERNAL, 502, "The rate-limit service set a request header that cannot be sent upstream: its value is not printable ASCII, or not base64 under a name in `-bin`.";
     ExternalDenied = "EXTERNAL_DENIED", PERMISSION_DENIED, 403, "The authorization service said no; the status may be one of its own.";
     ExternalUnavailable = "EXTERNAL_UNAVAILABLE", UNAVAILABLE, 503, "The authorization service cannot be asked, and `on_failure` is `deny`.";
+    ExternalInvalid = "EXTERNAL_INVALID", INTERNAL, 502, "The authorization service set a header that cannot be sent upstream: its value is not printable ASCII, or not base64 under a name in `-bin`.";
     NoHealthyUpstream = "NO_HEALTHY_UPSTREAM", UNAVAILABLE, 503, "No endpoint of the upstream can be asked.";
     UpstreamOverflow = "UPSTREAM_OVERFLOW", UNAVAILABLE, 503, "A circuit breaker limit of the upstream is reached.";
     UpstreamConnectFailed = "UPSTREAM_CONNECT_FAILED", UNAVAILABLE, 503, "No connection to an endpoint could be made.";
@@ -95,8 +97,10 @@ pub(super) const fn of_refusal(reason: policy::Reason) -> Reason {
         policy::Reason::ApiKeyInvalid => Reason::ApiKeyInvalid,
         policy::Reason::RateLimited => Reason::RateLimited,
         policy::Reason::RateLimitUnavailable => Reason::RateLimitUnavailable,
+        policy::Reason::RateLimitInvalid => Reason::RateLimitInvalid,
         policy::Reason::ExternalDenied => Reason::ExternalDenied,
         policy::Reason::ExternalUnavailable => Reason::ExternalUnavailable,
+        policy::Reason::ExternalInvalid => Reason::ExternalInvalid,
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::Record;
 use super::clock::{Clock, Time, Wall, three_digits};
 use crate::telemetry::hex;
+use crate::telemetry::hidden::{escape_json, escape_text, escape_word, is_plain};
 use crate::telemetry::logging::Format;
 
 /// The longest name of a caller that is written, in characters: tokens come from elsewhere.
@@ -25,9 +26,16 @@ impl Route {
     /// A route by its name, and the gRPC method that it calls, `package.Service/Method`.
     pub fn new(name: &str, grpc: &str) -> Self {
         let json = |text: &str| serde_json::Value::from(text).to_string();
+        let written = |escape: &dyn Fn(&mut Vec<u8>)| {
+            let mut line = Vec::new();
+            escape(&mut line);
+            String::from_utf8(line).unwrap_or_default().into()
+        };
+        let text = format!(" route={name:?} grpc={grpc}");
+        let json = format!(",\"route\":{},\"grpc\":{}", json(name), json(grpc));
         Self {
-            text: format!(" route={name:?} grpc={grpc}").into(),
-            json: format!(",\"route\":{},\"grpc\":{}", json(name), json(grpc)).into(),
+            text: written(&|line| escape_text(line, &text, |_| false)),
+            json: written(&|line| escape_json(line, &json)),
         }
     }
 }
@@ -61,8 +69,8 @@ fn text(line: &mut Vec<u8>, time: Time<'_>, record: &Record<'_>) {
     line.push(b' ');
     put(line, record.method);
     line.push(b' ');
-    // A path can hold any visible character, but not a blank or a line end: hyper has refused those.
-    put(line, record.path);
+    // A path has no blank or control of ASCII, which hyper has refused, but may have any other character.
+    escape_word(line, record.path);
     line.push(b' ');
     number(line, record.status);
     line.push(b' ');
@@ -78,7 +86,7 @@ fn text(line: &mut Vec<u8>, time: Time<'_>, record: &Record<'_>) {
     }
     if !record.endpoint.is_empty() {
         put(line, " endpoint=");
-        put(line, record.endpoint);
+        escape_word(line, record.endpoint);
         put(line, " attempts=");
         number(line, record.attempts);
     }
@@ -232,15 +240,14 @@ fn cut(text: &str) -> &str {
 fn word(line: &mut Vec<u8>, text: &str) {
     match text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
         true => put(line, text),
-        false => drop(write!(line, "{text:?}")),
+        false => escape_text(line, &format!("{text:?}"), |_| false),
     }
 }
 
 fn json_string(line: &mut Vec<u8>, text: &str) {
-    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) & (byte != b'"') & (byte != b'\\');
-    // Hardly any text needs escapes. Looking at all of it, rather than up to the first, is many bytes at a time.
-    if !text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
-        drop(serde_json::to_writer(line, text));
+    // Hardly any text needs escapes.
+    if !is_plain(text.as_bytes()) || memchr::memchr2(b'"', b'\\', text.as_bytes()).is_some() {
+        escape_json(line, &serde_json::to_string(text).unwrap_or_default());
         return;
     }
     line.push(b'"');

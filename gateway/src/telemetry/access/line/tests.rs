@@ -88,10 +88,32 @@ fn nobody_writes_lines_by_the_name_in_a_token() {
         ("a\"b", "caller=\"a\\\"b\""),
         ("x\n2025 GET", "caller=\"x\\n2025 GET\""),
         ("\u{7f}\u{202e}", "caller=\"\\u{7f}\\u{202e}\""),
+        ("a\u{3164}\u{fe0f}", "caller=\"a\\u{3164}\\u{fe0f}\""),
         (&"é".repeat(200), &format!("caller={:?}", "é".repeat(128))),
     ] {
         let line = line(Format::Text, &Record { caller, ..record() });
         assert!(line.contains(&format!(" {written} in=")) && line.lines().count() == 1, "{line}");
+    }
+}
+
+#[test]
+fn no_hidden_character_of_a_path_an_endpoint_or_a_name_reaches_a_line() {
+    let hidden = "/a\u{202e}\u{2066}\u{200b}\u{feff}\u{85}\u{2028}\u{e0041}\u{61c}\u{7f}\u{3000}b";
+    let route = Route::new("GET ~\u{202e}", "a.B/\u{202e}C");
+    let record = Record { path: hidden, endpoint: hidden, caller: hidden, route: Some(&route), ..record() };
+    let text = line(Format::Text, &record);
+    let word = "/a\\u{202e}\\u{2066}\\u{200b}\\u{feff}\\u{85}\\u{2028}\\u{e0041}\\u{61c}\\u{7f}\\u{3000}b";
+    assert!(
+        text.contains(&format!(" GET {word} 200")) && text.contains(&format!("endpoint={word} ")),
+        "{text}"
+    );
+    let json = line(Format::Json, &record);
+    for line in [&text, &json] {
+        assert!(!line.trim_end().contains(crate::telemetry::hidden::is_hidden), "{line:?}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    for key in ["path", "endpoint", "caller"] {
+        assert_eq!(json[key], hidden, "{key}");
     }
 }
 
