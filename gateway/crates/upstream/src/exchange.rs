@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::{self, HeadParts};
@@ -22,7 +22,7 @@ use crate::fields::Fields;
 use crate::frame::Messages;
 use crate::pool::{Lease, Opened, Pool};
 use crate::retry::{Next, Tries};
-use crate::unary::Tried;
+use crate::unary::{Tried, check_message};
 use crate::upstream::Upstream;
 
 /// What is sent after [`Call::frame`].
@@ -48,6 +48,7 @@ pub struct Exchange {
 pub struct Sender {
     stream: SendStream<Bytes>,
     deadline: Instant,
+    max_message: Option<usize>,
     finished: bool,
 }
 
@@ -72,7 +73,7 @@ pub struct Receiver {
 #[derive(Debug)]
 enum State {
     Waiting(ResponseFuture),
-    Streaming { head: HeaderMap, http: u16, body: RecvStream, messages: Messages },
+    Streaming { head: HeaderMap, http: StatusCode, body: RecvStream, messages: Messages },
     Ended { head: HeaderMap, end: Option<End> },
 }
 
@@ -114,6 +115,7 @@ impl Upstream {
         request: Request,
         permit: OwnedPermit,
     ) -> Result<Exchange, CallError> {
+        self.check_message(call.frame.len())?;
         let worker = self.worker(call.worker);
         let mut tries = Tries::new(call.idempotent);
         let mut tried = Tried::new();
@@ -147,6 +149,7 @@ impl Upstream {
             let Err(error) = outcome else { continue };
             match next {
                 Next::Done => return Err(error),
+                Next::Stopped => return Err(CallError::DisconnectedTwice),
                 Next::AtOnce => {}
                 Next::Again(pause) => {
                     drop(budget.take());
@@ -176,14 +179,17 @@ impl Upstream {
             deadline: Some(call.deadline).filter(|deadline| deadline.saturating_duration_since(now) < YEAR),
         };
         let head = attempt::head(parts, endpoint, self.worker(call.worker).timeout(), now);
+        self.check_metadata(&head)?;
         let Opened { mut response, mut send, lease } =
             Pool::open(endpoint, call.worker, &mut Some(head), self.breaker()).await?;
         if request == Request::Complete {
             send.send_data(call.frame.clone(), true)?;
-            let state = State::of((&mut response).await?, call.max_response)?;
+            let response = attempt::response_head(&mut response, &lease).await?;
+            let state = State::of(response, call.max_response)?;
             return Ok((None, lease, state));
         }
-        let mut sender = Sender { stream: send, deadline: call.deadline, finished: false };
+        let max_message = self.spec().max_message;
+        let mut sender = Sender { stream: send, deadline: call.deadline, max_message, finished: false };
         sender.send(call.frame.clone()).await?;
         Ok((Some(sender), lease, State::Waiting(response)))
     }
@@ -193,6 +199,7 @@ impl Sender {
     /// Sends a message, prefix included, as fast as the server takes it. An error means that no more is wanted: the receiver
     /// tells why.
     pub async fn send(&mut self, mut frame: Bytes) -> Result<(), CallError> {
+        check_message(self.max_message, frame.len())?;
         while !frame.is_empty() {
             self.stream.reserve_capacity(frame.len());
             let stream = &mut self.stream;
@@ -231,7 +238,8 @@ impl Receiver {
     /// The initial metadata; waits for it.
     pub async fn metadata(&mut self) -> Result<&HeaderMap, CallError> {
         if let State::Waiting(response) = &mut self.state {
-            let result = within(self.deadline, response).await;
+            let result =
+                within(self.deadline, pin!(attempt::response_head(response, &self.lease))).await;
             let state = result.and_then(|response| State::of(response, self.limit));
             self.state = self.settle(state)?;
         }
@@ -255,7 +263,7 @@ impl Receiver {
         let http = *http;
         let end = next.and_then(|trailers| {
             let trailers = trailers.unwrap_or_default();
-            let status = Fields::of(&trailers).status().ok_or(CallError::MissingStatus { http })?;
+            let status = Fields::of(&trailers).status()?.ok_or_else(|| CallError::without_status(http))?;
             Ok(End { status, trailers })
         });
         let head = HeaderMap::new();
@@ -290,13 +298,13 @@ impl State {
     fn of(response: http::Response<RecvStream>, limit: usize) -> Result<Self, CallError> {
         let (head, body) = response.into_parts();
         let fields = Fields::of(&head.headers);
-        if let Some(status) = fields.status() {
+        if let Some(status) = fields.status()? {
             let end = End { status, trailers: head.headers };
             return Ok(Self::Ended { head: HeaderMap::new(), end: Some(end) });
         }
-        let http = head.status.as_u16();
-        if !fields.is_grpc(head.status) {
-            return Err(CallError::MissingStatus { http });
+        let http = head.status;
+        if !fields.is_grpc(http) {
+            return Err(CallError::without_status(http));
         }
         let messages = Messages::new(fields.encoding(), limit);
         Ok(Self::Streaming { head: head.headers, http, body, messages })

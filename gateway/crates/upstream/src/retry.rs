@@ -12,12 +12,17 @@ use crate::status::{Pushback, pushback};
 /// Streams that endpoints refuse unprocessed are tried again without being counted, this often: a server that drains must not
 /// fail a call, one that refuses everything must not be asked for ever.
 const REFUSALS: u32 = 3;
+/// A request is not sent again once this many connections broke under it: it may be what breaks them, and each one takes the
+/// calls of others with it.
+const MAX_BROKEN_CONNECTIONS: u32 = 2;
 
 /// What follows a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     /// This was the outcome.
     Done,
+    /// The request is not sent again, because connections broke each time it was.
+    Stopped,
     /// Another try after this pause, if the budget allows it.
     Again(Duration),
     /// Another try at once, which costs the budget nothing: the last one was never begun.
@@ -31,12 +36,14 @@ pub(crate) struct Tries {
     pub(crate) made: u32,
     /// Refused ones.
     pub(crate) refused: u32,
+    /// Connections that broke under the call before a response came.
+    pub(crate) broken: u32,
     pub(crate) idempotent: bool,
 }
 
 impl Tries {
     pub(crate) fn new(idempotent: bool) -> Self {
-        Self { made: 0, refused: 0, idempotent }
+        Self { made: 0, refused: 0, broken: 0, idempotent }
     }
 
     /// Whether the spec lets another try follow one that may have been processed.
@@ -52,7 +59,13 @@ impl Tries {
         left: Duration,
         dice: &Dice,
     ) -> Next {
-        if matches!(outcome, Err(CallError::Refused)) && self.refused < REFUSALS {
+        if matches!(outcome, Err(CallError::Disconnected(_) | CallError::GoAway(_))) {
+            self.broken += 1;
+            if self.broken >= MAX_BROKEN_CONNECTIONS {
+                return Next::Stopped;
+            }
+        }
+        if matches!(outcome, Err(CallError::Refused | CallError::GoAway(_))) && self.refused < REFUSALS {
             self.refused += 1;
             return Next::AtOnce;
         }
