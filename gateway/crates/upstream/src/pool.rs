@@ -245,6 +245,10 @@ impl State {
     ) -> Result<Option<Attempt>, CallError> {
         while let Some(index) = self.least_busy() {
             let Some(pooled) = self.connections.get_mut(index) else { break };
+            if pooled.load.settings.is_ended() {
+                self.connections.swap_remove(index);
+                continue;
+            }
             match pooled.handle.poll_ready(cx) {
                 Poll::Ready(Ok(())) => {}
                 // A stream that this handle opened still waits for the peer's limit; a fresh handle knows none.

@@ -139,8 +139,9 @@ fn explain(error: &CallError) -> (Reason, Cow<'static, str>) {
             "the request was stopped: the connection to the service broke each of the two times that it was sent",
         ),
         CallError::MetadataTooLarge { size, limit } => {
-            let message =
-                format!("the headers of the request take {size} bytes on the way to the service; the limit is {limit}");
+            let message = format!(
+                "the headers of the request take {size} bytes on the way to the service; the limit is {limit}"
+            );
             return (Reason::MetadataTooLarge, message.into());
         }
         CallError::MetadataRejected => {
