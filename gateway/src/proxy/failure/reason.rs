@@ -140,19 +140,19 @@ fn explain(error: &CallError) -> (Reason, Cow<'static, str>) {
         ),
         CallError::MetadataTooLarge { size, limit } => {
             let message = format!(
-                "the headers of the request take {size} bytes on the way to the service; the limit is {limit}"
+                "the headers take {size} bytes on the way to the service, more than the limit of {limit} bytes"
             );
             return (Reason::MetadataTooLarge, message.into());
         }
         CallError::MetadataRejected => {
-            (Reason::MetadataTooLarge, "the headers of the request are larger than the service accepts")
+            (Reason::MetadataTooLarge, "the headers are larger than the service accepts")
         }
         CallError::MessageTooLarge { limit } => {
-            let message = format!("the message for the service is larger than {limit} bytes");
+            let message = format!("the request message is larger than the limit of {limit} bytes");
             return (Reason::MessageTooLarge, message.into());
         }
         CallError::MessageRejected => {
-            (Reason::MessageTooLarge, "the message is larger than the service accepts")
+            (Reason::MessageTooLarge, "the request message is larger than the service accepts")
         }
         CallError::Refused => (Reason::UpstreamRefused, "the service refused the call"),
         CallError::Reset(_) => (Reason::UpstreamReset, "the service broke off the call"),
