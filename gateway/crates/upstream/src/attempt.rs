@@ -53,12 +53,7 @@ pub(crate) struct Head {
 }
 
 /// Makes the request's head for one endpoint.
-pub(crate) fn head(
-    parts: HeadParts,
-    endpoint: &Endpoint,
-    timeout: &TimeoutHeader,
-    now: Instant,
-) -> Head {
+pub(crate) fn head(parts: HeadParts, endpoint: &Endpoint, timeout: &TimeoutHeader, now: Instant) -> Head {
     let HeadParts { path, metadata: mut headers, deadline } = parts;
     headers.insert(header::TE, TRAILERS);
     headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
@@ -82,14 +77,16 @@ pub(crate) fn head(
 
 /// The size of these fields in a header list.
 fn list_size(headers: &HeaderMap) -> usize {
-    let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + FIELD_OVERHEAD;
+    let size =
+        |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + FIELD_OVERHEAD;
     headers.iter().map(size).sum()
 }
 
 /// The size of the four pseudo-header fields of a request.
 fn pseudo_size(endpoint: &Endpoint, path: &PathAndQuery) -> usize {
     const NAMES: usize = ":method".len() + ":scheme".len() + ":authority".len() + ":path".len();
-    let values = [Method::POST.as_str(), endpoint.scheme.as_str(), endpoint.authority.as_str(), path.as_str()];
+    let values =
+        [Method::POST.as_str(), endpoint.scheme.as_str(), endpoint.authority.as_str(), path.as_str()];
     values.iter().map(|value| value.len() + FIELD_OVERHEAD).sum::<usize>() + NAMES
 }
 

@@ -161,7 +161,9 @@ impl AsyncRead for Io {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.settings.is_ended() {
-            return Poll::Ready(Err(io::Error::other("the endpoint sends informational responses without end")));
+            return Poll::Ready(Err(io::Error::other(
+                "the endpoint sends informational responses without end",
+            )));
         }
         let before = buf.filled().len();
         let poll = each!(self.as_mut(), io => Pin::new(io).poll_read(cx, buf));

@@ -238,8 +238,7 @@ impl Receiver {
     /// The initial metadata; waits for it.
     pub async fn metadata(&mut self) -> Result<&HeaderMap, CallError> {
         if let State::Waiting(response) = &mut self.state {
-            let result =
-                within(self.deadline, pin!(attempt::response_head(response, &self.lease))).await;
+            let result = within(self.deadline, pin!(attempt::response_head(response, &self.lease))).await;
             let state = result.and_then(|response| State::of(response, self.limit));
             self.state = self.settle(state)?;
         }

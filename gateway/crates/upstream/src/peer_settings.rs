@@ -75,31 +75,40 @@ pub(crate) struct FrameReader {
 impl FrameReader {
     /// Takes the next received bytes.
     pub(crate) fn read(&mut self, mut bytes: &[u8], peer: &PeerSettings) {
-        loop {
-            let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
-            bytes = bytes.get(skipped..).unwrap_or_default();
-            if bytes.is_empty() {
-                return;
-            }
-            let wanted = if self.entries > 0 { ENTRY } else { FRAME_HEADER };
-            let taken = (wanted - self.filled).min(bytes.len());
-            let (part, rest) = bytes.split_at(taken);
-            if let Some(room) = self.partial.get_mut(self.filled..self.filled + taken) {
-                room.copy_from_slice(part);
-            }
-            self.filled += taken;
+        while let Some(rest) = bytes.get(self.skip..).filter(|rest| !rest.is_empty()) {
+            self.skip = 0;
             bytes = rest;
-            if self.filled < wanted {
-                return;
+            // Nearly always a frame header is whole.
+            if self.filled == 0
+                && self.entries == 0
+                && let Some((header, rest)) = bytes.split_first_chunk()
+            {
+                self.header(*header, peer);
+                bytes = rest;
+                continue;
             }
-            self.filled = 0;
-            if self.entries > 0 { self.entry(peer) } else { self.header(peer) }
+            bytes = self.piece(bytes, peer);
         }
+        self.skip -= bytes.len().min(self.skip);
     }
 
-    fn header(&mut self, peer: &PeerSettings) {
-        let [a, b, c, kind, flags, s0, s1, s2, s3] = self.partial;
+    /// Takes a piece of a frame header or of a SETTINGS entry; gives the bytes after it.
+    fn piece<'b>(&mut self, bytes: &'b [u8], peer: &PeerSettings) -> &'b [u8] {
+        let wanted = if self.entries > 0 { ENTRY } else { FRAME_HEADER };
+        let (piece, rest) = bytes.split_at((wanted - self.filled).min(bytes.len()));
+        let filled = self.filled + piece.len();
+        if let Some(room) = self.partial.get_mut(self.filled..filled) {
+            room.copy_from_slice(piece);
+        }
+        self.filled = filled % wanted;
+        if self.filled == 0 {
+            if self.entries > 0 { self.entry(peer) } else { self.header(self.partial, peer) }
+        }
+        rest
+    }
+
+    fn header(&mut self, header: [u8; FRAME_HEADER], peer: &PeerSettings) {
+        let [a, b, c, kind, flags, s0, s1, s2, s3] = header;
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
         match kind {
             SETTINGS if flags & ACK == 0 && length.is_multiple_of(ENTRY) => {

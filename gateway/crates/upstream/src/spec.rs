@@ -45,7 +45,6 @@ pub struct UpstreamSpec {
 /// 16 KiB.
 const DEFAULT_MAX_METADATA: usize = 8 << 10;
 
-
 impl UpstreamSpec {
     /// The safe defaults for these addresses.
     pub fn new(addresses: Vec<Address>) -> Self {

@@ -77,11 +77,8 @@ impl Upstream {
             if begun >= call.deadline {
                 return Err(CallError::Deadline);
             }
-            let parts = HeadParts {
-                path: call.path.clone(),
-                metadata: metadata(),
-                deadline: Some(call.deadline),
-            };
+            let parts =
+                HeadParts { path: call.path.clone(), metadata: metadata(), deadline: Some(call.deadline) };
             let mut head = attempt::head(parts, &endpoint, worker.timeout(), begun);
             self.check_metadata(&head)?;
             report.attempts += 1;

@@ -29,7 +29,10 @@ fn answer() -> Reaction {
 fn laden(mut call: Call, bytes: usize) -> Call {
     for n in 0..bytes.div_ceil(100) {
         let name = HeaderName::try_from(format!("x-{n:04}")).unwrap();
-        call.metadata.insert(name, HeaderValue::from_static("0123456789012345678901234567890123456789012345678901234567890a"));
+        call.metadata.insert(
+            name,
+            HeaderValue::from_static("0123456789012345678901234567890123456789012345678901234567890a"),
+        );
     }
     call
 }
@@ -141,17 +144,25 @@ fn breaking() -> Vec<(&'static str, Reaction)> {
 async fn a_request_that_breaks_connections_is_sent_twice_at_most() {
     for (how, reaction) in breaking() {
         let breaks = reaction.clone();
-        let peer = Peer::start(move |call| if call.message == "bad" { breaks.clone() } else { answer() }).await;
+        let peer =
+            Peer::start(move |call| if call.message == "bad" { breaks.clone() } else { answer() }).await;
         let mut spec = spec(&[&peer]);
         spec.retry.attempts = 10;
         let upstream = Upstream::start("test", spec, 1).unwrap();
         let sent = || peer.received().iter().filter(|call| call.message == "bad").count();
-        assert_eq!(upstream.unary(idempotent(b"bad")).await.unwrap_err(), CallError::DisconnectedTwice, "{how}");
+        assert_eq!(
+            upstream.unary(idempotent(b"bad")).await.unwrap_err(),
+            CallError::DisconnectedTwice,
+            "{how}"
+        );
         assert_eq!(sent(), 2, "{how}");
         let error = Arc::clone(&upstream).open(idempotent(b"bad"), Request::Complete).await.unwrap_err();
         assert_eq!((error, sent()), (CallError::DisconnectedTwice, 4), "{how}, of a stream");
         // Of a call that may not be repeated there is no second time.
-        assert!(matches!(upstream.unary(call(b"bad")).await.unwrap_err(), CallError::Disconnected(_)), "{how}");
+        assert!(
+            matches!(upstream.unary(call(b"bad")).await.unwrap_err(), CallError::Disconnected(_)),
+            "{how}"
+        );
         assert_eq!(sent(), 5, "{how}");
         upstream.unary(call(b"good")).await.unwrap();
     }
