@@ -408,6 +408,11 @@ async fn perform(reaction: Reaction, mut respond: SendResponse<Bytes>, orders: &
             // The stream must not be reset before the connection is gone.
             std::future::pending::<()>().await;
         }
+        Reaction::ResetAndAbort(reset, code) => {
+            respond.send_reset(Reason::from(reset));
+            tokio::task::yield_now().await;
+            let _ = orders.send(Order::Abort(code));
+        }
         Reaction::Abort(code) => {
             let _ = orders.send(Order::Abort(code));
             std::future::pending::<()>().await;

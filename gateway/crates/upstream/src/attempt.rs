@@ -17,6 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::fields::Fields;
 use crate::frame::{Encoding, Messages};
+use crate::peer_settings::PeerSettings;
 use crate::pool::{Lease, Opened};
 use crate::status;
 use crate::timeout::TimeoutHeader;
@@ -50,6 +51,21 @@ pub(crate) struct Head {
     pub(crate) request: Request<()>,
     /// The size of its header list in bytes, uncompressed, pseudo-header fields included, as RFC 9113 section 6.5.2 defines it.
     pub(crate) list_size: usize,
+}
+
+/// A request on its way to a connection.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// `None` once it was sent.
+    pub(crate) head: Option<Head>,
+    /// The connection that it was sent on.
+    pub(crate) sent_on: Option<Arc<PeerSettings>>,
+}
+
+impl Outgoing {
+    pub(crate) fn new(head: Head) -> Self {
+        Self { head: Some(head), sent_on: None }
+    }
 }
 
 /// Makes the request's head for one endpoint.

@@ -6,6 +6,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::ResponseFuture;
@@ -13,13 +14,14 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use crate::attempt::{self, HeadParts};
+use crate::attempt::{self, HeadParts, Outgoing};
 use crate::breaker::OwnedPermit;
 use crate::call::{Call, Status};
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::fields::Fields;
 use crate::frame::Messages;
+use crate::peer_settings::PeerSettings;
 use crate::pool::{Lease, Opened, Pool};
 use crate::retry::{Next, Tries};
 use crate::unary::{Tried, check_message};
@@ -121,9 +123,14 @@ impl Upstream {
         let mut tried = Tried::new();
         let mut budget = None;
         loop {
+            if tries.broke_connections() {
+                return Err(CallError::DisconnectedTwice);
+            }
             let endpoint = self.pick(worker, &call, &tried).await?;
             let begun = Instant::now();
-            let attempt = timeout_at(call.deadline, self.open_stream(&call, request, &endpoint, begun)).await;
+            let mut sent_on = None;
+            let attempt = self.open_stream(&call, request, &endpoint, begun, &mut sent_on);
+            let attempt = timeout_at(call.deadline, attempt).await;
             let error = match attempt.unwrap_or(Err(CallError::Deadline)) {
                 Ok((sender, lease, state)) => {
                     if let State::Ended { end: Some(end), .. } = &state {
@@ -145,12 +152,13 @@ impl Upstream {
             let outcome = Err(error);
             self.record(&endpoint, &outcome, begun);
             let left = call.deadline.saturating_duration_since(Instant::now());
-            let next = tries.judge(&outcome, &self.spec().retry, left, worker.dice());
+            let next = tries.judge(&outcome, sent_on, &self.spec().retry, left, worker.dice());
             let Err(error) = outcome else { continue };
             match next {
                 Next::Done => return Err(error),
                 Next::Stopped => return Err(CallError::DisconnectedTwice),
-                Next::AtOnce => {}
+                Next::Free(Duration::ZERO) => {}
+                Next::Free(pause) => tokio::time::sleep(pause).await,
                 Next::Again(pause) => {
                     drop(budget.take());
                     budget = self.breaker().retry(&self.spec().retry);
@@ -171,6 +179,7 @@ impl Upstream {
         request: Request,
         endpoint: &Arc<Endpoint>,
         now: Instant,
+        sent_on: &mut Option<Arc<PeerSettings>>,
     ) -> Result<(Option<Sender>, Lease, State), CallError> {
         const YEAR: std::time::Duration = std::time::Duration::from_secs(365 * 86_400);
         let parts = HeadParts {
@@ -180,8 +189,10 @@ impl Upstream {
         };
         let head = attempt::head(parts, endpoint, self.worker(call.worker).timeout(), now);
         self.check_metadata(&head)?;
-        let Opened { mut response, mut send, lease } =
-            Pool::open(endpoint, call.worker, &mut Some(head), self.breaker()).await?;
+        let mut outgoing = Outgoing::new(head);
+        let opened = Pool::open(endpoint, call.worker, &mut outgoing, self.breaker()).await?;
+        *sent_on = outgoing.sent_on;
+        let Opened { mut response, mut send, lease } = opened;
         if request == Request::Complete {
             send.send_data(call.frame.clone(), true)?;
             let response = attempt::response_head(&mut response, &lease).await?;

@@ -26,12 +26,13 @@ pub(crate) struct PeerSettings {
     /// The limit that the endpoint announced last, on any connection. A new connection assumes it until its own SETTINGS come.
     latest: Arc<AtomicU32>,
     is_ended: AtomicBool,
+    is_broken: AtomicBool,
 }
 
 impl PeerSettings {
     pub(crate) fn new(latest: Arc<AtomicU32>) -> Self {
         let max_header_list = AtomicU32::new(latest.load(Relaxed));
-        Self { max_header_list, latest, is_ended: AtomicBool::new(false) }
+        Self { max_header_list, latest, is_ended: AtomicBool::new(false), is_broken: AtomicBool::new(false) }
     }
 
     /// Returns the largest header list that the peer accepts, in bytes as RFC 9113 section 6.5.2 counts them; `u32::MAX` when it
@@ -48,6 +49,16 @@ impl PeerSettings {
     /// Makes the next read fail, which ends the connection. The caller wakes the connection by dropping its stream.
     pub(crate) fn end_connection(&self) {
         self.is_ended.store(true, Relaxed);
+    }
+
+    /// Notes that the connection ended otherwise than in good order.
+    pub(crate) fn broke(&self) {
+        self.is_broken.store(true, Relaxed);
+    }
+
+    /// Whether the connection ended otherwise than in good order.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.load(Relaxed)
     }
 
     /// Whether the connection is to be ended.

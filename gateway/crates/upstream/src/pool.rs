@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::attempt::Head;
+use crate::attempt::Outgoing;
 use crate::backoff::Backoff;
 use crate::breaker::Breaker;
 use crate::connection::{self, End};
@@ -119,7 +119,7 @@ impl Pool {
     pub(crate) async fn open(
         endpoint: &Arc<Endpoint>,
         worker: usize,
-        request: &mut Option<Head>,
+        request: &mut Outgoing,
         breaker: &Breaker,
     ) -> Result<Opened, CallError> {
         let pool = endpoint.pool(worker);
@@ -160,7 +160,7 @@ impl Pool {
         &self,
         endpoint: &Arc<Endpoint>,
         worker: usize,
-        request: &mut Option<Head>,
+        request: &mut Outgoing,
         cx: &mut Context<'_>,
     ) -> Result<Attempt, CallError> {
         let mut state = self.state();
@@ -238,11 +238,7 @@ impl Pool {
 
 impl State {
     /// Opens a stream on the least busy connection that has room; connections that take no more streams are let go.
-    fn open(
-        &mut self,
-        request: &mut Option<Head>,
-        cx: &mut Context<'_>,
-    ) -> Result<Option<Attempt>, CallError> {
+    fn open(&mut self, request: &mut Outgoing, cx: &mut Context<'_>) -> Result<Option<Attempt>, CallError> {
         while let Some(index) = self.least_busy() {
             let Some(pooled) = self.connections.get_mut(index) else { break };
             if pooled.load.settings.is_ended() {
@@ -259,7 +255,7 @@ impl State {
                     continue;
                 }
             }
-            let Some(head) = request.take() else { break };
+            let Some(head) = request.head.take() else { break };
             let (size, limit) = (head.list_size, pooled.load.settings.max_header_list());
             if size > limit as usize {
                 return Err(CallError::MetadataTooLarge { size, limit: limit as usize });
@@ -267,6 +263,7 @@ impl State {
             // It has not been sent, whatever the error.
             let (response, send) =
                 pooled.handle.send_request(head.request, false).map_err(|_| CallError::Refused)?;
+            request.sent_on = Some(Arc::clone(&pooled.load.settings));
             pooled.load.streams.fetch_add(1, Relaxed);
             return Ok(Some(Attempt::Opened(response, send, Arc::clone(&pooled.load))));
         }
@@ -309,6 +306,9 @@ async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
     drop(endpoint);
     let busy = Arc::clone(&load);
     let end = connection::drive(link, pings, keepalive, move || busy.streams.load(Relaxed) > 0).await;
+    if end != End::Closed {
+        load.settings.broke();
+    }
     let Some(endpoint) = weak.upgrade() else { return };
     endpoint.pool(worker).ended(&load);
     if end == End::TooManyPings {

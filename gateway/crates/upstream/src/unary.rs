@@ -9,7 +9,7 @@ use http::HeaderMap;
 use smallvec::SmallVec;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::attempt::{self, Head, HeadParts};
+use crate::attempt::{self, Head, HeadParts, Outgoing};
 use crate::breaker::Permit;
 use crate::call::{Answer, Call, Report};
 use crate::code;
@@ -72,6 +72,9 @@ impl Upstream {
         let mut tried = Tried::new();
         let mut budget: Option<Permit<'_>> = None;
         loop {
+            if tries.broke_connections() {
+                return Err(CallError::DisconnectedTwice);
+            }
             let endpoint = self.pick(worker, call, &tried).await?;
             let begun = Instant::now();
             if begun >= call.deadline {
@@ -84,7 +87,7 @@ impl Upstream {
             report.attempts += 1;
             report.endpoint = Some(Arc::clone(&endpoint.name));
             let watched = Watched::begin(call, &endpoint, head.request.headers_mut());
-            let mut request = Some(head);
+            let mut request = Outgoing::new(head);
             let outcome =
                 self.one_try(call, &mut request, &endpoint, begun, &tries, &tried, &mut budget).await;
             let Some(outcome) = outcome else {
@@ -103,8 +106,9 @@ impl Upstream {
                 return with_attempts(outcome, &tried);
             }
             let left = call.deadline.saturating_duration_since(Instant::now());
-            match tries.judge(&outcome, &self.spec().retry, left, worker.dice()) {
-                Next::AtOnce => {}
+            match tries.judge(&outcome, request.sent_on, &self.spec().retry, left, worker.dice()) {
+                Next::Free(Duration::ZERO) => {}
+                Next::Free(pause) => sleep(pause).await,
                 Next::Again(pause) => {
                     // The retry that just ended gives its place back first.
                     drop(budget.take());
@@ -125,7 +129,7 @@ impl Upstream {
     async fn one_try<'a>(
         &'a self,
         call: &Call,
-        request: &mut Option<Head>,
+        request: &mut Outgoing,
         endpoint: &Arc<Endpoint>,
         now: Instant,
         tries: &Tries,

@@ -169,6 +169,25 @@ async fn a_request_that_breaks_connections_is_sent_twice_at_most() {
 }
 
 #[tokio::test]
+async fn a_refused_stream_does_not_hide_that_the_connection_breaks() {
+    let script = |call: testkit::peer::Received| match &*call.message {
+        b"bad" => Reaction::ResetAndAbort(7, PROTOCOL_ERROR),
+        _ => answer(),
+    };
+    let peer = Peer::start(script).await;
+    let upstream = upstream(&[&peer]);
+    for _ in 0..5 {
+        let before = peer.calls();
+        // Whatever the call: a refused stream may be sent again.
+        assert_eq!(upstream.unary(call(b"bad")).await.unwrap_err(), CallError::DisconnectedTwice);
+        assert_eq!(peer.calls() - before, 2);
+        let open = Arc::clone(&upstream).open(call(b"bad"), Request::Complete).await;
+        assert_eq!((open.unwrap_err(), peer.calls() - before), (CallError::DisconnectedTwice, 4));
+        upstream.unary(idempotent(b"good")).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_call_whose_connection_breaks_once_is_still_repeated() {
     for (how, reaction) in breaking() {
         let peer = Peer::start(move |call| if call.number == 1 { reaction.clone() } else { answer() }).await;

@@ -56,6 +56,8 @@ pub enum Reaction {
     HangUp,
     /// Ends the connection with a GOAWAY that has this HTTP/2 error code.
     Abort(u32),
+    /// Resets the stream with this HTTP/2 error code, then ends the connection with a GOAWAY that has the second.
+    ResetAndAbort(u32, u32),
     /// Sends this many informational responses (103), then does the other; stops when the stream or connection ends.
     Informational(u32, Box<Self>),
 }
