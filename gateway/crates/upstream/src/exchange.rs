@@ -181,7 +181,7 @@ impl Upstream {
         now: Instant,
         sent_on: &mut Option<Arc<PeerSettings>>,
     ) -> Result<(Option<Sender>, Lease, State), CallError> {
-        const YEAR: std::time::Duration = std::time::Duration::from_secs(365 * 86_400);
+        const YEAR: Duration = Duration::from_secs(365 * 86_400);
         let parts = HeadParts {
             path: call.path.clone(),
             metadata: call.metadata.clone(),
