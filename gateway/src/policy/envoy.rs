@@ -25,6 +25,9 @@ const MAX_RESPONSE: usize = 1 << 20;
 const PASSED_ON: [HeaderName; 2] =
     [HeaderName::from_static("traceparent"), HeaderName::from_static("tracestate")];
 
+/// The longest value of those: what W3C Trace Context section 3.3.1.5 asks to be passed on at least.
+const MAX_TRACE_HEADER: usize = 512;
+
 /// `envoy.config.core.v3.HeaderValue`
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct HeaderPair {
@@ -102,11 +105,17 @@ impl Ask<'_> {
     }
 }
 
+/// Whether a client's trace header can go with the call. One that is too large, or no ASCII, would make the call fail, and with
+/// `on_failure: allow` that would be a way around the policy.
+fn is_trace(value: &HeaderValue) -> bool {
+    value.len() <= MAX_TRACE_HEADER && value.as_bytes().iter().all(|byte| (0x20..=0x7e).contains(byte))
+}
+
 fn metadata(request: &Request<'_>) -> HeaderMap {
     let mut metadata = HeaderMap::with_capacity(3);
     metadata.insert(X_REQUEST_ID, request.request_id.clone());
     for name in PASSED_ON {
-        if let Some(value) = request.headers.get(&name) {
+        if let Some(value) = request.headers.get(&name).filter(|value| is_trace(value)) {
             metadata.insert(name, value.clone());
         }
     }

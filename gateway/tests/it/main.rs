@@ -12,6 +12,7 @@
 //! | `redacted` | what is marked as not for logs does not get there |
 //! | `limits` | how often callers may call |
 //! | `openapi` | the OpenAPI document, held against what the gateway takes and answers |
+//! | `neighbours` | clients that ask for more than a service takes, and those beside them |
 //! | `policies` | header rules, and pages of other origins |
 //! | `proxies` | who the client is behind trusted proxies and the PROXY protocol |
 //! | `reflection` | servers as the source of their own descriptors |
@@ -33,6 +34,7 @@ mod errors;
 mod harness;
 mod limits;
 mod metrics;
+mod neighbours;
 mod openapi;
 mod policies;
 mod proxies;

@@ -266,6 +266,7 @@ async fn serve(stream: impl Stream, builder: Builder, shared: Arc<Shared>) {
             Some(order) = ordered.recv() => match order {
                 Order::GoAway => http2.graceful_shutdown(),
                 Order::HangUp => return,
+                Order::Abort(code) => http2.abrupt_shutdown(Reason::from(code)),
             },
         }
     }
@@ -277,6 +278,7 @@ async fn serve(stream: impl Stream, builder: Builder, shared: Arc<Shared>) {
 enum Order {
     GoAway,
     HangUp,
+    Abort(u32),
 }
 
 type Orders = tokio::sync::mpsc::UnboundedSender<Order>;
@@ -310,6 +312,15 @@ async fn answer(
     };
     shared.received().push(call.clone());
     let reaction = (shared.script)(call);
+    let reaction = match reaction {
+        Reaction::Informational(count, then) => {
+            if !inform(&mut respond, count).await {
+                return;
+            }
+            *then
+        }
+        other => other,
+    };
     let reset = unless_cancelled(&mut respond, react(reaction, &shared, &orders)).await;
     match reset {
         Some((reaction, orders)) => perform(reaction, respond, &orders).await,
@@ -330,6 +341,17 @@ async fn echo_as_it_comes(mut body: RecvStream, mut respond: SendResponse<Bytes>
         }
     }
     let _ = send.send_trailers(fields(vec![("grpc-status", "0".into())]));
+}
+
+/// Sends informational responses; false when the stream has ended before all of them were sent.
+async fn inform(respond: &mut SendResponse<Bytes>, count: u32) -> bool {
+    for _ in 0..count {
+        if respond.send_informational(response(103, Vec::new())).is_err() {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+    true
 }
 
 /// Waits for the reaction's time to come, or for the caller to go away (`None`).
@@ -386,7 +408,20 @@ async fn perform(reaction: Reaction, mut respond: SendResponse<Bytes>, orders: &
             // The stream must not be reset before the connection is gone.
             std::future::pending::<()>().await;
         }
-        Reaction::Hang | Reaction::After(..) | Reaction::Held(_) | Reaction::GoAway(_) => {}
+        Reaction::ResetAndAbort(reset, code) => {
+            respond.send_reset(Reason::from(reset));
+            tokio::task::yield_now().await;
+            let _ = orders.send(Order::Abort(code));
+        }
+        Reaction::Abort(code) => {
+            let _ = orders.send(Order::Abort(code));
+            std::future::pending::<()>().await;
+        }
+        Reaction::Hang
+        | Reaction::After(..)
+        | Reaction::Held(_)
+        | Reaction::GoAway(_)
+        | Reaction::Informational(..) => {}
     }
 }
 

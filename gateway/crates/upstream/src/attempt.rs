@@ -1,12 +1,15 @@
 //! One try of a call on one stream: sends head, message and end together, reads the answer to its status.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use h2::RecvStream;
+use h2::client::ResponseFuture;
 use http::uri::{self, PathAndQuery, Uri};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use tokio::time::Instant;
 
 use crate::call::Answer;
@@ -14,7 +17,9 @@ use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::fields::Fields;
 use crate::frame::{Encoding, Messages};
-use crate::pool::Opened;
+use crate::peer_settings::PeerSettings;
+use crate::pool::{Lease, Opened};
+use crate::status;
 use crate::timeout::TimeoutHeader;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -26,6 +31,12 @@ const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("identity,gzip");
 /// Received bytes that are given back to the peer's window in one go. Answers below it never touch the window: it is given
 /// back when the stream is dropped.
 const RELEASE: usize = 256 << 10;
+/// Informational responses (1xx) that may come before a response. No gRPC server sends any.
+const MAX_INFORMATIONAL: u32 = 64;
+/// A response is awaited this many times before informational responses are counted: a usual one comes with the second time.
+const UNCOUNTED_POLLS: u32 = 4;
+/// What RFC 9113 section 6.5.2 adds to the name and value of each field of a header list.
+const FIELD_OVERHEAD: usize = 32;
 
 /// What the head of a request says beyond what every call says.
 pub(crate) struct HeadParts {
@@ -34,13 +45,31 @@ pub(crate) struct HeadParts {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// The request's head for one endpoint.
-pub(crate) fn head(
-    parts: HeadParts,
-    endpoint: &Endpoint,
-    timeout: &TimeoutHeader,
-    now: Instant,
-) -> Request<()> {
+/// A request's head for one endpoint.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) request: Request<()>,
+    /// The size of its header list in bytes, uncompressed, pseudo-header fields included, as RFC 9113 section 6.5.2 defines it.
+    pub(crate) list_size: usize,
+}
+
+/// A request on its way to a connection.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// `None` once it was sent.
+    pub(crate) head: Option<Head>,
+    /// The connection that it was sent on.
+    pub(crate) sent_on: Option<Arc<PeerSettings>>,
+}
+
+impl Outgoing {
+    pub(crate) fn new(head: Head) -> Self {
+        Self { head: Some(head), sent_on: None }
+    }
+}
+
+/// Makes the request's head for one endpoint.
+pub(crate) fn head(parts: HeadParts, endpoint: &Endpoint, timeout: &TimeoutHeader, now: Instant) -> Head {
     let HeadParts { path, metadata: mut headers, deadline } = parts;
     headers.insert(header::TE, TRAILERS);
     headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
@@ -48,6 +77,7 @@ pub(crate) fn head(
     if let Some(deadline) = deadline {
         headers.insert(GRPC_TIMEOUT, timeout.value(deadline.saturating_duration_since(now)));
     }
+    let list_size = list_size(&headers) + pseudo_size(endpoint, &path);
     let mut uri = uri::Parts::default();
     uri.scheme = Some(endpoint.scheme.clone());
     uri.authority = Some(endpoint.authority.clone());
@@ -58,7 +88,48 @@ pub(crate) fn head(
     // All three parts are there, which is all that it checks.
     *request.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
     *request.headers_mut() = headers;
-    request
+    Head { request, list_size }
+}
+
+/// The size of these fields in a header list.
+fn list_size(headers: &HeaderMap) -> usize {
+    let size =
+        |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + FIELD_OVERHEAD;
+    headers.iter().map(size).sum()
+}
+
+/// The size of the four pseudo-header fields of a request.
+fn pseudo_size(endpoint: &Endpoint, path: &PathAndQuery) -> usize {
+    const NAMES: usize = ":method".len() + ":scheme".len() + ":authority".len() + ":path".len();
+    let values =
+        [Method::POST.as_str(), endpoint.scheme.as_str(), endpoint.authority.as_str(), path.as_str()];
+    values.iter().map(|value| value.len() + FIELD_OVERHEAD).sum::<usize>() + NAMES
+}
+
+/// Waits for the head of the response, past informational responses. A peer that sends those without end loses the
+/// connection.
+pub(crate) async fn response_head(
+    response: &mut ResponseFuture,
+    lease: &Lease,
+) -> Result<Response<RecvStream>, CallError> {
+    let (mut polls, mut informational) = (0_u32, 0_u32);
+    poll_fn(|cx| {
+        polls = polls.saturating_add(1);
+        // `h2` drops the informational responses that nothing asked for.
+        while polls > UNCOUNTED_POLLS
+            && let Poll::Ready(Some(skipped)) = response.poll_informational(cx)
+        {
+            skipped?;
+            informational += 1;
+            if informational > MAX_INFORMATIONAL {
+                lease.end_connection();
+                let error = format!("more than {MAX_INFORMATIONAL} informational responses (1xx)");
+                return Poll::Ready(Err(CallError::Protocol(error.into())));
+            }
+        }
+        Pin::new(&mut *response).poll(cx).map_err(CallError::from)
+    })
+    .await
 }
 
 /// Sends the message and reads a unary answer.
@@ -67,37 +138,58 @@ pub(crate) async fn unary(
     frame: Bytes,
     messages: impl FnOnce(Encoding) -> Messages,
 ) -> Result<Box<Answer>, CallError> {
-    let Opened { response, mut send, lease } = opened;
+    let Opened { mut response, mut send, lease } = opened;
     send.send_data(frame, true)?;
-    let (head, mut body) = response.await?.into_parts();
+    let (head, mut body) = response_head(&mut response, &lease).await?.into_parts();
     // In a box: it is handed through half a dozen futures.
     let answer = |metadata, message, trailers, status| {
         let endpoint = Arc::clone(&lease.endpoint().name);
         Box::new(Answer { metadata, message, trailers, status, endpoint, attempts: 1 })
     };
     let fields = Fields::of(&head.headers);
-    if let Some(status) = fields.status() {
-        // Trailers-only: the head is the trailers. A body after it would be against the protocol, and is not read.
+    if let Some(status) = fields.status()? {
+        // Trailers-only: the head is the trailers.
+        ends_after_status(&mut body).await?;
         if status.is_ok() {
             return Err(CallError::NoMessage);
         }
         return Ok(answer(HeaderMap::new(), Bytes::new(), head.headers, status));
     }
     if !fields.is_grpc(head.status) {
-        return Err(CallError::MissingStatus { http: head.status.as_u16() });
+        return Err(CallError::without_status(head.status));
     }
     // They hold the message's room until the answer is complete.
     let mut messages = messages(fields.encoding());
     let message = read_message(&mut body, &mut messages).await?;
     let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
-    let Some(status) = Fields::of(&trailers).status() else {
-        return Err(CallError::MissingStatus { http: head.status.as_u16() });
+    let Some(status) = Fields::of(&trailers).status()? else {
+        return Err(CallError::without_status(head.status));
     };
     match (message, status.is_ok()) {
         (Some(message), true) => Ok(answer(head.headers, message, trailers, status)),
         (None, true) => Err(CallError::NoMessage),
         (_, false) => Ok(answer(head.headers, Bytes::new(), trailers, status)),
     }
+}
+
+/// Checks that nothing follows a head that has the status. Servers that end the stream by a frame of its own are common.
+async fn ends_after_status(body: &mut RecvStream) -> Result<(), CallError> {
+    while !body.is_end_stream() {
+        match data(body).await {
+            Ok(Some(chunk)) if chunk.is_empty() => {}
+            Ok(Some(_)) => return Err(CallError::Protocol("a message after the status".into())),
+            Ok(None) => {
+                let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
+                return match Fields::of(&trailers).status()? {
+                    Some(_) => Err(CallError::Protocol(status::REPEATED.into())),
+                    None => Ok(()),
+                };
+            }
+            // The status came before the stream broke.
+            Err(_) => return Ok(()),
+        }
+    }
+    Ok(())
 }
 
 /// The only message, or none.

@@ -21,6 +21,7 @@ use outbox::{Gathered, Outbox};
 use tokio::time::Instant;
 
 use crate::dial::Io;
+use crate::peer_settings::PeerSettings;
 use crate::spec::KeepaliveSpec;
 
 /// A connection, and what it wants sent.
@@ -28,6 +29,8 @@ use crate::spec::KeepaliveSpec;
 pub(crate) struct Link {
     pub(crate) http2: Connection<Gathered<Io>, Bytes>,
     pub(crate) outbox: Outbox<Io>,
+    /// What the peer announced.
+    pub(crate) settings: Arc<PeerSettings>,
 }
 
 impl Link {

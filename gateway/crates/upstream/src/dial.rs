@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::connection::Link;
+use crate::peer_settings::{FrameReader, PeerSettings};
 
 /// How much a peer may send of one stream before it is read.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -41,6 +43,8 @@ pub(crate) struct Dialer {
     pub(crate) peer: Peer,
     pub(crate) tls: Option<(TlsConnectorBox, ServerName<'static>)>,
     pub(crate) timeout: Duration,
+    /// The largest header list that the endpoint announced last; `u32::MAX` for no limit.
+    pub(crate) max_header_list: Arc<AtomicU32>,
 }
 
 /// A connector that can be printed.
@@ -79,15 +83,20 @@ impl Dialer {
     }
 
     async fn connect(&self) -> io::Result<Http2> {
-        let io = match &self.peer {
+        let transport = match &self.peer {
             Peer::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 // Without it a call waits for the peer's delayed ACK.
                 stream.set_nodelay(true)?;
-                self.secure(stream, Io::Tcp, Io::TlsTcp).await?
+                self.secure(stream, Transport::Tcp, Transport::TlsTcp).await?
             }
-            Peer::Unix(path) => self.secure(UnixStream::connect(path).await?, Io::Unix, Io::TlsUnix).await?,
+            Peer::Unix(path) => {
+                let stream = UnixStream::connect(path).await?;
+                self.secure(stream, Transport::Unix, Transport::TlsUnix).await?
+            }
         };
+        let settings = Arc::new(PeerSettings::new(Arc::clone(&self.max_header_list)));
+        let io = Io { transport, frames: FrameReader::default(), settings: Arc::clone(&settings) };
         let (io, outbox) = gathered(io);
         let (handle, http2) = h2::client::Builder::new()
             .enable_push(false)
@@ -99,15 +108,15 @@ impl Dialer {
             .handshake(io)
             .await
             .map_err(io::Error::other)?;
-        Ok((handle, Link { http2, outbox }))
+        Ok((handle, Link { http2, outbox, settings }))
     }
 
     async fn secure<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
-        plain: fn(S) -> Io,
-        secured: fn(Box<TlsStream<S>>) -> Io,
-    ) -> io::Result<Io> {
+        plain: fn(S) -> Transport,
+        secured: fn(Box<TlsStream<S>>) -> Transport,
+    ) -> io::Result<Transport> {
         let Some((connector, name)) = &self.tls else { return Ok(plain(stream)) };
         let stream = connector.0.connect(name.clone(), stream).await?;
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
@@ -117,9 +126,17 @@ impl Dialer {
     }
 }
 
+/// What HTTP/2 is spoken over: a transport whose received frames are looked at.
+#[derive(Debug)]
+pub(crate) struct Io {
+    transport: Transport,
+    frames: FrameReader,
+    settings: Arc<PeerSettings>,
+}
+
 /// The transports, without a virtual call per read.
 #[derive(Debug)]
-pub(crate) enum Io {
+enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
     TlsTcp(Box<TlsStream<TcpStream>>),
@@ -128,18 +145,31 @@ pub(crate) enum Io {
 
 macro_rules! each {
     ($self:expr, $io:ident => $body:expr) => {
-        match $self.get_mut() {
-            Io::Tcp($io) => $body,
-            Io::Unix($io) => $body,
-            Io::TlsTcp($io) => $body,
-            Io::TlsUnix($io) => $body,
+        match &mut $self.get_mut().transport {
+            Transport::Tcp($io) => $body,
+            Transport::Unix($io) => $body,
+            Transport::TlsTcp($io) => $body,
+            Transport::TlsUnix($io) => $body,
         }
     };
 }
 
 impl AsyncRead for Io {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        each!(self, io => Pin::new(io).poll_read(cx, buf))
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.settings.is_ended() {
+            return Poll::Ready(Err(io::Error::other(
+                "the endpoint sends informational responses without end",
+            )));
+        }
+        let before = buf.filled().len();
+        let poll = each!(self.as_mut(), io => Pin::new(io).poll_read(cx, buf));
+        let Self { frames, settings, .. } = self.get_mut();
+        frames.read(buf.filled().get(before..).unwrap_or_default(), settings);
+        poll
     }
 }
 
@@ -161,11 +191,11 @@ impl AsyncWrite for Io {
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(io) => io.is_write_vectored(),
-            Self::Unix(io) => io.is_write_vectored(),
-            Self::TlsTcp(io) => io.is_write_vectored(),
-            Self::TlsUnix(io) => io.is_write_vectored(),
+        match &self.transport {
+            Transport::Tcp(io) => io.is_write_vectored(),
+            Transport::Unix(io) => io.is_write_vectored(),
+            Transport::TlsTcp(io) => io.is_write_vectored(),
+            Transport::TlsUnix(io) => io.is_write_vectored(),
         }
     }
 

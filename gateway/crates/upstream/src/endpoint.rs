@@ -201,7 +201,12 @@ pub(crate) mod tests {
             Arc::new(Endpoint::new(EndpointParts {
                 source: 0,
                 authority: Authority::from_static("test"),
-                dialer: Dialer { peer, tls: None, timeout: Duration::from_secs(1) },
+                dialer: Dialer {
+                    peer,
+                    tls: None,
+                    timeout: Duration::from_secs(1),
+                    max_header_list: Arc::default(),
+                },
                 keepalive: None,
                 workers: 1,
                 metrics: Arc::default(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use thiserror::Error;
 
 use crate::code;
@@ -25,6 +26,33 @@ pub enum CallError {
     /// The endpoint said that it did not process the call (a refused stream, or one past its GOAWAY).
     #[error("the endpoint refused the stream")]
     Refused,
+    /// The endpoint ended the connection with an error (GOAWAY), and promised that it did not process the call.
+    #[error("the endpoint ended the connection: {0}")]
+    GoAway(Arc<str>),
+    /// Both connections that the call was sent on broke before a response came. The call is not sent again.
+    #[error("the connection broke each of the two times that the call was sent")]
+    DisconnectedTwice,
+    /// The metadata is larger than the spec's limit, or than the endpoint announced (SETTINGS_MAX_HEADER_LIST_SIZE). Nothing was
+    /// sent.
+    #[error("the metadata has {size} bytes; the limit is {limit}")]
+    MetadataTooLarge {
+        /// The size of the header list, in bytes as RFC 9113 section 6.5.2 counts them.
+        size: usize,
+        /// The limit, in the same bytes.
+        limit: usize,
+    },
+    /// The endpoint rejected the metadata as too large (HTTP status 431).
+    #[error("the endpoint rejected the metadata as too large (HTTP 431)")]
+    MetadataRejected,
+    /// The request message is larger than the spec's limit. Nothing was sent.
+    #[error("the message is larger than {limit} bytes")]
+    MessageTooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The endpoint rejected the request message as too large (HTTP status 413).
+    #[error("the endpoint rejected the message as too large (HTTP 413)")]
+    MessageRejected,
     /// The endpoint reset the stream; the HTTP/2 error code.
     #[error("the endpoint reset the stream ({})", reset_name(*.0))]
     Reset(u32),
@@ -107,7 +135,7 @@ pub enum Verdict {
 
 impl CallError {
     /// Every flag that [`CallError::flag`] returns.
-    pub const FLAGS: [&'static str; 17] = [
+    pub const FLAGS: [&'static str; 23] = [
         "NO_ENDPOINT",
         "OVERFLOW_REQUESTS",
         "OVERFLOW_PENDING",
@@ -125,6 +153,12 @@ impl CallError {
         "TOO_MANY_MESSAGES",
         "NO_MESSAGE",
         "OVERFLOW_ROOM",
+        "GOAWAY",
+        "DISCONNECTED_TWICE",
+        "METADATA_TOO_LARGE",
+        "METADATA_REJECTED",
+        "MESSAGE_TOO_LARGE",
+        "MESSAGE_REJECTED",
     ];
 
     /// A short stable name for logs and metrics.
@@ -152,6 +186,12 @@ impl CallError {
             Self::TooManyMessages => 14,
             Self::NoMessage => 15,
             Self::Overflow(Limit::Room) => 16,
+            Self::GoAway(_) => 17,
+            Self::DisconnectedTwice => 18,
+            Self::MetadataTooLarge { .. } => 19,
+            Self::MetadataRejected => 20,
+            Self::MessageTooLarge { .. } => 21,
+            Self::MessageRejected => 22,
         }
     }
 
@@ -162,12 +202,18 @@ impl CallError {
             | Self::Overflow(_)
             | Self::Connect(_)
             | Self::Refused
+            | Self::GoAway(_)
             | Self::Disconnected(_) => code::UNAVAILABLE,
             Self::Deadline => code::DEADLINE_EXCEEDED,
             Self::Reset(reason) => reset_code(*reason),
             Self::MissingStatus { http } => code::from_http(*http),
-            Self::TooLarge { .. } => code::RESOURCE_EXHAUSTED,
-            Self::Protocol(_)
+            Self::TooLarge { .. }
+            | Self::MetadataTooLarge { .. }
+            | Self::MetadataRejected
+            | Self::MessageTooLarge { .. }
+            | Self::MessageRejected => code::RESOURCE_EXHAUSTED,
+            Self::DisconnectedTwice
+            | Self::Protocol(_)
             | Self::Encoding(_)
             | Self::Decompress
             | Self::Truncated
@@ -179,12 +225,18 @@ impl CallError {
     /// Whether another try is sensible, apart from the codes that the spec lists.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Connect(_) | Self::Refused => Verdict::Safe,
+            Self::Connect(_) | Self::Refused | Self::GoAway(_) => Verdict::Safe,
             Self::Reset(_) | Self::Disconnected(_) | Self::MissingStatus { .. } | Self::Deadline => {
                 Verdict::IfIdempotent
             }
             // There is nobody to ask, or asking more is what the breaker forbids.
             Self::NoEndpoint(_) | Self::Overflow(_) => Verdict::Never,
+            // The request itself is too large, or breaks connections.
+            Self::MetadataTooLarge { .. }
+            | Self::MetadataRejected
+            | Self::MessageTooLarge { .. }
+            | Self::MessageRejected
+            | Self::DisconnectedTwice => Verdict::Never,
             // An endpoint that speaks wrongly does so again.
             Self::Protocol(_)
             | Self::TooLarge { .. }
@@ -203,6 +255,7 @@ impl CallError {
             | Self::Overflow(_)
             | Self::Connect(_)
             | Self::Refused
+            | Self::GoAway(_)
             | Self::Disconnected(_) => Some(Duration::from_secs(1)),
             Self::MissingStatus { http } if code::from_http(*http) == code::UNAVAILABLE => {
                 Some(Duration::from_secs(1))
@@ -213,7 +266,28 @@ impl CallError {
 
     /// Whether it speaks against the endpoint (outlier detection): our own limits and missing endpoints do not.
     pub(crate) fn blames_endpoint(&self) -> bool {
-        !matches!(self, Self::NoEndpoint(_) | Self::Overflow(_) | Self::TooLarge { .. } | Self::Refused)
+        !matches!(
+            self,
+            Self::NoEndpoint(_)
+                | Self::Overflow(_)
+                | Self::TooLarge { .. }
+                | Self::Refused
+                | Self::GoAway(_)
+                | Self::MetadataTooLarge { .. }
+                | Self::MetadataRejected
+                | Self::MessageTooLarge { .. }
+                | Self::MessageRejected
+        )
+    }
+
+    /// The error of a response that has no gRPC status: what its HTTP status tells of the request, or that the status is
+    /// missing.
+    pub(crate) fn without_status(http: StatusCode) -> Self {
+        match http {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::MetadataRejected,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::MessageRejected,
+            _ => Self::MissingStatus { http: http.as_u16() },
+        }
     }
 }
 
@@ -255,7 +329,8 @@ fn reset_name(reason: u32) -> &'static str {
 impl From<h2::Error> for CallError {
     fn from(error: h2::Error) -> Self {
         if error.is_go_away() && error.is_remote() {
-            return Self::Refused;
+            let in_good_order = error.reason() == Some(h2::Reason::NO_ERROR);
+            return if in_good_order { Self::Refused } else { Self::GoAway(error.to_string().into()) };
         }
         if let Some(io) = error.get_io() {
             return Self::Disconnected(io.to_string().into());

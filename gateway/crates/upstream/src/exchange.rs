@@ -6,23 +6,25 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use crate::attempt::{self, HeadParts};
+use crate::attempt::{self, HeadParts, Outgoing};
 use crate::breaker::OwnedPermit;
 use crate::call::{Call, Status};
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::fields::Fields;
 use crate::frame::Messages;
+use crate::peer_settings::PeerSettings;
 use crate::pool::{Lease, Opened, Pool};
 use crate::retry::{Next, Tries};
-use crate::unary::Tried;
+use crate::unary::{Tried, check_message};
 use crate::upstream::Upstream;
 
 /// What is sent after [`Call::frame`].
@@ -48,6 +50,7 @@ pub struct Exchange {
 pub struct Sender {
     stream: SendStream<Bytes>,
     deadline: Instant,
+    max_message: Option<usize>,
     finished: bool,
 }
 
@@ -72,7 +75,7 @@ pub struct Receiver {
 #[derive(Debug)]
 enum State {
     Waiting(ResponseFuture),
-    Streaming { head: HeaderMap, http: u16, body: RecvStream, messages: Messages },
+    Streaming { head: HeaderMap, http: StatusCode, body: RecvStream, messages: Messages },
     Ended { head: HeaderMap, end: Option<End> },
 }
 
@@ -114,14 +117,20 @@ impl Upstream {
         request: Request,
         permit: OwnedPermit,
     ) -> Result<Exchange, CallError> {
+        self.check_message(call.frame.len())?;
         let worker = self.worker(call.worker);
         let mut tries = Tries::new(call.idempotent);
         let mut tried = Tried::new();
         let mut budget = None;
         loop {
+            if tries.broke_connections() {
+                return Err(CallError::DisconnectedTwice);
+            }
             let endpoint = self.pick(worker, &call, &tried).await?;
             let begun = Instant::now();
-            let attempt = timeout_at(call.deadline, self.open_stream(&call, request, &endpoint, begun)).await;
+            let mut sent_on = None;
+            let attempt = self.open_stream(&call, request, &endpoint, begun, &mut sent_on);
+            let attempt = timeout_at(call.deadline, attempt).await;
             let error = match attempt.unwrap_or(Err(CallError::Deadline)) {
                 Ok((sender, lease, state)) => {
                     if let State::Ended { end: Some(end), .. } = &state {
@@ -143,11 +152,13 @@ impl Upstream {
             let outcome = Err(error);
             self.record(&endpoint, &outcome, begun);
             let left = call.deadline.saturating_duration_since(Instant::now());
-            let next = tries.judge(&outcome, &self.spec().retry, left, worker.dice());
+            let next = tries.judge(&outcome, sent_on, &self.spec().retry, left, worker.dice());
             let Err(error) = outcome else { continue };
             match next {
                 Next::Done => return Err(error),
-                Next::AtOnce => {}
+                Next::Stopped => return Err(CallError::DisconnectedTwice),
+                Next::Free(Duration::ZERO) => {}
+                Next::Free(pause) => tokio::time::sleep(pause).await,
                 Next::Again(pause) => {
                     drop(budget.take());
                     budget = self.breaker().retry(&self.spec().retry);
@@ -168,22 +179,28 @@ impl Upstream {
         request: Request,
         endpoint: &Arc<Endpoint>,
         now: Instant,
+        sent_on: &mut Option<Arc<PeerSettings>>,
     ) -> Result<(Option<Sender>, Lease, State), CallError> {
-        const YEAR: std::time::Duration = std::time::Duration::from_secs(365 * 86_400);
+        const YEAR: Duration = Duration::from_secs(365 * 86_400);
         let parts = HeadParts {
             path: call.path.clone(),
             metadata: call.metadata.clone(),
             deadline: Some(call.deadline).filter(|deadline| deadline.saturating_duration_since(now) < YEAR),
         };
         let head = attempt::head(parts, endpoint, self.worker(call.worker).timeout(), now);
-        let Opened { mut response, mut send, lease } =
-            Pool::open(endpoint, call.worker, &mut Some(head), self.breaker()).await?;
+        self.check_metadata(&head)?;
+        let mut outgoing = Outgoing::new(head);
+        let opened = Pool::open(endpoint, call.worker, &mut outgoing, self.breaker()).await?;
+        *sent_on = outgoing.sent_on;
+        let Opened { mut response, mut send, lease } = opened;
         if request == Request::Complete {
             send.send_data(call.frame.clone(), true)?;
-            let state = State::of((&mut response).await?, call.max_response)?;
+            let response = attempt::response_head(&mut response, &lease).await?;
+            let state = State::of(response, call.max_response)?;
             return Ok((None, lease, state));
         }
-        let mut sender = Sender { stream: send, deadline: call.deadline, finished: false };
+        let max_message = self.spec().max_message;
+        let mut sender = Sender { stream: send, deadline: call.deadline, max_message, finished: false };
         sender.send(call.frame.clone()).await?;
         Ok((Some(sender), lease, State::Waiting(response)))
     }
@@ -193,6 +210,7 @@ impl Sender {
     /// Sends a message, prefix included, as fast as the server takes it. An error means that no more is wanted: the receiver
     /// tells why.
     pub async fn send(&mut self, mut frame: Bytes) -> Result<(), CallError> {
+        check_message(self.max_message, frame.len())?;
         while !frame.is_empty() {
             self.stream.reserve_capacity(frame.len());
             let stream = &mut self.stream;
@@ -231,7 +249,7 @@ impl Receiver {
     /// The initial metadata; waits for it.
     pub async fn metadata(&mut self) -> Result<&HeaderMap, CallError> {
         if let State::Waiting(response) = &mut self.state {
-            let result = within(self.deadline, response).await;
+            let result = within(self.deadline, pin!(attempt::response_head(response, &self.lease))).await;
             let state = result.and_then(|response| State::of(response, self.limit));
             self.state = self.settle(state)?;
         }
@@ -255,7 +273,7 @@ impl Receiver {
         let http = *http;
         let end = next.and_then(|trailers| {
             let trailers = trailers.unwrap_or_default();
-            let status = Fields::of(&trailers).status().ok_or(CallError::MissingStatus { http })?;
+            let status = Fields::of(&trailers).status()?.ok_or_else(|| CallError::without_status(http))?;
             Ok(End { status, trailers })
         });
         let head = HeaderMap::new();
@@ -290,13 +308,13 @@ impl State {
     fn of(response: http::Response<RecvStream>, limit: usize) -> Result<Self, CallError> {
         let (head, body) = response.into_parts();
         let fields = Fields::of(&head.headers);
-        if let Some(status) = fields.status() {
+        if let Some(status) = fields.status()? {
             let end = End { status, trailers: head.headers };
             return Ok(Self::Ended { head: HeaderMap::new(), end: Some(end) });
         }
-        let http = head.status.as_u16();
-        if !fields.is_grpc(head.status) {
-            return Err(CallError::MissingStatus { http });
+        let http = head.status;
+        if !fields.is_grpc(http) {
+            return Err(CallError::without_status(http));
         }
         let messages = Messages::new(fields.encoding(), limit);
         Ok(Self::Streaming { head: head.headers, http, body, messages })

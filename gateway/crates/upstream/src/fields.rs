@@ -5,15 +5,17 @@
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::call::Status;
+use crate::error::CallError;
 use crate::frame::Encoding;
 use crate::status;
 
-/// What was found; of repeated fields the first.
+/// What was found; of repeated fields the first, except for the status, which must not be repeated.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Fields<'a> {
     content_type: Option<&'a HeaderValue>,
     encoding: Option<&'a HeaderValue>,
     status: Option<&'a HeaderValue>,
+    is_status_repeated: bool,
     message: Option<&'a HeaderValue>,
     details: Option<&'a HeaderValue>,
 }
@@ -25,7 +27,10 @@ impl<'a> Fields<'a> {
             let field = match name.as_str() {
                 "content-type" => &mut fields.content_type,
                 "grpc-encoding" => &mut fields.encoding,
-                "grpc-status" => &mut fields.status,
+                "grpc-status" => {
+                    fields.is_status_repeated = fields.status.is_some();
+                    &mut fields.status
+                }
                 "grpc-message" => &mut fields.message,
                 "grpc-status-details-bin" => &mut fields.details,
                 _ => continue,
@@ -35,9 +40,13 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// The status, if there is one.
-    pub(crate) fn status(&self) -> Option<Status> {
-        self.status.map(|code| status::read(code, self.message, self.details))
+    /// Returns the status, if there is one. Fails if there are several, even equal ones: which one counts would depend on who
+    /// reads them.
+    pub(crate) fn status(&self) -> Result<Option<Status>, CallError> {
+        if self.is_status_repeated {
+            return Err(CallError::Protocol(status::REPEATED.into()));
+        }
+        Ok(self.status.map(|code| status::read(code, self.message, self.details)))
     }
 
     /// Whether an answer with this head is one of gRPC.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::{ArcSwap, Guard};
@@ -191,7 +191,12 @@ impl Group {
         let endpoint = Arc::new(Endpoint::new(EndpointParts {
             source,
             authority,
-            dialer: Dialer { peer, tls, timeout: self.spec.connect_timeout },
+            dialer: Dialer {
+                peer,
+                tls,
+                timeout: self.spec.connect_timeout,
+                max_header_list: Arc::new(AtomicU32::new(u32::MAX)),
+            },
             keepalive: self.spec.keepalive.clone(),
             workers: self.workers,
             metrics: Arc::clone(&self.metrics),

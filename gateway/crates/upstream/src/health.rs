@@ -155,11 +155,11 @@ impl Client<'_> {
         let request = attempt::head(parts, self.endpoint, &self.timeout, Instant::now());
         let mut handle = self.handle.clone();
         poll_fn(|cx| handle.poll_ready(cx)).await?;
-        let (response, mut send) = handle.send_request(request, false)?;
+        let (response, mut send) = handle.send_request(request.request, false)?;
         send.send_data(self.message.clone(), true)?;
         let (head, mut body) = response.await?.into_parts();
         let fields = Fields::of(&head.headers);
-        if let Some(status) = fields.status() {
+        if let Some(status) = fields.status()? {
             return Ok(status.code);
         }
         if !fields.is_grpc(head.status) {
@@ -174,7 +174,7 @@ impl Client<'_> {
             }
         }
         let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
-        Ok(Fields::of(&trailers).status().map_or(code::UNKNOWN, |status| status.code))
+        Ok(Fields::of(&trailers).status()?.map_or(code::UNKNOWN, |status| status.code))
     }
 }
 

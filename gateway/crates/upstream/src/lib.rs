@@ -47,6 +47,7 @@ mod lookout;
 mod metrics;
 mod observe;
 mod outlier;
+mod peer_settings;
 mod pool;
 mod random;
 mod reach;

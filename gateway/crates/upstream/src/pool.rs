@@ -13,16 +13,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
-use http::Request;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::attempt::Outgoing;
 use crate::backoff::Backoff;
 use crate::breaker::Breaker;
 use crate::connection::{self, End};
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
+use crate::peer_settings::PeerSettings;
 
 /// Connections of one worker to one endpoint, at most. More than one is dialled only when the peer's limit of concurrent
 /// streams is reached.
@@ -56,10 +57,11 @@ struct Pooled {
     load: Arc<Load>,
 }
 
-/// How many streams are open on a connection.
-#[derive(Debug, Default)]
+/// How many streams are open on a connection, and what its peer announced.
+#[derive(Debug)]
 pub(crate) struct Load {
     streams: AtomicU32,
+    settings: Arc<PeerSettings>,
 }
 
 /// A stream that was opened; the permission to use it ends with the lease.
@@ -81,6 +83,11 @@ pub(crate) struct Lease {
 impl Lease {
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
+    }
+
+    /// Ends the connection, with every stream on it, when this one is dropped.
+    pub(crate) fn end_connection(&self) {
+        self.load.settings.end_connection();
     }
 }
 
@@ -112,7 +119,7 @@ impl Pool {
     pub(crate) async fn open(
         endpoint: &Arc<Endpoint>,
         worker: usize,
-        request: &mut Option<Request<()>>,
+        request: &mut Outgoing,
         breaker: &Breaker,
     ) -> Result<Opened, CallError> {
         let pool = endpoint.pool(worker);
@@ -153,7 +160,7 @@ impl Pool {
         &self,
         endpoint: &Arc<Endpoint>,
         worker: usize,
-        request: &mut Option<Request<()>>,
+        request: &mut Outgoing,
         cx: &mut Context<'_>,
     ) -> Result<Attempt, CallError> {
         let mut state = self.state();
@@ -231,13 +238,13 @@ impl Pool {
 
 impl State {
     /// Opens a stream on the least busy connection that has room; connections that take no more streams are let go.
-    fn open(
-        &mut self,
-        request: &mut Option<Request<()>>,
-        cx: &mut Context<'_>,
-    ) -> Result<Option<Attempt>, CallError> {
+    fn open(&mut self, request: &mut Outgoing, cx: &mut Context<'_>) -> Result<Option<Attempt>, CallError> {
         while let Some(index) = self.least_busy() {
             let Some(pooled) = self.connections.get_mut(index) else { break };
+            if pooled.load.settings.is_ended() {
+                self.connections.swap_remove(index);
+                continue;
+            }
             match pooled.handle.poll_ready(cx) {
                 Poll::Ready(Ok(())) => {}
                 // A stream that this handle opened still waits for the peer's limit; a fresh handle knows none.
@@ -248,10 +255,15 @@ impl State {
                     continue;
                 }
             }
-            let Some(request) = request.take() else { break };
+            let Some(head) = request.head.take() else { break };
+            let (size, limit) = (head.list_size, pooled.load.settings.max_header_list());
+            if size > limit as usize {
+                return Err(CallError::MetadataTooLarge { size, limit: limit as usize });
+            }
             // It has not been sent, whatever the error.
             let (response, send) =
-                pooled.handle.send_request(request, false).map_err(|_| CallError::Refused)?;
+                pooled.handle.send_request(head.request, false).map_err(|_| CallError::Refused)?;
+            request.sent_on = Some(Arc::clone(&pooled.load.settings));
             pooled.load.streams.fetch_add(1, Relaxed);
             return Ok(Some(Attempt::Opened(response, send, Arc::clone(&pooled.load))));
         }
@@ -284,7 +296,7 @@ async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
             return;
         }
     };
-    let load = Arc::new(Load::default());
+    let load = Arc::new(Load { streams: AtomicU32::new(0), settings: Arc::clone(&link.settings) });
     let pings = link.http2.ping_pong();
     endpoint.pool(worker).connected(handle, &load);
     endpoint.metrics().connections_opened.fetch_add(1, Relaxed);
@@ -294,6 +306,9 @@ async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
     drop(endpoint);
     let busy = Arc::clone(&load);
     let end = connection::drive(link, pings, keepalive, move || busy.streams.load(Relaxed) > 0).await;
+    if end != End::Closed {
+        load.settings.broke();
+    }
     let Some(endpoint) = weak.upgrade() else { return };
     endpoint.pool(worker).ended(&load);
     if end == End::TooManyPings {

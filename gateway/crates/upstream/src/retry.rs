@@ -1,10 +1,14 @@
 //! Whether a try that failed is followed by another, and when.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use crate::backoff::Backoff;
 use crate::call::Answer;
 use crate::error::{CallError, Verdict};
+use crate::peer_settings::PeerSettings;
 use crate::random::Dice;
 use crate::spec::RetrySpec;
 use crate::status::{Pushback, pushback};
@@ -12,31 +16,40 @@ use crate::status::{Pushback, pushback};
 /// Streams that endpoints refuse unprocessed are tried again without being counted, this often: a server that drains must not
 /// fail a call, one that refuses everything must not be asked for ever.
 const REFUSALS: u32 = 3;
+/// The pause before the second and later of those: by then it is known whether the connection broke as well.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(5);
+/// A request is not sent again once this many connections broke under it: it may be what breaks them, and each one takes the
+/// calls of others with it.
+const MAX_BROKEN_CONNECTIONS: usize = 2;
 
 /// What follows a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     /// This was the outcome.
     Done,
+    /// The request is not sent again, because connections broke each time it was.
+    Stopped,
     /// Another try after this pause, if the budget allows it.
     Again(Duration),
-    /// Another try at once, which costs the budget nothing: the last one was never begun.
-    AtOnce,
+    /// Another try after this pause, which costs the budget nothing: the last one was never begun.
+    Free(Duration),
 }
 
 /// The tries of one call so far.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Tries {
     /// Tries that count.
     pub(crate) made: u32,
     /// Refused ones.
     pub(crate) refused: u32,
+    /// The connections that the call was sent on in vain.
+    connections: SmallVec<[Arc<PeerSettings>; 2]>,
     pub(crate) idempotent: bool,
 }
 
 impl Tries {
     pub(crate) fn new(idempotent: bool) -> Self {
-        Self { made: 0, refused: 0, idempotent }
+        Self { made: 0, refused: 0, connections: SmallVec::new(), idempotent }
     }
 
     /// Whether the spec lets another try follow one that may have been processed.
@@ -44,17 +57,42 @@ impl Tries {
         self.idempotent && self.made + 1 < spec.attempts
     }
 
-    /// Judges the outcome of the latest try; `left` is what remains until the deadline.
+    /// Whether so many connections broke under the call that it must not be sent again. A connection may break a moment after
+    /// the call ended on it.
+    pub(crate) fn broke_connections(&self) -> bool {
+        let broken = self.connections.iter().filter(|connection| connection.is_broken()).count();
+        broken >= MAX_BROKEN_CONNECTIONS
+    }
+
+    fn sent_on(&mut self, connection: Arc<PeerSettings>) {
+        if !self.connections.iter().any(|known| Arc::ptr_eq(known, &connection)) {
+            self.connections.push(connection);
+        }
+    }
+
+    /// Judges the outcome of the latest try, which was sent on this connection, if it was sent at all; `left` is what remains until
+    /// the deadline.
     pub(crate) fn judge(
         &mut self,
         outcome: &Result<Box<Answer>, CallError>,
+        sent_on: Option<Arc<PeerSettings>>,
         spec: &RetrySpec,
         left: Duration,
         dice: &Dice,
     ) -> Next {
-        if matches!(outcome, Err(CallError::Refused)) && self.refused < REFUSALS {
+        if let (Some(connection), Err(error)) = (sent_on, outcome) {
+            if matches!(error, CallError::Disconnected(_) | CallError::GoAway(_)) {
+                connection.broke();
+            }
+            self.sent_on(connection);
+            if self.broke_connections() {
+                return Next::Stopped;
+            }
+        }
+        if matches!(outcome, Err(CallError::Refused | CallError::GoAway(_))) && self.refused < REFUSALS {
             self.refused += 1;
-            return Next::AtOnce;
+            let is_first = self.refused == 1;
+            return Next::Free(if is_first { Duration::ZERO } else { REFUSAL_PAUSE });
         }
         self.made += 1;
         if self.made >= spec.attempts {
@@ -113,7 +151,7 @@ mod tests {
 
     /// What follows the first try: `Some(again)`, whether at once or after a pause.
     fn again(outcome: &Result<Box<Answer>, CallError>, idempotent: bool, spec: &RetrySpec) -> bool {
-        Tries::new(idempotent).judge(outcome, spec, LONG, &Dice::seeded(1)) != Next::Done
+        Tries::new(idempotent).judge(outcome, None, spec, LONG, &Dice::seeded(1)) != Next::Done
     }
 
     #[test]
@@ -153,17 +191,42 @@ mod tests {
         let dice = Dice::seeded(1);
         let mut tries = Tries::new(true);
         let refused = Err(CallError::Refused);
-        for _ in 0..REFUSALS {
-            assert_eq!(tries.judge(&refused, &spec, LONG, &dice), Next::AtOnce);
+        for pause in [Duration::ZERO, REFUSAL_PAUSE, REFUSAL_PAUSE] {
+            assert_eq!(tries.judge(&refused, None, &spec, LONG, &dice), Next::Free(pause));
         }
-        assert!(matches!(tries.judge(&refused, &spec, LONG, &dice), Next::Again(_)));
-        assert_eq!(tries.judge(&refused, &spec, LONG, &dice), Next::Done);
+        assert!(matches!(tries.judge(&refused, None, &spec, LONG, &dice), Next::Again(_)));
+        assert_eq!(tries.judge(&refused, None, &spec, LONG, &dice), Next::Done);
+    }
+
+    #[test]
+    fn a_call_is_not_sent_again_once_two_connections_broke_under_it() {
+        let spec = RetrySpec { attempts: 100, ..RetrySpec::default() };
+        let dice = Dice::seeded(1);
+        let connection = || Arc::new(PeerSettings::new(Arc::default()));
+        let errors =
+            [CallError::Refused, CallError::GoAway("".into()), CallError::Disconnected("".into())].map(Err);
+        for (first, second) in
+            errors.iter().flat_map(|first| errors.iter().map(move |second| (first, second)))
+        {
+            let mut tries = Tries::new(true);
+            let (one, other) = (connection(), connection());
+            let mut judge =
+                |outcome, on: &Arc<_>| tries.judge(outcome, Some(Arc::clone(on)), &spec, LONG, &dice);
+            assert_ne!(judge(first, &one), Next::Stopped, "{first:?}");
+            assert_ne!(judge(first, &one), Next::Stopped, "{first:?} twice, but one connection");
+            one.broke();
+            let refused_alone = matches!(second, Err(CallError::Refused));
+            assert_eq!(judge(second, &other) == Next::Stopped, !refused_alone, "{first:?}, {second:?}");
+            // A connection that breaks just after it refused the stream counts as well.
+            other.broke();
+            assert!(tries.broke_connections(), "{first:?}, {second:?}");
+        }
     }
 
     #[test]
     fn a_pause_is_the_servers_or_our_own_and_never_outlasts_the_deadline() {
         let spec = RetrySpec::default();
-        let judge = |outcome, left| Tries::new(true).judge(&outcome, &spec, left, &Dice::seeded(1));
+        let judge = |outcome, left| Tries::new(true).judge(&outcome, None, &spec, left, &Dice::seeded(1));
         assert_eq!(judge(answer(14, Some("700")), LONG), Next::Again(Duration::from_millis(700)));
         assert_eq!(judge(answer(14, Some("700")), Duration::from_millis(600)), Next::Done);
         let Next::Again(pause) = judge(answer(14, None), LONG) else { panic!("no other try") };

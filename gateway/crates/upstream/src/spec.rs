@@ -33,7 +33,17 @@ pub struct UpstreamSpec {
     pub health_check: Option<HealthCheckSpec>,
     /// How dead connections are found; `None` leaves it to TCP.
     pub keepalive: Option<KeepaliveSpec>,
+    /// The largest header list of a request in bytes, as RFC 9113 section 6.5.2 counts them: the names and values of all
+    /// metadata and pseudo-header fields, and 32 bytes for each. A larger request fails before a connection is taken for it. An
+    /// endpoint that announces a smaller limit (SETTINGS_MAX_HEADER_LIST_SIZE) gets no larger one either.
+    pub max_metadata: usize,
+    /// The largest request message in bytes; `None` for no limit but gRPC's own (4 GiB).
+    pub max_message: Option<usize>,
 }
+
+/// The limit of a request's metadata unless the spec has another: 8 KiB. grpc-java accepts no more; tonic and grpc-go accept
+/// 16 KiB.
+const DEFAULT_MAX_METADATA: usize = 8 << 10;
 
 impl UpstreamSpec {
     /// The safe defaults for these addresses.
@@ -49,6 +59,8 @@ impl UpstreamSpec {
             outlier_detection: Some(OutlierSpec::default()),
             health_check: Some(HealthCheckSpec::default()),
             keepalive: Some(KeepaliveSpec::default()),
+            max_metadata: DEFAULT_MAX_METADATA,
+            max_message: None,
         }
     }
 
@@ -66,6 +78,8 @@ impl UpstreamSpec {
             timeout: _,
             retry: _,
             circuit_breaker: _,
+            max_metadata: _,
+            max_message: _,
         } = self;
         *addresses == other.addresses
             && *tls == other.tls

@@ -8,6 +8,9 @@ use std::time::Duration;
 use crate::call::Status;
 use crate::code;
 
+/// What is wrong with a response that has several statuses.
+pub(crate) const REPEATED: &str = "`grpc-status` is repeated";
+
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
 /// The status that `grpc-status`, `grpc-message` and `grpc-status-details-bin` make.
@@ -128,7 +131,12 @@ mod tests {
             (&[("grpc-status", "-1")], status(2, "", None)),
         ];
         for (fields, expected) in table {
-            assert_eq!(crate::fields::Fields::of(&map(fields)).status(), expected, "{fields:?}");
+            assert_eq!(crate::fields::Fields::of(&map(fields)).status(), Ok(expected), "{fields:?}");
+        }
+        for second in ["0", "5"] {
+            let mut repeated = map(&[("grpc-status", "0")]);
+            repeated.append("grpc-status", HeaderValue::from_static(second));
+            assert!(crate::fields::Fields::of(&repeated).status().is_err(), "{second}");
         }
     }
 

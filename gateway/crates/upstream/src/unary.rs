@@ -9,13 +9,13 @@ use http::HeaderMap;
 use smallvec::SmallVec;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::attempt::{self, HeadParts};
+use crate::attempt::{self, Head, HeadParts, Outgoing};
 use crate::breaker::Permit;
 use crate::call::{Answer, Call, Report};
 use crate::code;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
-use crate::frame::Messages;
+use crate::frame::{Messages, PREFIX};
 use crate::observe::Watched;
 use crate::pool::Pool;
 use crate::retry::{Next, Tries};
@@ -66,26 +66,28 @@ impl Upstream {
         metadata: &(dyn Fn() -> HeaderMap + Sync),
         report: &mut Report,
     ) -> Result<Box<Answer>, CallError> {
+        self.check_message(call.frame.len())?;
         let worker = self.worker(call.worker);
         let mut tries = Tries::new(call.idempotent);
         let mut tried = Tried::new();
         let mut budget: Option<Permit<'_>> = None;
         loop {
+            if tries.broke_connections() {
+                return Err(CallError::DisconnectedTwice);
+            }
             let endpoint = self.pick(worker, call, &tried).await?;
             let begun = Instant::now();
             if begun >= call.deadline {
                 return Err(CallError::Deadline);
             }
+            let parts =
+                HeadParts { path: call.path.clone(), metadata: metadata(), deadline: Some(call.deadline) };
+            let mut head = attempt::head(parts, &endpoint, worker.timeout(), begun);
+            self.check_metadata(&head)?;
             report.attempts += 1;
             report.endpoint = Some(Arc::clone(&endpoint.name));
-            let mut metadata = metadata();
-            let watched = Watched::begin(call, &endpoint, &mut metadata);
-            let mut request = Some(attempt::head(
-                HeadParts { path: call.path.clone(), metadata, deadline: Some(call.deadline) },
-                &endpoint,
-                worker.timeout(),
-                begun,
-            ));
+            let watched = Watched::begin(call, &endpoint, head.request.headers_mut());
+            let mut request = Outgoing::new(head);
             let outcome =
                 self.one_try(call, &mut request, &endpoint, begun, &tries, &tried, &mut budget).await;
             let Some(outcome) = outcome else {
@@ -104,8 +106,9 @@ impl Upstream {
                 return with_attempts(outcome, &tried);
             }
             let left = call.deadline.saturating_duration_since(Instant::now());
-            match tries.judge(&outcome, &self.spec().retry, left, worker.dice()) {
-                Next::AtOnce => {}
+            match tries.judge(&outcome, request.sent_on, &self.spec().retry, left, worker.dice()) {
+                Next::Free(Duration::ZERO) => {}
+                Next::Free(pause) => sleep(pause).await,
                 Next::Again(pause) => {
                     // The retry that just ended gives its place back first.
                     drop(budget.take());
@@ -116,6 +119,7 @@ impl Upstream {
                     sleep(pause).await;
                 }
                 Next::Done => return with_attempts(outcome, &tried),
+                Next::Stopped => return Err(CallError::DisconnectedTwice),
             }
             self.again(&mut tried, endpoint);
         }
@@ -125,7 +129,7 @@ impl Upstream {
     async fn one_try<'a>(
         &'a self,
         call: &Call,
-        request: &mut Option<http::Request<()>>,
+        request: &mut Outgoing,
         endpoint: &Arc<Endpoint>,
         now: Instant,
         tries: &Tries,
@@ -161,6 +165,17 @@ impl Upstream {
         Some(outcome.unwrap_or(Err(CallError::Deadline)))
     }
 
+    /// Checks the size of a request's header list before a connection is taken for it.
+    pub(crate) fn check_metadata(&self, head: &Head) -> Result<(), CallError> {
+        let (size, limit) = (head.list_size, self.spec().max_metadata);
+        if size > limit { Err(CallError::MetadataTooLarge { size, limit }) } else { Ok(()) }
+    }
+
+    /// Checks the size of a message; `frame` is its length with the prefix.
+    pub(crate) fn check_message(&self, frame: usize) -> Result<(), CallError> {
+        check_message(self.spec().max_message, frame)
+    }
+
     pub(crate) fn again(&self, tried: &mut Tried, endpoint: Arc<Endpoint>) {
         self.metrics().retries.fetch_add(1, Relaxed);
         tried.push(endpoint);
@@ -175,7 +190,12 @@ impl Upstream {
     ) -> Option<Permit<'_>> {
         let spec = &self.spec().retry;
         let patience = match outcome {
-            Err(CallError::Connect(_) | CallError::Disconnected(_) | CallError::Refused) => BUDGET_PATIENCE,
+            Err(
+                CallError::Connect(_)
+                | CallError::Disconnected(_)
+                | CallError::GoAway(_)
+                | CallError::Refused,
+            ) => BUDGET_PATIENCE,
             _ => Duration::ZERO,
         };
         let end = deadline.min(Instant::now() + patience);
@@ -226,6 +246,14 @@ impl Upstream {
         {
             self.strike(endpoint, outlier);
         }
+    }
+}
+
+/// Checks the size of a message against the limit, if there is one; `frame` is its length with the prefix.
+pub(crate) fn check_message(limit: Option<usize>, frame: usize) -> Result<(), CallError> {
+    match limit {
+        Some(limit) if frame > limit.saturating_add(PREFIX) => Err(CallError::MessageTooLarge { limit }),
+        _ => Ok(()),
     }
 }
 

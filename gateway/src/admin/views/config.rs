@@ -66,6 +66,8 @@ struct Upstream {
     outlier_detection: Option<Outlier>,
     health_check: Option<HealthCheck>,
     keepalive: Option<Keepalive>,
+    max_metadata: String,
+    max_message: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -212,6 +214,8 @@ impl From<&UpstreamSpec> for Upstream {
             outlier_detection: spec.outlier_detection.as_ref().map(Outlier::from),
             health_check: spec.health_check.as_ref().map(HealthCheck::from),
             keepalive: spec.keepalive.as_ref().map(Keepalive::from),
+            max_metadata: size(spec.max_metadata),
+            max_message: spec.max_message.map(size),
         }
     }
 }

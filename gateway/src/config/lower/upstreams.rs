@@ -125,6 +125,9 @@ fn upstream(file: &File, raw: &RawUpstream, context: &mut Context) -> Option<Ups
     spec.outlier_detection = part(&raw.outlier_detection, spec.outlier_detection.take(), outlier);
     spec.health_check = part(&raw.health_check, spec.health_check.take(), health_check);
     spec.keepalive = part(&raw.keepalive, spec.keepalive.take(), keepalive);
+    set(&mut spec.max_metadata, &raw.max_metadata);
+    check_metadata(raw, context);
+    spec.max_message = raw.max_message.as_ref().map(|at| at.value);
     warn_about_tries(&spec, raw, context);
     (!spec.addresses.is_empty()).then_some(spec)
 }
@@ -299,6 +302,18 @@ fn health_check(spec: &mut HealthCheckSpec, raw: &RawHealthCheck) {
 fn keepalive(spec: &mut KeepaliveSpec, raw: &RawKeepalive) {
     set(&mut spec.interval, &raw.interval);
     set(&mut spec.timeout, &raw.timeout);
+}
+
+/// What the gateway itself sends with each call takes most of it: pseudo-headers, `x-forwarded-*`, the request id, the trace.
+const MIN_METADATA: usize = 1 << 10;
+
+fn check_metadata(raw: &RawUpstream, context: &mut Context) {
+    let Some(at) = raw.max_metadata.as_ref().filter(|at| at.value < MIN_METADATA) else { return };
+    context.push(
+        Diagnostic::error(Code::BadSize, "`max_metadata` of less than 1KiB rejects ordinary requests")
+            .at(at.place, "too small")
+            .with_help("write 1KiB or more; the default is 8KiB"),
+    );
 }
 
 /// A try that may take as long as the whole call leaves no time for another.

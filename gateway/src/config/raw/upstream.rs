@@ -18,6 +18,8 @@ pub(super) const KEYS: &[&str] = &[
     "outlier_detection",
     "health_check",
     "keepalive",
+    "max_metadata",
+    "max_message",
 ];
 
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ pub(in crate::config) struct RawUpstream {
     pub(in crate::config) outlier_detection: Option<Part<RawOutlier>>,
     pub(in crate::config) health_check: Option<Part<RawHealthCheck>>,
     pub(in crate::config) keepalive: Option<Part<RawKeepalive>>,
+    pub(in crate::config) max_metadata: Option<At<usize>>,
+    pub(in crate::config) max_message: Option<At<usize>>,
 }
 
 /// A part that `false` switches off and `true` leaves at its defaults.
@@ -146,6 +150,8 @@ pub(super) fn read(name: &Key, node: &Node, reader: &mut Reader<'_>) -> RawUpstr
             "outlier_detection" => upstream.outlier_detection = part(value, reader, outlier),
             "health_check" => upstream.health_check = part(value, reader, health_check),
             "keepalive" => upstream.keepalive = part(value, reader, keepalive),
+            "max_metadata" => upstream.max_metadata = reader.size(value),
+            "max_message" => upstream.max_message = reader.size(value),
             _ => reader.unknown_key(key, "an upstream", KEYS),
         }
     }

@@ -1,5 +1,6 @@
 //! The closed list of reasons for which the gateway itself refuses or fails a request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -52,10 +53,12 @@ reasons! {
     BadHead = "BAD_HEAD", INVALID_ARGUMENT, 400, "The request's head is malformed or ambiguous: it can be read in two ways, has not exactly one Host, or has `content-type`, `authorization` or `grpc-timeout` with two values.";
     UriTooLong = "URI_TOO_LONG", RESOURCE_EXHAUSTED, 414, "The request line is longer than `limits.headers`.";
     HeadersTooLarge = "HEADERS_TOO_LARGE", RESOURCE_EXHAUSTED, 431, "The headers are larger than `limits.headers`, or more than 100 over HTTP/1.1.";
+    MetadataTooLarge = "METADATA_TOO_LARGE", RESOURCE_EXHAUSTED, 431, "The headers that go to the service are larger than `max_metadata` of the upstream, or than the endpoint accepts.";
     InvalidRequest = "INVALID_REQUEST", INVALID_ARGUMENT, 400, "Path, query or body do not fit the request message; `details` lists every violation.";
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", INVALID_ARGUMENT, 415, "The body's content-type is not JSON.";
     UnsupportedEncoding = "UNSUPPORTED_ENCODING", INVALID_ARGUMENT, 415, "The body's content-encoding is not understood.";
     BodyTooLarge = "BODY_TOO_LARGE", RESOURCE_EXHAUSTED, 413, "The body is larger than `limits.body`.";
+    MessageTooLarge = "MESSAGE_TOO_LARGE", RESOURCE_EXHAUSTED, 413, "The request message is larger than `max_message` of the upstream, or than the endpoint accepts.";
     BodyTimeout = "BODY_TIMEOUT", DEADLINE_EXCEEDED, 408, "The client stopped sending in the middle of its body.";
     BodyUnreadable = "BODY_UNREADABLE", INVALID_ARGUMENT, 400, "The body broke off, is not framed as HTTP says, or is not what its content-encoding says.";
     Overloaded = "OVERLOADED", UNAVAILABLE, 503, "As many requests run as `limits.requests` allows, or there is no room for a body in `limits.buffers`.";
@@ -76,6 +79,7 @@ reasons! {
     UpstreamOverflow = "UPSTREAM_OVERFLOW", UNAVAILABLE, 503, "A circuit breaker limit of the upstream is reached.";
     UpstreamConnectFailed = "UPSTREAM_CONNECT_FAILED", UNAVAILABLE, 503, "No connection to an endpoint could be made.";
     UpstreamDisconnected = "UPSTREAM_DISCONNECTED", UNAVAILABLE, 503, "The connection broke before the answer was complete.";
+    UpstreamDisconnectedTwice = "UPSTREAM_DISCONNECTED_TWICE", INTERNAL, 502, "The connection broke each of the two times that the request was sent, so it is not sent again.";
     UpstreamRefused = "UPSTREAM_REFUSED", UNAVAILABLE, 503, "The endpoint refused to take the call.";
     UpstreamReset = "UPSTREAM_RESET", INTERNAL, 502, "The endpoint reset the call.";
     UpstreamProtocolError = "UPSTREAM_PROTOCOL_ERROR", INTERNAL, 502, "What the endpoint answered is not gRPC.";
@@ -119,8 +123,8 @@ pub(super) fn of_call(error: &CallError) -> Failure {
     }
 }
 
-fn explain(error: &CallError) -> (Reason, &'static str) {
-    match error {
+fn explain(error: &CallError) -> (Reason, Cow<'static, str>) {
+    let (reason, message) = match error {
         CallError::NoEndpoint(NoEndpoint::Unhealthy) => {
             (Reason::NoHealthyUpstream, "the service is not healthy")
         }
@@ -130,6 +134,29 @@ fn explain(error: &CallError) -> (Reason, &'static str) {
         CallError::Connect(_) => (Reason::UpstreamConnectFailed, "the service cannot be reached"),
         CallError::Disconnected(_) => {
             (Reason::UpstreamDisconnected, "the connection to the service broke before it answered")
+        }
+        CallError::GoAway(_) => {
+            (Reason::UpstreamDisconnected, "the service ended the connection before it answered")
+        }
+        CallError::DisconnectedTwice => (
+            Reason::UpstreamDisconnectedTwice,
+            "the request was stopped: the connection to the service broke each of the two times that it was sent",
+        ),
+        CallError::MetadataTooLarge { size, limit } => {
+            let message = format!(
+                "the headers take {size} bytes on the way to the service, more than the limit of {limit} bytes"
+            );
+            return (Reason::MetadataTooLarge, message.into());
+        }
+        CallError::MetadataRejected => {
+            (Reason::MetadataTooLarge, "the headers are larger than the service accepts")
+        }
+        CallError::MessageTooLarge { limit } => {
+            let message = format!("the request message is larger than the limit of {limit} bytes");
+            return (Reason::MessageTooLarge, message.into());
+        }
+        CallError::MessageRejected => {
+            (Reason::MessageTooLarge, "the request message is larger than the service accepts")
         }
         CallError::Refused => (Reason::UpstreamRefused, "the service refused the call"),
         CallError::Reset(_) => (Reason::UpstreamReset, "the service broke off the call"),
@@ -144,7 +171,8 @@ fn explain(error: &CallError) -> (Reason, &'static str) {
         | CallError::Truncated
         | CallError::TooManyMessages
         | CallError::NoMessage => (Reason::UpstreamProtocolError, "the service's answer is not valid gRPC"),
-    }
+    };
+    (reason, message.into())
 }
 
 #[cfg(test)]

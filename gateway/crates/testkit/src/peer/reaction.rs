@@ -54,6 +54,12 @@ pub enum Reaction {
     GoAway(Box<Self>),
     /// Ends the connection without a word.
     HangUp,
+    /// Ends the connection with a GOAWAY that has this HTTP/2 error code.
+    Abort(u32),
+    /// Resets the stream with this HTTP/2 error code, then ends the connection with a GOAWAY that has the second.
+    ResetAndAbort(u32, u32),
+    /// Sends this many informational responses (103), then does the other; stops when the stream or connection ends.
+    Informational(u32, Box<Self>),
 }
 
 impl Reaction {
