@@ -40,7 +40,7 @@ pub use load::{Charge, Load, Totals};
 pub use spec::{CertificatePem, LimitsSpec, ListenerSpec, ListenerTls};
 pub use terms::Terms;
 pub use tls::TlsError;
-pub use trusted::{Network, NotANetwork, TrustedProxies};
+pub use trusted::{Breadth, Network, NotANetwork, TrustedProxies, is_public};
 pub use worker::{Admission, Workers};
 
 /// What is known about the connection that a request came on.

@@ -2,6 +2,7 @@
 //!
 //! Each step goes on with what it could make of its part, so that one load tells everything that is wrong.
 
+mod admin;
 mod auth;
 mod descriptors;
 mod listeners;
@@ -31,7 +32,7 @@ pub(super) fn lower(
     settings::told_once(files, context);
     let trusted_proxies = listeners::trusted_proxies(files, context);
     let listeners = listeners::listeners(files, &trusted_proxies, context);
-    let admin = listeners::admin(files, &listeners, context);
+    let admin = admin::admin(files, &listeners, context);
     let settings = settings::settings(files, context);
     let cors = policies::cors(files, context);
     let upstreams = upstreams::upstreams(files, context);

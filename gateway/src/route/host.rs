@@ -66,6 +66,17 @@ impl HostPattern {
     }
 }
 
+impl HostPattern {
+    /// Returns whether the pattern matches a `Host` header or an authority; port and last dot are ignored.
+    pub fn matches(&self, host: &str) -> bool {
+        let name = host_name(host);
+        match self {
+            Self::Exact(exact) => name == **exact,
+            Self::Below(suffix) => name.len() > suffix.len() && name.ends_with(&**suffix),
+        }
+    }
+}
+
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -75,8 +86,8 @@ impl fmt::Display for HostPattern {
     }
 }
 
-/// The name in a `Host` header or an authority: without its port or a last dot, in lower case.
-pub(super) fn name_of(host: &str) -> Cow<'_, str> {
+/// Returns the name in a `Host` header or an authority: without its port or a last dot, in lower case.
+pub fn host_name(host: &str) -> Cow<'_, str> {
     let host = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -114,6 +125,24 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_matches_whole_labels() {
+        for (pattern, host, expected) in [
+            ("a.b", "A.B:80", true),
+            ("a.b", "a.b.", true),
+            ("a.b", "x.a.b", false),
+            ("*.a.b", "x.a.b:80", true),
+            ("*.a.b", "y.x.a.b", true),
+            ("*.a.b", "a.b", false),
+            ("*.a.b", ".a.b", false),
+            ("*.a.b", "xa.b", false),
+            ("*.a.b", "x.a.b.evil", false),
+            ("[::1]", "[::1]:80", true),
+        ] {
+            assert_eq!(HostPattern::parse(pattern).unwrap().matches(host), expected, "{pattern} {host}");
+        }
+    }
+
+    #[test]
     fn the_name_of_a_request_has_no_port() {
         let table = [
             ("a.b", "a.b"),
@@ -124,7 +153,7 @@ mod tests {
             ("", ""),
         ];
         for (host, name) in table {
-            assert_eq!(name_of(host), name, "{host}");
+            assert_eq!(host_name(host), name, "{host}");
         }
     }
 }

@@ -43,7 +43,7 @@ async fn backend() -> Backend {
 fn yaml(server: &Reflecting, backend: &Backend) -> String {
     format!(
         "listeners: [{{address: 127.0.0.1:0}}]\n\
-         admin: {{address: 127.0.0.1:0}}\n\
+         admin: {{address: 127.0.0.1:0, hosts: [shop.example]}}\n\
          descriptors: [{{reflection: library}}]\n\
          upstreams:\n  library: {{address: {}}}\n  shelf: {{address: {}}}\n\
          services:\n  library.v1.Library: shelf\n\

@@ -184,8 +184,13 @@ impl Blame {
 
 /// The hosts of a route.
 fn hosts(settings: &RawSettings, context: &mut Context) -> Vec<HostPattern> {
+    settings.host.as_ref().map_or_else(Vec::new, |written| host_patterns(written, context))
+}
+
+/// Parses host patterns, and reports those that are none.
+pub(super) fn host_patterns(written: &[At<String>], context: &mut Context) -> Vec<HostPattern> {
     let mut hosts = Vec::new();
-    for at in settings.host.iter().flatten() {
+    for at in written {
         match HostPattern::parse(&at.value) {
             Ok(host) => hosts.push(host),
             Err(error) => context.push(
