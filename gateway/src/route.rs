@@ -12,4 +12,6 @@ pub use own::{DocsFile, DocsPath, DocsPathError, Own, OwnPaths, allowed};
 pub use plan::{
     ErrorFormat, GrpcMethod, Idempotency, Origin, OriginKind, RoutePlan, Target, Targets, identity,
 };
-pub use table::{ANY_METHOD, Candidate, CandidateOutcome, Lookup, Matcher, Problem, Table, TableBuilder};
+pub use table::{
+    ANY_METHOD, Candidate, CandidateOutcome, Lookup, Matcher, Matches, Problem, Table, TableBuilder, contest,
+};

@@ -39,10 +39,12 @@ pub(super) fn lower(
     let mut used = unused::Used::default();
     let ways = auth::ways(files, &upstreams, &mut used, context);
     let limiter = auth::limiter(files, &upstreams, &mut used, context);
-    let descriptors = descriptors::load(files, &upstreams, before, context);
-    let services = services::services(files, &upstreams, &descriptors, context);
-    let compiled = routes::routes(
-        &routes::Inputs {
+    let mut sources = descriptors::sources(files, &upstreams, before, context);
+    let (descriptors, services, compiled) = loop {
+        let (mark, unrouted) = (context.found.len(), used.clone());
+        let descriptors = sources.as_ref().map(|sources| sources.load(before, context)).unwrap_or_default();
+        let services = services::services(files, &upstreams, &descriptors, context);
+        let inputs = routes::Inputs {
             files,
             upstreams: &upstreams,
             descriptors: &descriptors,
@@ -50,10 +52,20 @@ pub(super) fn lower(
             settings: &settings,
             ways: &ways,
             limiter: &limiter,
-        },
-        &mut used,
-        context,
-    );
+            before,
+        };
+        let compiled = routes::routes(&inputs, &mut used, context);
+        if compiled.takings.is_empty() {
+            break (descriptors, services, compiled);
+        }
+        // Findings about what is held back would be about routes that are not served.
+        let found = context.found.split_off(mark);
+        if !sources.as_mut().is_some_and(|sources| sources.hold(&compiled.takings, context)) {
+            context.found.extend(found);
+            break (descriptors, services, compiled);
+        }
+        used = unrouted;
+    };
     used.upstreams.extend(descriptors.asked.iter().cloned());
     // What a broken route would have used is not known.
     let errors = context.found.iter().any(|finding| finding.severity == Severity::Error);

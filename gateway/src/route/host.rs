@@ -1,6 +1,7 @@
 //! The hosts that a route is for.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 /// `api.shop.example`, or `*.shop.example` for every name below `shop.example`.
@@ -73,6 +74,24 @@ impl HostPattern {
         match self {
             Self::Exact(exact) => name == **exact,
             Self::Below(suffix) => name.len() > suffix.len() && name.ends_with(&**suffix),
+        }
+    }
+}
+
+/// Compares two patterns by the hosts that both match, `None` being any host. `None` when there are none; `Less` when
+/// the first pattern is the more specific.
+pub(super) fn contest_hosts(one: Option<&HostPattern>, other: Option<&HostPattern>) -> Option<Ordering> {
+    use HostPattern::{Below, Exact};
+    match (one, other) {
+        (None, None) => Some(Ordering::Equal),
+        (Some(_), None) => Some(Ordering::Less),
+        (None, Some(_)) => Some(Ordering::Greater),
+        (Some(Exact(one)), Some(Exact(other))) => (one == other).then_some(Ordering::Equal),
+        (Some(Exact(name)), Some(below @ Below(_))) => below.matches(name).then_some(Ordering::Less),
+        (Some(below @ Below(_)), Some(Exact(name))) => below.matches(name).then_some(Ordering::Greater),
+        (Some(Below(one)), Some(Below(other))) => {
+            let overlap = one.ends_with(&**other) || other.ends_with(&**one);
+            overlap.then(|| other.len().cmp(&one.len()))
         }
     }
 }
