@@ -4,10 +4,12 @@
 //! the connection to the worker that has the fewest, so that a handful of connections never leaves a worker idle.
 
 mod activity;
+mod announced;
 mod body;
 mod connection;
 mod fields;
 mod forwarded;
+mod frames;
 mod framing;
 mod io;
 mod linger;
@@ -32,6 +34,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 
+pub use announced::AnnouncedBody;
 pub use body::Body;
 pub use fields::Fields;
 pub use framing::Fault;

@@ -120,7 +120,7 @@ impl Target {
             if sender.ready().await.is_err() || self.over.load(Relaxed) {
                 return;
             }
-            match sender.send_request(request("http://localhost/books/b1")).await {
+            match sender.send_request(request("http://shop.example/books/b1")).await {
                 Ok(response) => self.is_fine(response).await,
                 // The goodbye came before the request went out.
                 Err(error) if error.is_canceled() || is_goodbye(&error) => return,
