@@ -1,10 +1,13 @@
 //! The admin address: what the gateway knows about itself, and a few orders. Never on a public listener.
 
+mod access;
+mod connections;
 mod pages;
 mod views;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -14,19 +17,21 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::connections::{Connections, OpenConnection};
 use crate::edge::{Body, Workers};
 use crate::reload::{History, Requests};
 use crate::snapshot::{Current, Dispatch};
 use crate::telemetry::logging::Level;
 
 /// Connections to the admin address at a time: operators and scrapers, not a public.
-const CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 64;
 /// From the first byte of a request to the end of its head.
-const HEAD: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the pages show and the orders act on.
 #[derive(Debug, Clone)]
@@ -65,7 +70,7 @@ impl Admin {
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let serving = stop.clone();
-        tokio::spawn(async move { serving.run_until_cancelled(serve(listener, state)).await });
+        tokio::spawn(serve(listener, state, serving));
         Ok(Self { address, _serving: stop.drop_guard() })
     }
 
@@ -75,35 +80,52 @@ impl Admin {
     }
 }
 
-async fn serve(listener: TcpListener, state: State) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let connections = tokio_util::task::TaskTracker::new();
+async fn serve(listener: TcpListener, state: State, stop: CancellationToken) {
+    let connections = Connections::default();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
+        let accepted = stop.run_until_cancelled(listener.accept()).await;
+        let stream = match accepted {
+            None => return,
+            Some(Ok((stream, _))) => stream,
+            Some(Err(error)) => {
                 tracing::warn!(%error, "cannot accept on the admin address");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
-        let state = state.clone();
-        connections.spawn(async move {
-            let service = service_fn(|request| answer(request, &state));
-            let served = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD)
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            if let Err(error) = served {
-                tracing::debug!(%error, "admin connection ended");
-            }
-            drop(place);
-        });
+        let open = connections.open(MAX_CONNECTIONS, Instant::now());
+        tokio::spawn(serve_connection(stream, open, state.clone(), stop.clone()));
     }
 }
 
-async fn answer(request: Request<Incoming>, state: &State) -> Result<Response<Body>, Infallible> {
-    Ok(pages::answer(request, state).await)
+/// Serves a connection until it ends, has to make room, or the admin address closes.
+async fn serve_connection(stream: TcpStream, open: OpenConnection, state: State, stop: CancellationToken) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let in_progress = open.begin();
+        let state = &state;
+        async move {
+            let response = pages::answer(request, state).await;
+            drop(in_progress);
+            Ok::<Response<Body>, Infallible>(response)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = open.evicted() => {
+            tracing::debug!("an admin connection was closed to make room for another one");
+            return;
+        }
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "admin connection ended");
+    }
 }

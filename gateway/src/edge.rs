@@ -4,10 +4,12 @@
 //! the connection to the worker that has the fewest, so that a handful of connections never leaves a worker idle.
 
 mod activity;
+mod announced;
 mod body;
 mod connection;
 mod fields;
 mod forwarded;
+mod frames;
 mod framing;
 mod io;
 mod linger;
@@ -32,6 +34,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 
+pub use announced::AnnouncedBody;
 pub use body::{Body, has_no_content};
 pub use fields::Fields;
 pub use framing::Fault;
@@ -40,7 +43,7 @@ pub use load::{Charge, Load, Totals};
 pub use spec::{CertificatePem, LimitsSpec, ListenerSpec, ListenerTls};
 pub use terms::Terms;
 pub use tls::TlsError;
-pub use trusted::{Network, NotANetwork, TrustedProxies};
+pub use trusted::{Breadth, Network, NotANetwork, TrustedProxies, is_public};
 pub use worker::{Admission, Workers};
 
 /// What is known about the connection that a request came on.

@@ -7,9 +7,11 @@ mod own;
 mod plan;
 mod table;
 
-pub use host::{HostError, HostPattern};
+pub use host::{HostError, HostPattern, host_name};
 pub use own::{DocsFile, DocsPath, DocsPathError, Own, OwnPaths, allowed};
 pub use plan::{
     ErrorFormat, GrpcMethod, Idempotency, Origin, OriginKind, RoutePlan, Target, Targets, identity,
 };
-pub use table::{ANY_METHOD, Candidate, CandidateOutcome, Lookup, Matcher, Problem, Table, TableBuilder};
+pub use table::{
+    ANY_METHOD, Candidate, CandidateOutcome, Lookup, Matcher, Matches, Problem, Table, TableBuilder, contest,
+};

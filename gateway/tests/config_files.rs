@@ -86,3 +86,19 @@ fn patterns_match_files_only() {
     let told = told(path);
     assert!(told.contains("no file matches"), "{told}");
 }
+
+/// Reading some of them never ends; reading others changes what the kernel does.
+#[test]
+fn files_of_the_kernel_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    symlink("/proc/self/status", folder.path().join("link.yaml")).unwrap();
+    let kernel = ["/proc/kmsg", "/proc/self/status", "/proc/../proc/self/status", "/sys/kernel/notes"];
+    let paths = kernel.map(PathBuf::from).into_iter().chain([folder.path().join("link.yaml")]);
+    for path in paths.filter(|path| path.exists()) {
+        let text = told(path.clone());
+        assert!(text.contains("a file of the kernel"), "{}: {text}", path.display());
+    }
+    std::fs::write(folder.path().join("routes.yaml"), "include: /proc/self/*\n").unwrap();
+    let text = told(folder.path().join("routes.yaml"));
+    assert!(text.contains("`/proc/self/status`: a file of the kernel"), "{text}");
+}

@@ -79,3 +79,37 @@ fn ten_thousand_routes_load_quickly() {
         assert!(best < 2.0, "{best} s, on a machine that may be busy");
     }
 }
+
+/// A shape of text with this many findings.
+type Shape = (&'static str, fn(usize) -> String);
+
+/// Each would take many minutes if a finding cost as much as the text is long.
+#[test]
+fn findings_are_as_many_as_they_are_wherever_they_stand() {
+    const HEAD: &str = "{descriptors: [nothing.binpb], routes: [], ";
+    let shapes: [Shape; 3] = [
+        ("upstreams in one line", |n| {
+            let upstreams: Vec<String> = (0..n).map(|n| format!("u{n}: {{address: \"é:x{n}\"}}")).collect();
+            format!("{HEAD} upstreams: {{{}}}}}", upstreams.join(", "))
+        }),
+        ("equal keys in one line", |n| {
+            format!("{HEAD} upstreams: {{{}}}}}", "u: {address: \"a:1\"}, ".repeat(n))
+        }),
+        ("equal keys, one a line", |n| {
+            format!("descriptors: [nothing.binpb]\nupstreams:\n{}", "  u: {address: \"a:1\"}\n".repeat(n))
+        }),
+    ];
+    for (what, text) in shapes {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("routes.yaml");
+        std::fs::write(&file, text(10_000)).unwrap();
+        let diagnostics = config::load(&file, &|_| None).diagnostics;
+        assert!(diagnostics.iter().len() >= 9_999, "{what}: {}", diagnostics.iter().len());
+        let text = diagnostics.render(false);
+        assert_eq!(text.matches("\n\n").count(), 1001, "{what}: a thousand findings, and how many more");
+        assert!(text.contains(" more, which are not shown"), "{what}");
+        assert!(text.len() < 2 << 20, "{what}: {} bytes", text.len());
+        assert_eq!(diagnostics.lines().len(), 1001, "{what}");
+        assert!(diagnostics.to_json()["findings"].as_array().unwrap().len() >= 9_999, "{what}");
+    }
+}

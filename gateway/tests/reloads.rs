@@ -47,7 +47,7 @@ const BREATH: u64 = 8 << 10;
 fn yaml(backend: SocketAddr, version: usize) -> String {
     let (method, status) = if version.is_multiple_of(2) { ("Old", 200) } else { ("New", 202) };
     format!(
-        "listeners: [{{address: 127.0.0.1:0}}]\nadmin: {{address: 127.0.0.1:0}}\n\
+        "listeners: [{{address: 127.0.0.1:0}}]\nadmin: {{address: 127.0.0.1:0, hosts: [shop.example]}}\n\
          log: {{access: false}}\ndescriptors: [library.binpb]\n\
          upstreams: {{library: {{address: {backend}}}}}\nservices: {{library.v1.Library: library}}\n\
          routes:\n  - get: /books/{{name}}\n    grpc: library.v1.Library/{method}\n    status: {status}\n    \

@@ -1,13 +1,15 @@
 //! The pages of the admin address, by method and path.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use http::header::{ALLOW, CONTENT_TYPE, ORIGIN};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::Serialize;
 
+use super::access::{self, Rejection};
 use super::{State, views};
 use crate::edge::Body;
 use crate::reload::Trigger;
@@ -15,6 +17,8 @@ use crate::snapshot::Health;
 
 /// The largest body of an order, in bytes: a log level.
 const MAX_ORDER: usize = 1024;
+/// The time that the body of an order may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What there is: path, method, and a sentence for the front page.
 const PAGES: [(&str, Method, &str); 11] = [
@@ -32,23 +36,40 @@ const PAGES: [(&str, Method, &str); 11] = [
 ];
 
 pub(super) async fn answer(request: Request<Incoming>, state: &State) -> Response<Body> {
-    let path = request.uri().path();
+    let (head, body) = request.into_parts();
+    let snapshot = state.current.pin();
+    // None while the admin address is being removed by a reload.
+    let spec = snapshot.config.admin.as_ref();
+    match access::check_host(&head, spec.map_or(&[], |spec| &spec.hosts)) {
+        Ok(()) => {}
+        Err(Rejection::BadHost) => {
+            return text(StatusCode::BAD_REQUEST, "the request must have one `Host` header\n".into());
+        }
+        Err(Rejection::UnknownHost(host)) => return text(StatusCode::FORBIDDEN, access::advice(&host)),
+    }
+    let orders = spec.is_none_or(|spec| spec.orders);
+    let path = head.uri.path();
     if path == "/" {
-        return text(StatusCode::OK, index());
+        return text(StatusCode::OK, index(orders));
     }
     let Some((path, method, _)) = PAGES.iter().find(|(page, ..)| *page == path) else {
-        return text(StatusCode::NOT_FOUND, index());
+        return text(StatusCode::NOT_FOUND, index(orders));
     };
-    let asked = request.method();
+    if !orders && is_order(method) {
+        return text(
+            StatusCode::FORBIDDEN,
+            format!("{path} is off: the configuration says `admin.orders: false`\n"),
+        );
+    }
+    let asked = &head.method;
     if asked != method && !(asked == Method::HEAD && method == Method::GET) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("use {method}\n"));
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(name(method)));
         return response;
     }
-    if *method != Method::GET && is_from_a_page(request.headers()) {
+    if is_order(method) && access::is_from_a_page(&head) {
         return text(StatusCode::FORBIDDEN, "orders are not taken from web pages\n".into());
     }
-    let snapshot = state.current.pin();
     match *path {
         "/health" => {
             let health = Health::of(&snapshot);
@@ -71,13 +92,8 @@ pub(super) async fn answer(request: Request<Incoming>, state: &State) -> Respons
             state.drain.notify_one();
             text(StatusCode::ACCEPTED, "draining\n".into())
         }
-        _ => set_level(request, state).await,
+        _ => set_level(body, state).await,
     }
-}
-
-/// Whether a browser sends it for a page, which could be anybody's: browsers name the page's origin with every order.
-fn is_from_a_page(headers: &HeaderMap) -> bool {
-    headers.contains_key(ORIGIN) || headers.get("sec-fetch-site").is_some_and(|site| site != "none")
 }
 
 const fn name(method: &Method) -> &'static str {
@@ -88,8 +104,15 @@ const fn name(method: &Method) -> &'static str {
     }
 }
 
-fn index() -> String {
-    PAGES.iter().map(|(path, method, about)| format!("{:4} {path:12} {about}\n", method.as_str())).collect()
+/// Returns whether requests of this method change something.
+fn is_order(method: &Method) -> bool {
+    *method != Method::GET
+}
+
+/// Lists the pages, and the orders if they are on.
+fn index(orders: bool) -> String {
+    let pages = PAGES.iter().filter(|(_, method, _)| orders || !is_order(method));
+    pages.map(|(path, method, about)| format!("{:4} {path:12} {about}\n", method.as_str())).collect()
 }
 
 async fn reload(state: &State) -> Response<Body> {
@@ -105,9 +128,12 @@ async fn reload(state: &State) -> Response<Body> {
     }
 }
 
-async fn set_level(request: Request<Incoming>, state: &State) -> Response<Body> {
-    let Ok(body) = Limited::new(request.into_body(), MAX_ORDER).collect().await else {
-        return text(StatusCode::PAYLOAD_TOO_LARGE, "the body is a log level\n".into());
+async fn set_level(body: Incoming, state: &State) -> Response<Body> {
+    let body = Limited::new(body, MAX_ORDER).collect();
+    let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, "the body is a log level\n".into()),
+        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time\n".into()),
     };
     let body = body.to_bytes();
     let level = String::from_utf8_lossy(&body);

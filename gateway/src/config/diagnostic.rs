@@ -190,9 +190,15 @@ impl Diagnostics {
         render::render(self, colour)
     }
 
-    /// One line for each finding, `file:line:column: severity[code]: message`, as the log has them.
+    /// One line for each finding, `file:line:column: severity[code]: message`, as the log has them; of very many, the first
+    /// thousand and how many more there are.
     pub fn lines(&self) -> Vec<String> {
-        self.items.iter().map(|d| render::line(self, d)).collect()
+        let (shown, more) = render::shown(self);
+        let mut lines: Vec<String> = shown.into_iter().map(|d| render::line(self, d)).collect();
+        if more > 0 {
+            lines.push(format!("and {more} more findings"));
+        }
+        lines
     }
 
     /// The findings for machines.

@@ -2,6 +2,7 @@
 //!
 //! Each step goes on with what it could make of its part, so that one load tells everything that is wrong.
 
+mod admin;
 mod auth;
 mod descriptors;
 mod health_target;
@@ -34,7 +35,7 @@ pub(super) fn lower(
     settings::told_once(files, context);
     let trusted_proxies = listeners::trusted_proxies(files, context);
     let listeners = listeners::listeners(files, &trusted_proxies, context);
-    let admin = listeners::admin(files, &listeners, context);
+    let admin = admin::admin(files, &listeners, context);
     let settings = settings::settings(files, context);
     let cors = policies::cors(files, context);
     let upstreams = upstreams::upstreams(files, context);
@@ -42,10 +43,12 @@ pub(super) fn lower(
     let mut ways = auth::ways(files, &upstreams, &mut used, context);
     let limiter = auth::limiter(files, &upstreams, &mut used, context);
     ways.vouch_for(&limiter);
-    let descriptors = descriptors::load(files, &upstreams, before, context);
-    let services = services::services(files, &upstreams, &descriptors, context);
-    let compiled = routes::routes(
-        &routes::Inputs {
+    let mut sources = descriptors::sources(files, &upstreams, before, context);
+    let (descriptors, services, compiled) = loop {
+        let (mark, unrouted) = (context.found.len(), used.clone());
+        let descriptors = sources.as_ref().map(|sources| sources.load(before, context)).unwrap_or_default();
+        let services = services::services(files, &upstreams, &descriptors, context);
+        let inputs = routes::Inputs {
             files,
             upstreams: &upstreams,
             descriptors: &descriptors,
@@ -53,10 +56,20 @@ pub(super) fn lower(
             settings: &settings,
             ways: &ways,
             limiter: &limiter,
-        },
-        &mut used,
-        context,
-    );
+            before,
+        };
+        let compiled = routes::routes(&inputs, &mut used, context);
+        if compiled.takings.is_empty() {
+            break (descriptors, services, compiled);
+        }
+        // Findings about what is held back would be about routes that are not served.
+        let found = context.found.split_off(mark);
+        if !sources.as_mut().is_some_and(|sources| sources.hold(&compiled.takings, context)) {
+            context.found.extend(found);
+            break (descriptors, services, compiled);
+        }
+        used = unrouted;
+    };
     used.upstreams.extend(descriptors.asked.iter().cloned());
     // What a broken route would have used is not known.
     let errors = context.found.iter().any(|finding| finding.severity == Severity::Error);

@@ -13,7 +13,7 @@ use crate::descriptors::{Digest, Reflected};
 use crate::edge::{LimitsSpec, ListenerSpec, TrustedProxies};
 use crate::policy::{AuthSpec, Cors, RateLimitServiceSpec};
 use crate::proxy::coding::Offer;
-use crate::route::{ErrorFormat, OwnPaths, RoutePlan, Table};
+use crate::route::{ErrorFormat, HostPattern, OwnPaths, RoutePlan, Table};
 use crate::telemetry::spans::TracingSpec;
 
 /// All that `routes.yaml` and what it names say, validated and compiled. It never changes; a reload makes a new one.
@@ -68,6 +68,10 @@ pub struct GatewayConfig {
 pub struct AdminSpec {
     /// Where to listen.
     pub address: SocketAddr,
+    /// The host names that requests may name, besides IP addresses and `localhost`.
+    pub hosts: Vec<HostPattern>,
+    /// Whether reload, drain and log level are served.
+    pub orders: bool,
 }
 
 /// Where a process on the same machine finds the health response.

@@ -3,6 +3,7 @@
 //! A file is first read into a tree of [`node::Node`]s that keeps every place, then decoded key by key. Deserializing
 //! straight into structs would stop at the first mistake; an operator wants all of them.
 
+mod admin;
 mod auth;
 mod file;
 mod foreign;

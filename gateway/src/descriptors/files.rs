@@ -6,6 +6,9 @@ use std::path::Path;
 /// Longer than any file that a configuration names; some of the system have no end.
 const MAX_FILE: u64 = 256 << 20;
 
+/// Where the kernel shows its own state as files.
+const KERNEL: [&str; 2] = ["/proc", "/sys"];
+
 /// The content of a file.
 ///
 /// # Errors
@@ -42,6 +45,11 @@ pub(super) fn check_file(path: &Path) -> Result<()> {
     }
     if !kind.is_file() {
         return Err(Error::new(ErrorKind::InvalidInput, "neither a file nor a folder"));
+    }
+    // Files of the kernel look like others, but reading one may never end, or may change something.
+    let target = path.canonicalize()?;
+    if KERNEL.iter().any(|folder| target.starts_with(folder)) {
+        return Err(Error::new(ErrorKind::InvalidInput, "a file of the kernel, not one of a disk"));
     }
     Ok(())
 }

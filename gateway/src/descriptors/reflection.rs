@@ -46,6 +46,11 @@ impl Reflected {
     pub fn set(&self) -> &[u8] {
         &self.0
     }
+
+    /// Returns the names of its files.
+    pub fn file_names(&self) -> Vec<String> {
+        files::names(&self.0)
+    }
 }
 
 impl std::fmt::Debug for Reflected {

@@ -81,6 +81,8 @@ pub(super) struct Activity {
     draining_since: AtomicU64,
     in_flight: AtomicU32,
     head_since: AtomicU64,
+    /// Since when a frame or header block of HTTP/2 is incomplete.
+    frames_since: AtomicU64,
     idle_since: AtomicU64,
     stalled_since: AtomicU64,
     /// Bytes of answers that are not sent yet, and since when none of them was taken.
@@ -104,6 +106,7 @@ impl Activity {
             draining_since: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             head_since: AtomicU64::new(now),
+            frames_since: AtomicU64::new(0),
             idle_since: AtomicU64::new(now),
             stalled_since: AtomicU64::new(0),
             unsent: AtomicUsize::new(0),
@@ -124,6 +127,22 @@ impl Activity {
     pub(super) fn opened(&self) {
         self.on_no_head();
         self.idle_since.store(self.clock.now(), Relaxed);
+    }
+
+    /// The connection speaks HTTP/2: its first SETTINGS are part of the opening.
+    pub(super) fn opened_http2(&self) {
+        self.frames_since.store(self.head_since.load(Relaxed), Relaxed);
+        self.opened();
+    }
+
+    /// Bytes of HTTP/2 came. What is incomplete keeps its first time, however many bytes follow.
+    pub(super) fn on_frames(&self, incomplete: bool) {
+        let since = self.frames_since.load(Relaxed);
+        if incomplete && since == 0 {
+            self.frames_since.store(self.clock.now(), Relaxed);
+        } else if !incomplete && since != 0 {
+            self.frames_since.store(0, Relaxed);
+        }
     }
 
     /// The head of a request has begun, or is awaited as the first one.
@@ -259,6 +278,10 @@ impl Activity {
         let is_pressed = unsent && self.load.is_pressed();
         let write = if is_pressed { self.limits.write_pressed } else { self.limits.write };
         if over(&self.stalled_since, write) || unsent && over(&self.unsent_since, write) {
+            return true;
+        }
+        // Also beside running requests: their bodies can't come on, either.
+        if over(&self.frames_since, self.limits.head) {
             return true;
         }
         if unsent || self.is_busy() {

@@ -25,6 +25,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::activity::{Activity, Heard, Signal};
+use super::frames::FrameWatch;
 use super::framing::Fault;
 use super::io::{Rewound, Watched};
 use super::linger::Linger;
@@ -96,7 +97,10 @@ impl<H: Handler> Connection<H> {
                 (Transport::Plain(stream), protocol)
             }
         };
-        self.activity.opened();
+        match protocol {
+            Protocol::Http1 => self.activity.opened(),
+            Protocol::Http2 => self.activity.opened_http2(),
+        }
         let load = Arc::clone(self.activity.load());
         let peer = Peer::new(self.address, self.worker, self.terms.tls.is_some(), load);
         match protocol {
@@ -214,7 +218,8 @@ impl<H: Handler> Connection<H> {
         });
         // The library refuses without a body what is larger than it may be: it gets room for what we refuse with one.
         let largest = u32::try_from(terms.max_head.saturating_mul(2)).unwrap_or(u32::MAX);
-        let (stream, mut outbox) = gathered(Rewound::new(stream, read_ahead));
+        let (stream, mut outbox) =
+            gathered(FrameWatch::new(Rewound::new(stream, read_ahead), Arc::clone(activity)));
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)

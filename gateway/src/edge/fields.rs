@@ -28,6 +28,8 @@ pub struct Fields<'a> {
     /// A field that a request has once, and that stands here with several values: whoever reads one of them may read
     /// another one than those behind (RFC 9110 section 5.3).
     pub torn: Option<&'static str>,
+    /// Whether a value begins or ends with a blank, which HTTP/1.1 cuts off and HTTP/2 forbids (RFC 9113 section 8.2.1).
+    pub is_padded: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -36,6 +38,7 @@ impl<'a> Fields<'a> {
         let mut fields = Self::default();
         let (mut authorization, mut ids_agree) = (None, true);
         for (name, value) in headers {
+            fields.is_padded |= is_padded(value.as_bytes());
             match name.as_str() {
                 "host" => {
                     fields.host.get_or_insert(value);
@@ -60,6 +63,10 @@ impl<'a> Fields<'a> {
         fields.request_id = fields.request_id.filter(|_| ids_agree);
         fields
     }
+}
+
+const fn is_padded(value: &[u8]) -> bool {
+    matches!(value, [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
 }
 
 /// Takes the first value; whether this one is the same.
@@ -126,6 +133,26 @@ mod tests {
         ] {
             let headers = headers(&[(name, first), ("x-between", "1"), (name, second)]);
             assert_eq!(Fields::of(&headers).torn, torn.then_some(name), "{name}: {first}, {second}");
+        }
+    }
+
+    #[test]
+    fn blanks_around_a_value_are_found() {
+        for (value, expected) in [
+            ("", false),
+            ("a", false),
+            ("a b", false),
+            (" a", true),
+            ("a ", true),
+            ("\ta", true),
+            ("a\t", true),
+            (" ", true),
+        ] {
+            assert_eq!(
+                Fields::of(&headers(&[("x-a", "1"), ("x-b", value)])).is_padded,
+                expected,
+                "{value:?}"
+            );
         }
     }
 

@@ -47,6 +47,10 @@ pub(super) enum Wrong {
 pub(super) struct Framing {
     max_head: usize,
     state: State,
+    /// Requests whose head is complete.
+    requests: u64,
+    /// The most bytes that the chunked body at hand may announce.
+    max_chunked: u64,
 }
 
 #[derive(Debug)]
@@ -60,12 +64,25 @@ enum State {
 impl Framing {
     /// At the beginning of a connection whose heads have at most so many bytes.
     pub(super) fn new(max_head: usize) -> Self {
-        Self { max_head, state: State::Head(Head::default()) }
+        Self { max_head, state: State::Head(Head::default()), requests: 0, max_chunked: u64::MAX }
     }
 
     /// Whether the last request is complete, or there was none.
     pub(super) const fn is_between_requests(&self) -> bool {
         matches!(&self.state, State::Head(_))
+    }
+
+    /// Returns the number of the request whose chunked body is at hand, and the bytes that it has announced.
+    pub(super) const fn announced(&self) -> Option<(u64, u64)> {
+        match &self.state {
+            State::Chunked(chunked) => Some((self.requests, chunked.announced())),
+            _ => None,
+        }
+    }
+
+    /// Sets the most bytes that the chunked body at hand may announce.
+    pub(super) const fn limit_chunked(&mut self, bytes: u64) {
+        self.max_chunked = bytes;
     }
 
     /// Follows these bytes. The ones of a head that was not complete have to come again, with more behind them.
@@ -77,6 +94,8 @@ impl Framing {
                 State::Head(head) => match head.advance(rest, self.max_head) {
                     Ok(None) => return Passed { bytes: at, fault: None },
                     Ok(Some((length, framed))) => {
+                        self.requests += 1;
+                        self.max_chunked = u64::MAX;
                         self.state = match framed {
                             Framed::Length(0) => State::Head(Head::default()),
                             Framed::Length(length) => State::Body(length),
@@ -94,7 +113,7 @@ impl Framing {
                     }
                     taken
                 }
-                State::Chunked(chunked) => match chunked.advance(rest) {
+                State::Chunked(chunked) => match chunked.advance(rest, self.max_chunked) {
                     Ok((taken, false)) => taken,
                     Ok((taken, true)) => {
                         self.state = State::Head(Head::default());

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::announced::AnnouncedBody;
+
 /// Requests in flight and bytes held, over all workers.
 #[derive(Debug)]
 pub struct Totals {
@@ -44,12 +46,18 @@ impl Totals {
 pub struct Load {
     totals: Arc<Totals>,
     buffers: usize,
+    announced: AnnouncedBody,
 }
 
 impl Load {
     /// Of a connection whose terms allow so many bytes.
-    pub const fn new(totals: Arc<Totals>, buffers: usize) -> Self {
-        Self { totals, buffers }
+    pub fn new(totals: Arc<Totals>, buffers: usize) -> Self {
+        Self { totals, buffers, announced: AnnouncedBody::default() }
+    }
+
+    /// What the chunked body on the connection has announced.
+    pub const fn announced(&self) -> &AnnouncedBody {
+        &self.announced
     }
 
     /// Requests in flight, over all workers.
@@ -84,6 +92,7 @@ impl Load {
     }
 
     pub(super) fn begin(&self) {
+        self.announced.on_request();
         self.totals.requests.fetch_add(1, Relaxed);
     }
 

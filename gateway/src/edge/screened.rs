@@ -88,13 +88,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Screened<S> {
         if self.held.is_empty() {
             return;
         }
+        self.limit_chunked();
         let passed = self.framing.pass(&self.held);
         self.open = passed.bytes;
         self.note(passed, self.held.len());
     }
 
+    /// What the reader of a chunked body takes at most.
+    fn limit_chunked(&mut self) {
+        if let Some((request, _)) = self.framing.announced() {
+            self.framing.limit_chunked(self.activity.load().announced().limit_of(request));
+        }
+    }
+
     fn note(&mut self, passed: Passed, of: usize) {
         self.wrong = passed.fault;
+        if let Some((request, bytes)) = self.framing.announced() {
+            self.activity.load().announced().on_chunks(request, bytes);
+        }
         if passed.bytes == of {
             self.activity.on_no_head();
         } else if passed.bytes > 0 {
@@ -122,6 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Screened<S> {
         if fresh.is_empty() {
             return Poll::Ready(Ok(false));
         }
+        self.limit_chunked();
         let passed = self.framing.pass(fresh);
         let rest = fresh.get(passed.bytes..).unwrap_or_default();
         let length = fresh.len();

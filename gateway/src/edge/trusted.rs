@@ -1,8 +1,12 @@
 //! Whose word about a client is believed: the networks of trusted proxies.
 
+mod breadth;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+
+pub use breadth::{Breadth, is_public};
 
 /// The networks of trusted proxies; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -81,6 +81,11 @@ impl Failure {
         Self::new(Reason::BadHead, what).with(CONNECTION, "close")
     }
 
+    /// The value of a field begins or ends with a blank.
+    pub fn padded_field() -> Self {
+        Self::new(Reason::BadHead, "a header value begins or ends with a blank")
+    }
+
     /// A field that a request has once has several values.
     pub fn torn_field(name: &str) -> Self {
         Self::new(Reason::BadHead, torn_field(name))

@@ -66,7 +66,8 @@ pub(super) async fn read(body: Incoming, limits: Limits<'_>) -> Result<Whole, Fa
     if body.is_end_stream() {
         return Ok(Whole::default());
     }
-    if body.size_hint().lower() > limits.size as u64 {
+    limits.load.announced().limit_to(limits.size);
+    if body.size_hint().lower() > limits.size as u64 || limits.load.announced().exceeds(limits.size) {
         return Err(Failure::body_too_large(limits.size));
     }
     let mut reading = Reading { body, limits, started: None, received: 0, charge: None };
@@ -119,7 +120,7 @@ impl Reading<'_> {
             if self.body.is_end_stream() {
                 return Ok(None);
             }
-            match self.frame().await?.transpose().map_err(|_| Failure::body_unreadable())? {
+            match self.frame().await?.transpose().map_err(|_| self.broken())? {
                 None => return Ok(None),
                 Some(frame) => match frame.into_data() {
                     Ok(data) if data.is_empty() => {}
@@ -137,8 +138,21 @@ impl Reading<'_> {
         if let Poll::Ready(frame) = there {
             return Ok(frame);
         }
+        if self.limits.load.announced().exceeds(self.limits.size) {
+            return Err(Failure::body_too_large(self.limits.size));
+        }
         let frame = tokio::time::timeout_at(self.patience(), self.body.frame()).await;
         frame.map_err(|_| Failure::body_timeout())
+    }
+
+    /// The failure of a body that cannot be read on.
+    fn broken(&self) -> Failure {
+        let Limits { size, load, .. } = self.limits;
+        if load.announced().exceeds(size) {
+            Failure::body_too_large(size)
+        } else {
+            Failure::body_unreadable()
+        }
     }
 
     /// Until when the next piece has to come: soon, and before the whole gets too slow.

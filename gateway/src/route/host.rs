@@ -1,6 +1,7 @@
 //! The hosts that a route is for.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 /// `api.shop.example`, or `*.shop.example` for every name below `shop.example`.
@@ -66,6 +67,35 @@ impl HostPattern {
     }
 }
 
+impl HostPattern {
+    /// Returns whether the pattern matches a `Host` header or an authority; port and last dot are ignored.
+    pub fn matches(&self, host: &str) -> bool {
+        let name = host_name(host);
+        match self {
+            Self::Exact(exact) => name == **exact,
+            Self::Below(suffix) => name.len() > suffix.len() && name.ends_with(&**suffix),
+        }
+    }
+}
+
+/// Compares two patterns by the hosts that both match, `None` being any host. `None` when there are none; `Less` when
+/// the first pattern is the more specific.
+pub(super) fn contest_hosts(one: Option<&HostPattern>, other: Option<&HostPattern>) -> Option<Ordering> {
+    use HostPattern::{Below, Exact};
+    match (one, other) {
+        (None, None) => Some(Ordering::Equal),
+        (Some(_), None) => Some(Ordering::Less),
+        (None, Some(_)) => Some(Ordering::Greater),
+        (Some(Exact(one)), Some(Exact(other))) => (one == other).then_some(Ordering::Equal),
+        (Some(Exact(name)), Some(below @ Below(_))) => below.matches(name).then_some(Ordering::Less),
+        (Some(below @ Below(_)), Some(Exact(name))) => below.matches(name).then_some(Ordering::Greater),
+        (Some(Below(one)), Some(Below(other))) => {
+            let overlap = one.ends_with(&**other) || other.ends_with(&**one);
+            overlap.then(|| other.len().cmp(&one.len()))
+        }
+    }
+}
+
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -75,8 +105,8 @@ impl fmt::Display for HostPattern {
     }
 }
 
-/// The name in a `Host` header or an authority: without its port or a last dot, in lower case.
-pub(super) fn name_of(host: &str) -> Cow<'_, str> {
+/// Returns the name in a `Host` header or an authority: without its port or a last dot, in lower case.
+pub fn host_name(host: &str) -> Cow<'_, str> {
     let host = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -114,6 +144,24 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_matches_whole_labels() {
+        for (pattern, host, expected) in [
+            ("a.b", "A.B:80", true),
+            ("a.b", "a.b.", true),
+            ("a.b", "x.a.b", false),
+            ("*.a.b", "x.a.b:80", true),
+            ("*.a.b", "y.x.a.b", true),
+            ("*.a.b", "a.b", false),
+            ("*.a.b", ".a.b", false),
+            ("*.a.b", "xa.b", false),
+            ("*.a.b", "x.a.b.evil", false),
+            ("[::1]", "[::1]:80", true),
+        ] {
+            assert_eq!(HostPattern::parse(pattern).unwrap().matches(host), expected, "{pattern} {host}");
+        }
+    }
+
+    #[test]
     fn the_name_of_a_request_has_no_port() {
         let table = [
             ("a.b", "a.b"),
@@ -124,7 +172,7 @@ mod tests {
             ("", ""),
         ];
         for (host, name) in table {
-            assert_eq!(name_of(host), name, "{host}");
+            assert_eq!(host_name(host), name, "{host}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! for any host. A host's routes that do not take the request leave it to the next.
 
 mod build;
+mod contest;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use http_rule::{Captures, Outcome, PathError};
 
 use super::RoutePlan;
 pub use build::{Matcher, Problem, TableBuilder};
+pub use contest::{Matches, contest};
 
 /// The methods that a route for any method takes, as `Allow` has them; others of a client's own besides.
 pub const ANY_METHOD: &str = "DELETE, GET, HEAD, PATCH, POST, PUT";

@@ -116,6 +116,9 @@ async fn answer<'s>(
     }
     let head = recorder.head;
     host::check(head, &recorder.fields)?;
+    if recorder.fields.is_padded {
+        return Err(Failure::padded_field());
+    }
     if let Some(name) = recorder.fields.torn {
         return Err(Failure::torn_field(name));
     }

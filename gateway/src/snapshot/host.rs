@@ -32,7 +32,27 @@ pub(super) fn check(head: &Parts, fields: &Fields<'_>) -> Result<(), Failure> {
     if host.is_some_and(|host| !host.to_str().is_ok_and(is_host)) || authority.is_some_and(|a| !is_host(a)) {
         return Err(Failure::bad_host("the host is not HOST or HOST:PORT"));
     }
+    if head.version == Version::HTTP_2
+        && let (Some(host), Some(authority)) = (host.and_then(|host| host.to_str().ok()), authority)
+        && !is_same(host, authority, head.uri.scheme_str())
+    {
+        return Err(Failure::bad_host("`host` and `:authority` differ"));
+    }
     Ok(())
+}
+
+/// Whether both name one host and port, in the normal form of RFC 3986 section 6.2: letter case does not matter, nor does
+/// the port of the scheme.
+fn is_same(host: &str, authority: &str, scheme: Option<&str>) -> bool {
+    let default = match scheme {
+        Some("https") => ":443",
+        _ => ":80",
+    };
+    let plain = |text: &'_ str| -> usize {
+        text.strip_suffix(default).or_else(|| text.strip_suffix(':')).unwrap_or(text).len()
+    };
+    let (host, authority) = (host.get(..plain(host)), authority.get(..plain(authority)));
+    host.zip(authority).is_some_and(|(host, authority)| host.eq_ignore_ascii_case(authority))
 }
 
 /// `uri-host [":" port]` (RFC 9110 section 7.2), which may be empty.
@@ -104,7 +124,17 @@ mod tests {
             (one, "http://a/", &["b"], true),
             (one, "http://u@a/", &["a"], false),
             (two, "http://a/", &[], true),
-            (two, "http://a/", &["b"], true),
+            (two, "http://a/", &["b"], false),
+            (two, "http://a/", &["a"], true),
+            (two, "http://a/", &["A:80"], true),
+            (two, "http://a:80/", &["a:"], true),
+            (two, "https://a/", &["a:443"], true),
+            (two, "https://a/", &["a:80"], false),
+            (two, "http://a/", &["a:81"], false),
+            (two, "http://a:81/", &["a"], false),
+            (two, "http://a/", &["a."], false),
+            (two, "http://a/", &[""], false),
+            (two, "http://[::1]:80/", &["[::1]"], true),
             (two, "/", &["a"], true),
             (two, "/", &[], false),
             (two, "http://u@a/", &[], false),

@@ -21,8 +21,8 @@ async fn http2_by_prior_knowledge_on_the_same_port() {
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    let uri = format!("http://{}/books/b1", gateway.address());
-    let calls = (0..20).map(|_| sender.send_request(request(Method::GET, &uri)));
+    let uri = "http://shop.example/books/b1";
+    let calls = (0..20).map(|_| sender.send_request(request(Method::GET, uri)));
     let calls: Vec<_> = calls.collect();
     for call in calls {
         let answer = collect(call.await.unwrap()).await;
@@ -238,4 +238,75 @@ async fn a_drain_ends_idle_connections_and_refuses_new_ones() {
     gateway.stop().await;
     closed(&mut idle).await;
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+/// Bodies may pause for a minute: what is answered in time was not waited for.
+const SMALL_BODIES: &str = "routes:\n  - post: /books\n    grpc: library.v1.Library/CreateBook\n\
+    limits: {body: 64B, header_timeout: 1m}\n";
+
+#[tokio::test]
+async fn chunks_that_announce_too_much_are_refused_at_once() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, SMALL_BODIES).await;
+    let head = "POST /books HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    for (pieces, status, reason) in [
+        (&["41\r\n"][..], "413", "BODY_TOO_LARGE"),
+        (&["41"], "413", "BODY_TOO_LARGE"),
+        (&["ffffffffffffffff\r\n"], "413", "BODY_TOO_LARGE"),
+        (&["7fffffffffffffff\r\n"], "413", "BODY_TOO_LARGE"),
+        (&["fffffffffffffffff\r\n"], "413", "BODY_TOO_LARGE"),
+        (&["ffffffffffffffffffffffffffffffffffffffff"], "413", "BODY_TOO_LARGE"),
+        (&["10000000000000000\r\n"], "413", "BODY_TOO_LARGE"),
+        // What is left, not the whole.
+        (&["20\r\n{                               \r\n21\r\n"], "413", "BODY_TOO_LARGE"),
+        (&["20\r\n{                               \r\n", "21\r\n"], "413", "BODY_TOO_LARGE"),
+        (&["20\r\n{   ", "                            \r\n2", "1;x=y"], "413", "BODY_TOO_LARGE"),
+        (&["", "ffffffffffffffff"], "413", "BODY_TOO_LARGE"),
+        (&["0000000000000000000000000002\r\n{}\r\n0\r\n\r\n"], "400", "BODY_UNREADABLE"),
+        (&["2\r\n{}\r\n0\r\n\r\n"], "200", ""),
+        (&["0000000000000002\r\n{}\r\n0\r\n\r\n"], "200", ""),
+        (
+            &[
+                "20\r\n{                               \r\n20\r\n                               }\r\n0\r\n\r\n",
+            ],
+            "200",
+            "",
+        ),
+    ] {
+        let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for (index, piece) in pieces.iter().enumerate() {
+            if index > 0 {
+                // The gateway has read the piece before, most of the time; either way the answer is the same.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            drop(stream.write_all(piece.as_bytes()).await);
+        }
+        let mut answer = Vec::new();
+        let mut buffer = [0; 4096];
+        while !answer.ends_with(b"}") && !answer.ends_with(b"\n") {
+            let read = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut buffer)).await;
+            match read.expect("the answer comes at once").unwrap() {
+                0 => break,
+                n => answer.extend_from_slice(&buffer[..n]),
+            }
+        }
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{pieces:?}: {answer}");
+        assert!(answer.contains(reason), "{pieces:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_behind_another_one_is_judged_by_itself() {
+    let backend = library().start().await;
+    let gateway = gateway(&backend, SMALL_BODIES).await;
+    let head = "POST /books HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let both = format!("{head}2\r\n{{}}\r\n0\r\n\r\n{head}ffff\r\n");
+    stream.write_all(both.as_bytes()).await.unwrap();
+    let answers = closed(&mut stream).await;
+    assert!(answers.starts_with("HTTP/1.1 200"), "{answers}");
+    assert!(answers.contains("HTTP/1.1 413") && answers.contains("BODY_TOO_LARGE"), "{answers}");
 }

@@ -2,6 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `admin` | the admin address: hosts, orders, connections |
 //! | `auth` | who may call: tokens, API keys, a service that decides |
 //! | `calls` | the main job: REST in, gRPC behind, JSON back |
 //! | `compression` | bodies in gzip, deflate, brotli and zstd, both ways |
@@ -25,6 +26,7 @@
 //! | `vouched` | headers that policies set, and clients that send them in any spelling |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod admin;
 mod auth;
 mod calls;
 mod compression;
@@ -105,7 +107,7 @@ fn library() -> BackendBuilder {
 fn head(backend: &Backend) -> String {
     format!(
         "listeners: [{{address: 127.0.0.1:0}}]\n\
-         admin: {{address: 127.0.0.1:0}}\n\
+         admin: {{address: 127.0.0.1:0, hosts: [shop.example]}}\n\
          descriptors: [library.binpb]\n\
          upstreams:\n  library: {{address: {}}}\n\
          services:\n  library.v1.Library: library\n",

@@ -26,7 +26,7 @@ const ROUTES: &str = "routes:
 async fn before(addresses: &[String], settings: &str) -> Gateway {
     let yaml = format!(
         "listeners: [{{address: 127.0.0.1:0}}]\n\
-         admin: {{address: 127.0.0.1:0}}\n\
+         admin: {{address: 127.0.0.1:0, hosts: [shop.example]}}\n\
          descriptors: [library.binpb]\n\
          upstreams:\n  library: {{address: [{}]{settings}}}\n\
          services:\n  library.v1.Library: library\n{ROUTES}",

@@ -1,5 +1,6 @@
 //! A server as the source of its own descriptors: asked at start, asked again, gone, and at odds with itself.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gateway::descriptors::{Input, Question, ReflectError, Reflected, load, reflect};
@@ -43,7 +44,7 @@ async fn backend() -> Backend {
 fn yaml(server: &Reflecting, backend: &Backend) -> String {
     format!(
         "listeners: [{{address: 127.0.0.1:0}}]\n\
-         admin: {{address: 127.0.0.1:0}}\n\
+         admin: {{address: 127.0.0.1:0, hosts: [shop.example]}}\n\
          descriptors: [{{reflection: library}}]\n\
          upstreams:\n  library: {{address: {}}}\n  shelf: {{address: {}}}\n\
          services:\n  library.v1.Library: shelf\n\
@@ -358,4 +359,184 @@ async fn what_every_server_brings_is_no_conflict() {
         two.address()
     );
     routes(&yaml).start().await;
+}
+
+/// A team's service, with a method for each of these HTTP rules.
+fn team(rules: &[&str]) -> Vec<u8> {
+    let mut text = "syntax = \"proto3\"; package team.v1; import \"google/api/annotations.proto\";\n\
+         message Ask { string name = 1; string id = 2; } message Told { string by = 1; }\n\
+         service Team {\n"
+        .to_owned();
+    for (number, rule) in rules.iter().enumerate() {
+        text +=
+            &format!("  rpc M{number}(Ask) returns (Told) {{ option (google.api.http) = {{ {rule} }}; }}\n");
+    }
+    // In a file of its own name, beside that of the library.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("team.proto"), text + "}\n").unwrap();
+    gateway::descriptors::compile_set(&[Input::path("team", folder.path())]).unwrap()
+}
+
+/// What the team's service has at first.
+const OWN: &str = "get: \"/team/{name}\"";
+
+/// A FileDescriptorSet whose files stay as they are: tonic's reflection loses their annotations.
+#[derive(Clone, PartialEq, Message)]
+struct RawSet {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    files: Vec<Vec<u8>>,
+}
+
+/// A server that describes the team's service, and can change its mind.
+struct TeamServer {
+    server: Reflecting,
+    set: Arc<Mutex<Vec<u8>>>,
+}
+
+impl TeamServer {
+    async fn start(rules: &[&str]) -> Self {
+        let set = Arc::new(Mutex::new(team(rules)));
+        let described = Arc::clone(&set);
+        let server = Reflecting::scripted(move |question| {
+            let name = match question {
+                MessageRequest::ListServices(_) => return vec![list(&["team.v1.Team"])],
+                MessageRequest::FileContainingSymbol(_) => "team.proto".to_owned(),
+                MessageRequest::FileByFilename(name) => name,
+                _ => return vec![none()],
+            };
+            let set = RawSet::decode(described.lock().unwrap().as_slice()).unwrap();
+            let is_asked =
+                |file: &Vec<u8>| FileDescriptorProto::decode(file.as_slice()).unwrap().name() == name;
+            vec![set.files.into_iter().find(is_asked).map_or_else(none, bytes)]
+        });
+        Self { server: server.await, set }
+    }
+
+    fn describe(&self, rules: &[&str]) {
+        *self.set.lock().unwrap() = team(rules);
+    }
+}
+
+/// A library with routes in the file, and a team whose service is exposed whole, by reflection.
+struct Teams {
+    server: TeamServer,
+    _backend: Backend,
+    gateway: Gateway,
+    yaml: String,
+}
+
+impl Teams {
+    async fn start(own: &[&str]) -> Self {
+        let (server, backend) = (TeamServer::start(own).await, backend().await);
+        let yaml = format!(
+            "listeners: [{{address: 127.0.0.1:0}}]\n\
+             admin: {{address: 127.0.0.1:0, hosts: [shop.example]}}\n\
+             descriptors: [library.binpb, {{reflection: team}}]\n\
+             upstreams:\n  team: {{address: {}}}\n  library: {{address: {}}}\n\
+             services:\n  library.v1.Library: library\n\
+             \x20 team.v1.Team: {{upstream: team, annotations: true, auto: true}}\n\
+             routes:\n\
+             \x20 - get: /users/{{name}}\n    grpc: library.v1.Library/GetBook\n\
+             \x20 - get: /texts/**\n    grpc: library.v1.Library/GetBook\n",
+            server.server.address(),
+            backend.address()
+        );
+        let files = routes(&yaml).file("library.binpb", backend.descriptors());
+        Self { server, _backend: backend, gateway: files.start().await, yaml }
+    }
+
+    /// Who takes `GET /users/me`.
+    async fn users_me_is_the_librarys(&self) -> bool {
+        let answer = self.gateway.get("/users/me").await;
+        answer.status == StatusCode::OK && answer.json() == json!({"title": "Emma"})
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_adds_takes_no_requests_from_others() {
+    for (rule, held_by) in [
+        ("get: \"/users/me\"", Some("`GET /users/me` would take requests from `GET /users/{name}`")),
+        ("get: \"/users/{id}:act\"", Some("from `GET /users/{name}`")),
+        ("get: \"/texts/{id}\"", Some("from `GET /texts/**`")),
+        ("custom: {kind: \"*\" path: \"/users/me\"}", Some("from `GET /users/{name}`")),
+        ("get: \"/users/me\" additional_bindings: {get: \"/new\"}", Some("from `GET /users/{name}`")),
+        ("get: \"/new\" additional_bindings: {get: \"/users/me\"}", Some("from `GET /users/{name}`")),
+        // From a route of its own that is live.
+        ("get: \"/team/me\"", Some("`GET /team/me` would take requests from `GET /team/{name}`")),
+        // These get what was no route's before.
+        ("get: \"/new\"", None),
+        ("post: \"/users/me\" body: \"*\"", None),
+        ("get: \"/users/{id}/more\"", None),
+        ("get: \"/{id=**}\"", None),
+        ("get: \"/{id}/{name}\"", None),
+        // The route of the file replaces it.
+        ("get: \"/users/{id}\"", None),
+    ] {
+        let teams = Teams::start(&[OWN]).await;
+        teams.server.describe(&[OWN, rule]);
+        let outcome = if held_by.is_some() { "held" } else { "applied" };
+        let entry = newest(&teams.gateway, "reflection", outcome).await;
+        if let Some(reason) = held_by {
+            let text = entry["text"].as_str().unwrap();
+            assert!(text.contains(reason), "{rule}: {text}");
+            assert!(text.contains("routes.yaml:3:43") && text.contains("POST /reload"), "{rule}: {text}");
+        }
+        assert!(teams.users_me_is_the_librarys().await, "{rule}");
+    }
+}
+
+#[tokio::test]
+async fn an_ordered_reload_takes_what_was_held_back_and_warns() {
+    let teams = Teams::start(&[OWN]).await;
+    teams.server.describe(&[OWN, "get: \"/users/me\""]);
+    newest(&teams.gateway, "reflection", "held").await;
+
+    // A save is no order.
+    teams.gateway.save("routes.yaml", format!("{}drain: 9s\n", teams.yaml));
+    let entry = newest(&teams.gateway, "file", "applied").await;
+    assert!(entry["warnings"].to_string().contains("would take requests"), "{entry}");
+    assert!(teams.users_me_is_the_librarys().await);
+
+    let (status, text) = teams.gateway.reload().await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    assert!(
+        text.contains("`GET /users/me`, which `team` describes, takes requests from `GET /users/{name}`"),
+        "{text}"
+    );
+    assert!(!teams.users_me_is_the_librarys().await);
+
+    // Live routes are not held back again.
+    teams.server.describe(&[OWN, "get: \"/users/me\"", "get: \"/new\""]);
+    newest(&teams.gateway, "reflection", "applied").await;
+    assert!(!teams.users_me_is_the_librarys().await);
+}
+
+#[tokio::test]
+async fn a_method_that_gets_the_path_of_another_one_is_held_back() {
+    let teams = Teams::start(&[OWN, "get: \"/other\""]).await;
+    // M0 and M1 change places.
+    teams.server.describe(&["get: \"/other\"", OWN]);
+    let entry = newest(&teams.gateway, "reflection", "held").await;
+    assert!(
+        entry["text"].as_str().unwrap().contains("would take requests from `GET /team/{name}`"),
+        "{entry}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_starts_with_such_a_route_is_warned_of() {
+    let (server, backend) = (TeamServer::start(&["get: \"/users/me\""]).await, backend().await);
+    let teams = Teams::start(&[OWN]).await;
+    let addresses = [&teams.server, &server].map(|server| server.server.address().to_string());
+    let yaml = teams.yaml.replace(&addresses[0], &addresses[1]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("routes.yaml"), yaml).unwrap();
+    std::fs::write(folder.path().join("library.binpb"), backend.descriptors()).unwrap();
+    let path = folder.path().join("routes.yaml");
+    let load = move || gateway::config::load(&path, &|_| None);
+    let loaded = tokio::task::spawn_blocking(load).await.unwrap();
+    let text = loaded.diagnostics.render(false);
+    assert!(loaded.config.is_some(), "{text}");
+    assert!(text.contains("which `team` describes, takes requests from `GET /users/{name}`"), "{text}");
+    assert!(text.contains("no longer gets these"), "{text}");
 }

@@ -191,7 +191,7 @@ async fn the_admin_address_moves() {
     let gateway = routes(&start).file("library.binpb", backend.descriptors()).start().await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let new = free.local_addr().unwrap();
-    let moved = start.replace("admin: {address: 127.0.0.1:0}", &format!("admin: {{address: {new}}}"));
+    let moved = start.replace("admin: {address: 127.0.0.1:0,", &format!("admin: {{address: {new},"));
     gateway.save("routes.yaml", &moved);
     let (status, text) = gateway.reload().await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "it is taken: {text}");

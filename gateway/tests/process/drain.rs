@@ -120,7 +120,7 @@ impl Target {
             if sender.ready().await.is_err() || self.over.load(Relaxed) {
                 return;
             }
-            match sender.send_request(request("http://localhost/books/b1")).await {
+            match sender.send_request(request("http://shop.example/books/b1")).await {
                 Ok(response) => self.is_fine(response).await,
                 // The goodbye came before the request went out.
                 Err(error) if error.is_canceled() || is_goodbye(&error) => return,
@@ -154,7 +154,7 @@ fn is_goodbye(error: &hyper::Error) -> bool {
 /// Asks the admin address; gives all of its answer.
 async fn admin(gateway: &Gateway, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(gateway.admin()).await.unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

@@ -151,7 +151,7 @@ fn launch(
     let folder = tempfile::tempdir().unwrap();
     let yaml = format!(
         "listeners: [{{address: 127.0.0.1:0{}}}]\n\
-             admin: {{address: 127.0.0.1:0}}\n\
+             admin: {{address: 127.0.0.1:0, hosts: [shop.example]}}\n\
              descriptors: [library.binpb]\n\
              upstreams:\n  library: {{address: {}, timeout: 10s}}\n\
              services:\n  library.v1.Library: library\n\

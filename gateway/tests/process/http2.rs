@@ -236,3 +236,124 @@ async fn more_streams_than_may_be() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openings_and_header_blocks_that_do_not_end() {
+    // Idle connections stay for two minutes, far longer than this test waits.
+    let settings = Settings { rest: "limits: {header_timeout: 1s}\n", ..Settings::default() };
+    let block = frame(HEADERS, END_STREAM, 1, &get("/books/b1"));
+    let body = frame(HEADERS, END_HEADERS, 1, &post("/books"));
+    let empty = frame(SETTINGS, 0, 0, b"");
+    let half = &frame(HEADERS, END_HEADERS | END_STREAM, 1, &get("/books/b1"));
+    // What is sent at once, and what drips after it.
+    let attacks: Vec<(&str, Vec<u8>, Vec<u8>)> = vec![
+        ("no SETTINGS", PREFACE.to_vec(), vec![]),
+        ("half of SETTINGS", [PREFACE, &empty[..5]].concat(), vec![]),
+        ("HEADERS without end", [PREFACE, &empty, &block].concat(), vec![]),
+        ("half of HEADERS", [PREFACE, &empty, &half[..half.len() - 1]].concat(), vec![]),
+        ("half of a frame's head", [PREFACE, &empty, &half[..4]].concat(), vec![]),
+        (
+            "CONTINUATION that drips",
+            [PREFACE, &empty, &block].concat(),
+            frame(CONTINUATION, 0, 1, &field("x-drip", "1")),
+        ),
+        ("HEADERS that drip", [PREFACE, &empty, &frame(HEADERS, 0, 1, &[0; 9000])[..9]].concat(), vec![0]),
+        (
+            "behind a request whose body is to come",
+            [PREFACE, &empty, &body, &frame(HEADERS, END_STREAM, 3, &get("/books/b1"))].concat(),
+            vec![],
+        ),
+    ];
+    withstand(&settings, async |address| {
+        let mut attackers = Vec::new();
+        for (what, opening, drip) in attacks {
+            let attack = async move {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(&opening).await.unwrap();
+                let (mut read, mut write) = stream.split();
+                let dripping = async {
+                    loop {
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        if !drip.is_empty() && write.write_all(&drip).await.is_err() {
+                            return std::future::pending().await;
+                        }
+                    }
+                };
+                let mut rest = Vec::new();
+                let closed = async { drop(read.read_to_end(&mut rest).await) };
+                let ended = async {
+                    tokio::select! { () = closed => {}, () = dripping => {} }
+                };
+                let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+                ended.unwrap_or_else(|_| panic!("{what}: the gateway closes the connection"));
+            };
+            attackers.push(tokio::spawn(attack));
+        }
+        for attacker in attackers {
+            attacker.await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// The status and the body of the next answer; 0 for a status other than 200 and 400.
+async fn answer(raw: &mut Raw) -> (u16, Vec<u8>) {
+    let (mut status, mut body) = (0, Vec::new());
+    let whole = async {
+        while let Some(frame) = raw.next().await {
+            match frame.kind {
+                // Both are indices of the static table, perhaps behind a new size of the dynamic one.
+                HEADERS => match frame.payload.iter().find(|byte| **byte & 0xe0 != 0x20) {
+                    Some(0x88) => status = 200,
+                    Some(0x8c) => status = 400,
+                    _ => {}
+                },
+                DATA => body.extend_from_slice(&frame.payload),
+                _ => continue,
+            }
+            if frame.flags & END_STREAM != 0 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), whole).await.unwrap();
+    (status, body)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_that_http2_forbids() {
+    let request = |fields: &[(&str, &str)]| {
+        let pseudo = [(":method", "GET"), (":scheme", "http"), (":path", "/books/b1")];
+        crate::frames::fields(&[&pseudo[..], fields].concat())
+    };
+    withstand(&CALM, async |address| {
+        for (fields, status) in [
+            (&[(":authority", "shop.example"), ("host", "shop.example")][..], 200),
+            (&[(":authority", "shop.example"), ("host", "Shop.Example:80")], 200),
+            (&[("host", "shop.example")], 200),
+            (&[(":authority", "shop.example"), ("x-a", "b c")], 200),
+            (&[(":authority", "shop.example"), ("host", "other.example")], 400),
+            (&[(":authority", "shop.example"), ("host", "shop.example:81")], 400),
+            (&[(":authority", "shop.example"), ("host", "")], 400),
+            (&[("x-a", "b")], 400),
+            (&[(":authority", "shop.example"), ("x-a", " b")], 400),
+            (&[(":authority", "shop.example"), ("x-a", "b ")], 400),
+            (&[(":authority", "shop.example"), ("x-a", "\tb")], 400),
+            (&[(":authority", "shop.example"), ("authorization", "Bearer x\t")], 400),
+            (&[(":authority", "shop.example"), ("host", " shop.example")], 400),
+        ] {
+            let mut raw = Raw::open(address, &[]).await;
+            raw.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &request(fields))).await;
+            let (answered, body) = answer(&mut raw).await;
+            assert_eq!(answered, status, "{fields:?}: {}", body.escape_ascii());
+            if status == 400 {
+                assert!(
+                    body.windows(8).any(|part| part == b"BAD_HEAD"),
+                    "{fields:?}: {}",
+                    body.escape_ascii()
+                );
+            }
+        }
+    })
+    .await;
+}

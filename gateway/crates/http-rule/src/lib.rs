@@ -83,12 +83,14 @@ mod captures;
 mod escape;
 mod hash;
 mod inline;
+mod overlap;
 mod path;
 mod precedence;
 mod table;
 mod template;
 
 pub use captures::Captures;
+pub use overlap::contest;
 pub use path::{MAX_PATH_BYTES, MAX_SEGMENTS, PathError};
 pub use table::{
     Allowed, Candidate, EXPLAIN_LIMIT, Finding, Found, Lookup, MethodPattern, Outcome, Route, Table,

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::iter::once;
 use std::sync::LazyLock;
 
-use http_rule::{Finding, Lookup, MethodPattern, Outcome, Segment, Table, TableBuilder, Template};
+use http_rule::{Finding, Lookup, MethodPattern, Outcome, Segment, Table, TableBuilder, Template, contest};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -286,5 +286,37 @@ proptest! {
             (false, [false, _]) => vec![Finding::Shadowed { route: 0, by: 1 }],
         };
         prop_assert_eq!(findings, expected, "{} {} and {} {}", one.method, one.template, other.method, other.template);
+    }
+
+    /// A contest of two routes is found, and decided, exactly as a table of the two answers.
+    #[test]
+    fn contests_are_found_exactly([one, other] in pair()) {
+        let (both, _) = table(&[one.clone(), other.clone()]);
+        let mut winners = [false; 2];
+        for path in &*ALL_PATHS {
+            let on_path = |rule: &Rule| naive_match(&rule.template, path).is_some();
+            if !on_path(&one) || !on_path(&other) {
+                continue;
+            }
+            for method in ["GET", "HEAD", "POST", "PUT"] {
+                if takes(&one, method) && takes(&other, method)
+                    && let Lookup::Found(found) = both.lookup(method, path).unwrap()
+                {
+                    winners[found.route] = true;
+                }
+            }
+        }
+        let same = one.method == other.method
+            && one.template.verb() == other.template.verb()
+            && one.template.segments() == other.template.segments();
+        let expected = match winners {
+            _ if same => Some(Ordering::Equal),
+            [true, false] => Some(Ordering::Less),
+            [false, true] => Some(Ordering::Greater),
+            [false, false] => None,
+            [true, true] => unreachable!("one of two routes is always preferred"),
+        };
+        let found = contest((&one.method, &one.template), (&other.method, &other.template));
+        prop_assert_eq!(found, expected, "{} {} and {} {}", one.method, one.template, other.method, other.template);
     }
 }

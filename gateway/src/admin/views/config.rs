@@ -7,7 +7,7 @@ use serde::Serialize;
 use upstream::{Balance, BreakerSpec, HealthCheckSpec, KeepaliveSpec, OutlierSpec, RetrySpec, UpstreamSpec};
 
 use super::auth::{Asked, Auth};
-use crate::config::GatewayConfig;
+use crate::config::{AdminSpec, GatewayConfig};
 use crate::edge::{LimitsSpec, ListenerSpec};
 use crate::snapshot::Snapshot;
 
@@ -15,7 +15,7 @@ use crate::snapshot::Snapshot;
 pub(in crate::admin) struct Config {
     version: u64,
     listeners: Vec<Listener>,
-    admin: Option<String>,
+    admin: Option<Admin>,
     upstreams: BTreeMap<String, Upstream>,
     auth: BTreeMap<String, Auth>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +38,13 @@ pub(in crate::admin) struct Config {
     log: Log,
     #[serde(skip_serializing_if = "Option::is_none")]
     tracing: Option<Tracing>,
+}
+
+#[derive(Debug, Serialize)]
+struct Admin {
+    address: String,
+    hosts: Vec<String>,
+    orders: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,7 +147,7 @@ pub(in crate::admin) fn config(snapshot: &Snapshot) -> Config {
     Config {
         version: snapshot.version,
         listeners: config.listeners.iter().map(Listener::from).collect(),
-        admin: config.admin.as_ref().map(|admin| admin.address.to_string()),
+        admin: config.admin.as_ref().map(Admin::from),
         upstreams: config.upstreams.iter().map(|(name, spec)| (name.to_string(), spec.into())).collect(),
         auth: config.auth.iter().map(|(name, spec)| (name.to_string(), Auth::from(spec))).collect(),
         rate_limit_service: config.rate_limit_service.as_deref().map(Asked::from),
@@ -183,6 +190,16 @@ fn size(bytes: usize) -> String {
         .into_iter()
         .find(|(power, _)| bytes > 0 && bytes.is_multiple_of(1 << power))
         .map_or_else(|| format!("{bytes}B"), |(power, unit)| format!("{}{unit}", bytes >> power))
+}
+
+impl From<&AdminSpec> for Admin {
+    fn from(spec: &AdminSpec) -> Self {
+        Self {
+            address: spec.address.to_string(),
+            hosts: spec.hosts.iter().map(ToString::to_string).collect(),
+            orders: spec.orders,
+        }
+    }
 }
 
 impl From<&ListenerSpec> for Listener {

@@ -41,7 +41,18 @@ pub(super) fn between(old: &GatewayConfig, new: &GatewayConfig) -> Vec<Alteratio
     let admin = |config: &GatewayConfig| {
         config.admin.as_ref().map(|admin| admin.address.to_string()).unwrap_or_default()
     };
+    let admin_hosts = |config: &GatewayConfig| {
+        let hosts = config.admin.iter().flat_map(|admin| &admin.hosts);
+        hosts.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let admin_orders = |config: &GatewayConfig| {
+        config.admin.as_ref().map(|admin| admin.orders.to_string()).unwrap_or_default()
+    };
     differ("admin", admin(old), admin(new), false);
+    if old.admin.is_some() && new.admin.is_some() {
+        differ("admin.hosts", admin_hosts(old), admin_hosts(new), false);
+        differ("admin.orders", admin_orders(old), admin_orders(new), false);
+    }
     // These are too long to be shown; that they differ is worth knowing.
     let unlike = [
         (

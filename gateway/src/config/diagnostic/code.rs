@@ -49,6 +49,10 @@ codes! {
     UnsetVariable = "unset-variable",
     /// A `${` that is no reference to a variable.
     BadVariable = "bad-variable",
+    /// An admin address that strangers may reach.
+    AdminExposed = "admin-exposed",
+    /// Proxies are trusted at addresses that any client can have.
+    TrustsEveryone = "trusts-everyone",
     /// Not a length of time.
     BadDuration = "bad-duration",
     /// Not a size in bytes.

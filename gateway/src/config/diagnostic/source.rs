@@ -46,6 +46,41 @@ struct Source {
     text: Arc<str>,
     /// The byte at which each line begins: positions are asked for by the ten thousand.
     lines: Arc<[u32]>,
+    /// The number of characters before each block of [`BLOCK`] bytes, since a line may be as long as the text.
+    characters: Arc<[u32]>,
+}
+
+/// The bytes of which the characters are counted anew for each column.
+const BLOCK: usize = 1024;
+
+impl Source {
+    fn new(name: Arc<str>, text: Arc<str>) -> Self {
+        let starts = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
+        let lines = std::iter::once(0).chain(starts).map_while(|at| u32::try_from(at).ok()).collect();
+        let mut before = 0_u32;
+        let blocks = text.as_bytes().chunks(BLOCK).map(|block| {
+            let here = before;
+            before = before.saturating_add(u32::try_from(characters(block)).unwrap_or(u32::MAX));
+            here
+        });
+        let characters = blocks.collect();
+        Self { name, text, lines, characters }
+    }
+
+    /// The number of characters that begin before a byte of the text.
+    fn characters_before(&self, at: usize) -> Option<u32> {
+        if at == 0 {
+            return Some(0);
+        }
+        let block = (at - 1) / BLOCK;
+        let rest = self.text.as_bytes().get(block * BLOCK..at)?;
+        self.characters.get(block)?.checked_add(u32::try_from(characters(rest)).ok()?)
+    }
+}
+
+/// The number of characters that begin in these bytes of a text.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 /// The texts that were read, by the order of reading.
@@ -58,11 +93,8 @@ pub struct Sources {
 impl Sources {
     /// Adds a text under the name that findings call it by. Of a text beyond 4 GiB only the beginning has places.
     pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
-        let text = text.into();
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        let starts = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
-        let lines = std::iter::once(0).chain(starts).map_while(|at| u32::try_from(at).ok()).collect();
-        self.files.push(Source { name: name.into(), text, lines });
+        self.files.push(Source::new(name.into(), text.into()));
         id
     }
 
@@ -86,6 +118,15 @@ impl Sources {
         self.get(file).map_or_else(|| Arc::from(""), |source| Arc::clone(&source.text))
     }
 
+    /// The bytes of the line that a byte of a source is in, without its end.
+    pub(super) fn line_around(&self, file: FileId, at: usize) -> Range<usize> {
+        let Some(source) = self.get(file) else { return 0..0 };
+        let next = source.lines.partition_point(|start| *start as usize <= at);
+        let start = next.checked_sub(1).and_then(|line| source.lines.get(line)).map_or(0, |at| *at as usize);
+        let end = source.lines.get(next).map_or(source.text.len(), |next| *next as usize - 1);
+        start..end
+    }
+
     /// The text at a place; empty when the place is not inside the source.
     pub fn slice(&self, place: Place) -> &str {
         let range = place.start as usize..place.end as usize;
@@ -97,12 +138,12 @@ impl Sources {
         let source = self.get(place.file)?;
         let line = source.lines.partition_point(|start| *start <= place.start);
         let start = *source.lines.get(line.checked_sub(1)?)?;
-        let before = source.text.get(start as usize..place.start as usize)?;
-        Some(Position {
-            file: &source.name,
-            line: u32::try_from(line).ok()?,
-            column: u32::try_from(before.chars().count()).ok()? + 1,
-        })
+        let at = place.start as usize;
+        if !source.text.is_char_boundary(at) {
+            return None;
+        }
+        let column = source.characters_before(at)?.checked_sub(source.characters_before(start as usize)?)?;
+        Some(Position { file: &source.name, line: u32::try_from(line).ok()?, column: column + 1 })
     }
 
     /// The place of a line and column, both from 1, in characters; as near as there is one.
@@ -168,7 +209,7 @@ impl Sources {
             let secret = text.get_mut(start..end).unwrap_or_default();
             secret.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
         }
-        source.text = String::from_utf8_lossy(&text).into();
+        *source = Source::new(Arc::clone(&source.name), String::from_utf8_lossy(&text).into());
     }
 
     /// Remembers that what stands at this place is secret, and what it says: findings do not quote it.
@@ -211,6 +252,20 @@ mod tests {
             assert_eq!((position.line, position.column), (line, column), "at byte {start}");
             assert_eq!(sources.place_of(file, line.into(), column.into()).start, start);
         }
+    }
+
+    #[test]
+    fn columns_of_a_long_line_are_counted_in_characters() {
+        let mut sources = Sources::default();
+        let text = format!("x\n{}y\n", "é_\u{1f600}".repeat(3000));
+        let file = sources.add("a.yaml", text.as_str());
+        let line = text.lines().nth(1).unwrap();
+        for (column, (at, _)) in line.char_indices().enumerate() {
+            let start = u32::try_from(at).unwrap() + 2;
+            let position = sources.position(Place { file, start, end: start }).unwrap();
+            assert_eq!((position.line, position.column as usize), (2, column + 1), "at byte {start}");
+        }
+        assert_eq!(sources.position(Place { file, start: 3, end: 3 }), None, "inside a character");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use transcode::{LoadError, LoadErrorKind, Schema};
 
 use super::is_lost;
+use super::routes::Taking;
 use super::upstreams::Upstreams;
 use crate::config::diagnostic::{Code, Diagnostic, FileId, Place, Severity};
 use crate::config::files::File;
@@ -30,17 +31,27 @@ pub(super) struct Descriptors {
     pub(super) proto_files: HashMap<String, PathBuf>,
     /// What upstreams have told of themselves.
     pub(super) reflected: IndexMap<Arc<str>, Reflected>,
+    /// Those of them that have changed since the running configuration.
+    pub(super) changed: IndexMap<Arc<str>, Reflected>,
     /// The upstreams that are asked, whether they answer or not.
     pub(super) asked: Vec<Arc<str>>,
 }
 
-/// Loads the sources of all files.
-pub(super) fn load(
+/// The sources that the files name: what is read, and what servers have answered.
+#[derive(Debug)]
+pub(super) struct Sources {
+    inputs: Vec<Input>,
+    places: Vec<Place>,
+    told: reflected::Told,
+}
+
+/// Gathers the sources of all files, and asks those that are servers. `None` when there are none.
+pub(super) fn sources(
     files: &[File],
     upstreams: &Upstreams,
     before: Option<&Before<'_>>,
     context: &mut Context,
-) -> Descriptors {
+) -> Option<Sources> {
     let mut inputs: Vec<Input> = Vec::new();
     let mut places: Vec<Place> = Vec::new();
     let mut servers: Vec<&At<String>> = Vec::new();
@@ -66,32 +77,51 @@ pub(super) fn load(
         }
     }
     if inputs.is_empty() && servers.is_empty() && none(files, context) {
-        return Descriptors::default();
+        return None;
     }
     let told = reflected::ask(&servers, upstreams, before, context);
-    for (name, reflected, place) in &told.answers {
-        inputs.push(Input::reflected(format!("reflection of {name}"), reflected.clone()));
-        places.push(*place);
+    Some(Sources { inputs, places, told })
+}
+
+impl Sources {
+    /// Loads what the sources hold.
+    pub(super) fn load(&self, before: Option<&Before<'_>>, context: &mut Context) -> Descriptors {
+        let (mut inputs, mut places) = (self.inputs.clone(), self.places.clone());
+        for answer in &self.told.answers {
+            let name = format!("reflection of {}", answer.upstream);
+            inputs.push(Input::reflected(name, answer.used.clone()));
+            places.push(answer.place);
+        }
+        let made =
+            before.map(|before| Made { schema: &before.config.schema, of: before.config.schema_digest });
+        let loaded = descriptors::load_after(&inputs, made);
+        context.watch.extend(loaded.watch.into_iter().map(Watched::of));
+        let mut texts = HashMap::new();
+        for error in loaded.errors {
+            let input = error.input.and_then(|index| Some((inputs.get(index)?, *places.get(index)?)));
+            let other = conflicting(&error, &inputs, &places);
+            let diagnostic = finding(error, input, &mut texts, context);
+            context.push(match other {
+                Some(place) => diagnostic.and_at(place, "differs from this one"),
+                None => diagnostic,
+            });
+        }
+        let answers = self.told.answers.iter();
+        let changed = answers.clone().filter(|answer| answer.previous.is_some());
+        let named = |answer: &reflected::Answer| (Arc::clone(&answer.upstream), answer.used.clone());
+        Descriptors {
+            schema: loaded.schema.filter(|_| !self.told.is_broken),
+            digest: loaded.digest,
+            proto_files: loaded.proto_files,
+            reflected: answers.map(named).collect(),
+            changed: changed.map(named).collect(),
+            asked: self.told.asked.clone(),
+        }
     }
-    let made = before.map(|before| Made { schema: &before.config.schema, of: before.config.schema_digest });
-    let loaded = descriptors::load_after(&inputs, made);
-    context.watch.extend(loaded.watch.into_iter().map(Watched::of));
-    let mut texts = HashMap::new();
-    for error in loaded.errors {
-        let input = error.input.and_then(|index| Some((inputs.get(index)?, *places.get(index)?)));
-        let other = conflicting(&error, &inputs, &places);
-        let diagnostic = finding(error, input, &mut texts, context);
-        context.push(match other {
-            Some(place) => diagnostic.and_at(place, "differs from this one"),
-            None => diagnostic,
-        });
-    }
-    Descriptors {
-        schema: loaded.schema.filter(|_| !told.is_broken),
-        digest: loaded.digest,
-        proto_files: loaded.proto_files,
-        reflected: told.answers.into_iter().map(|(name, reflected, _)| (name, reflected)).collect(),
-        asked: told.asked,
+
+    /// Goes back to what servers described before, and tells why. Returns whether anything is different now.
+    pub(super) fn hold(&mut self, takings: &[Taking], context: &mut Context) -> bool {
+        self.told.hold(takings, context)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use super::{listeners, settings};
+use super::{admin, listeners, settings};
 use crate::config::files::File;
 use crate::config::{Context, HealthTarget};
 use crate::edge::ListenerSpec;
@@ -13,7 +13,7 @@ use crate::edge::ListenerSpec;
 pub(in crate::config) fn health_target(files: &[File], context: &mut Context) -> Option<HealthTarget> {
     let trusted = listeners::trusted_proxies(files, context);
     let listeners = listeners::listeners(files, &trusted, context);
-    let admin = listeners::admin(files, &listeners, context);
+    let admin = admin::admin(files, &listeners, context);
     let by_listener = settings::settings(files, context).own.health.and_then(|path| {
         let listener = listeners.iter().find(|listener| takes_plain_clients(listener))?;
         let certificates = listener.tls.iter().flat_map(|tls| &tls.certificates);

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{is_lost, tls};
+use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
 use crate::config::raw::{At, RawCertificate, RawListener, RawListenerTls};
-use crate::config::{AdminSpec, Context};
-use crate::edge::{CertificatePem, ListenerSpec, ListenerTls, Network, TrustedProxies};
+use crate::edge::{Breadth, CertificatePem, ListenerSpec, ListenerTls, Network, TrustedProxies};
 
 /// Where clients connect when the file does not say.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 3000);
@@ -62,7 +62,27 @@ pub(super) fn trusted_proxies(files: &[File], context: &mut Context) -> TrustedP
             None
         }
     };
-    raw.filter_map(network).collect()
+    let networks: Vec<Network> = raw.clone().filter_map(network).collect();
+    if let Some(breadth) = Breadth::of(&networks) {
+        let place = files.iter().find_map(|file| file.raw.key("trusted_proxies"));
+        context.push(trusts_everyone(breadth, place));
+    }
+    networks.into_iter().collect()
+}
+
+fn trusts_everyone(breadth: Breadth, place: Option<Place>) -> Diagnostic {
+    let who = match breadth {
+        Breadth::All => "every client",
+        Breadth::Ipv4 => "every IPv4 client",
+        Breadth::Ipv6 => "every IPv6 client",
+    };
+    let diagnostic = Diagnostic::warning(Code::TrustsEveryone, format!("`trusted_proxies` trusts {who}"))
+        .with_note("any client can choose its address, for rate limits and records, by `x-forwarded-for`")
+        .with_help("write the networks of the load balancers only, as `trusted_proxies: [10.0.0.0/8]`");
+    match place {
+        Some(place) => diagnostic.at(place, "covers all public addresses"),
+        None => diagnostic,
+    }
 }
 
 fn proxy_protocol(listener: &RawListener, untrusting: bool, context: &mut Context) -> bool {
@@ -98,30 +118,13 @@ fn certificate_of(file: &File, raw: &RawCertificate, context: &mut Context) -> O
     tls::check_pair((chain_at, &chain), (key_at, &key), context).then_some(CertificatePem { chain, key })
 }
 
-/// The admin address, which shares no listener.
-pub(super) fn admin(files: &[File], listeners: &[ListenerSpec], context: &mut Context) -> Option<AdminSpec> {
-    let raw = files.iter().find_map(|file| file.raw.admin.as_ref())?;
-    let address = socket_address(raw, context)?;
-    if listeners.iter().any(|listener| overlap(listener.address, address)) {
-        context.push(
-            Diagnostic::error(Code::BadAddress, "the admin address is that of a listener")
-                .at(raw.place, "clients connect there")
-                .with_help(
-                    "give it a port of its own, as 127.0.0.1:9901: who reaches it can change the gateway",
-                ),
-        );
-        return None;
-    }
-    Some(AdminSpec { address })
-}
-
 /// Whether the two cannot both be listened on.
-fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+pub(super) fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
     a.port() != 0 && a.port() == b.port() && same_ip
 }
 
-fn socket_address(raw: &At<String>, context: &mut Context) -> Option<SocketAddr> {
+pub(super) fn socket_address(raw: &At<String>, context: &mut Context) -> Option<SocketAddr> {
     let text = raw.value.trim();
     if let Ok(address) = text.parse() {
         return Some(address);

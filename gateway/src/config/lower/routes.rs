@@ -4,6 +4,7 @@ mod exposed;
 mod http_method;
 mod notation;
 mod table;
+mod taken;
 mod unprotected;
 mod written;
 
@@ -19,13 +20,15 @@ use super::settings::Settings;
 use super::unused::Used;
 use super::upstreams::Upstreams;
 use super::{is_lost, methods, plan};
-use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
 use crate::config::raw::{At, RawSettings, RawTargets};
 use crate::config::suggest;
+use crate::config::{Before, Context, Why};
 use crate::policy::ChainSpec;
 use crate::route::{HostPattern, Origin, OriginKind, RoutePlan, Table, Target, Targets};
+
+pub(super) use taken::Taking;
 
 /// All that routes are made of.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +40,8 @@ pub(super) struct Inputs<'i> {
     pub(super) settings: &'i Settings,
     pub(super) ways: &'i Ways,
     pub(super) limiter: &'i Limiter,
+    /// The running configuration.
+    pub(super) before: Option<&'i Before<'i>>,
 }
 
 /// What the routes came to.
@@ -45,6 +50,9 @@ pub(super) struct Compiled {
     pub(super) routes: Vec<Arc<RoutePlan>>,
     /// The table; nothing when a route is broken.
     pub(super) table: Option<Arc<Table>>,
+    /// What servers have described since the running configuration and would take requests from others. Empty when the
+    /// operator has ordered the load.
+    pub(super) takings: Vec<Taking>,
 }
 
 /// A rule, on its way to a route.
@@ -128,8 +136,12 @@ pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context
     if !is_lost(inputs.files, "defaults") {
         unprotected::unprotected(&rules, &served, context);
     }
+    taken::warn(&rules, &served, &inputs.descriptors.reflected, context);
+    let unordered = inputs.before.filter(|before| before.why != Why::Ordered);
+    let takings = unordered
+        .map_or_else(Vec::new, |before| taken::takings(&rules, &inputs.descriptors.changed, before.config));
     let table = whole.then(|| Arc::new(Table::new(matcher, plans.clone())));
-    Compiled { routes: plans, table }
+    Compiled { routes: plans, table, takings }
 }
 
 /// Reads a template, and tells what is wrong with it at its place.
@@ -199,8 +211,13 @@ impl Blame {
 
 /// The hosts of a route.
 fn hosts(settings: &RawSettings, context: &mut Context) -> Vec<HostPattern> {
+    settings.host.as_ref().map_or_else(Vec::new, |written| host_patterns(written, context))
+}
+
+/// Parses host patterns, and reports those that are none.
+pub(super) fn host_patterns(written: &[At<String>], context: &mut Context) -> Vec<HostPattern> {
     let mut hosts = Vec::new();
-    for at in settings.host.iter().flatten() {
+    for at in written {
         match HostPattern::parse(&at.value) {
             Ok(host) => hosts.push(host),
             Err(error) => context.push(

@@ -9,7 +9,7 @@ use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic};
 
 /// What routes refer to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Used {
     pub(super) upstreams: HashSet<Arc<str>>,
     pub(super) services: HashSet<String>,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::admin::{self, RawAdmin};
 use super::auth::{self, RawAsked, RawAuth};
 use super::headers::{self, RawCors};
 use super::http;
@@ -56,7 +57,7 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) lost: Vec<&'static str>,
     pub(in crate::config) listeners: Vec<RawListener>,
     pub(in crate::config) trusted_proxies: Vec<At<String>>,
-    pub(in crate::config) admin: Option<At<String>>,
+    pub(in crate::config) admin: Option<RawAdmin>,
     pub(in crate::config) include: Vec<At<String>>,
     pub(in crate::config) descriptors: Vec<RawDescriptor>,
     pub(in crate::config) upstreams: Vec<(Key, RawUpstream)>,
@@ -150,7 +151,7 @@ impl RawFile {
         match key.name.as_str() {
             "listeners" => self.listeners = listener::listeners(value, reader),
             "trusted_proxies" => self.trusted_proxies = listener::trusted_proxies(value, reader),
-            "admin" => self.admin = admin(key, value, reader),
+            "admin" => self.admin = admin::read(key, value, reader),
             "include" => {
                 let items = reader.one_or_more(value, "a list of files, as `- routes.d/*.yaml`");
                 self.include =
@@ -251,22 +252,6 @@ fn lost(key: &Key, value: &Node, broken: bool) -> Option<&'static str> {
 
 const ERROR_FORMATS: &[(&str, ErrorFormat)] =
     &[("simple", ErrorFormat::Simple), ("google", ErrorFormat::Google), ("problem", ErrorFormat::Problem)];
-
-fn admin(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<At<String>> {
-    let mut address = None;
-    let entries = reader.entries(node, "`address: 127.0.0.1:9901`")?;
-    let told = Reader::may_have(&entries, "address", &["address"]);
-    for (key, value) in entries {
-        match key.name.as_str() {
-            "address" => address = reader.name(value, "an address, as 127.0.0.1:9901"),
-            _ => reader.unknown_key(key, "`admin`", &["address"]),
-        }
-    }
-    if !told {
-        reader.missing(at.place, "`admin`", "address", "127.0.0.1:9901");
-    }
-    address
-}
 
 fn descriptor(node: &Node, reader: &mut Reader<'_>) -> Option<RawDescriptor> {
     if !matches!(node.kind, Kind::Map(_)) {

@@ -38,6 +38,25 @@ struct FileSet {
     files: Vec<Vec<u8>>,
 }
 
+/// A FileDescriptorSet of which only the names of the files are read.
+#[derive(Clone, PartialEq, prost::Message)]
+struct FileNames {
+    #[prost(message, repeated, tag = "1")]
+    files: Vec<FileName>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct FileName {
+    #[prost(string, tag = "1")]
+    name: String,
+}
+
+/// Returns the names of the files of a serialized FileDescriptorSet.
+pub(super) fn names(set: &[u8]) -> Vec<String> {
+    let names = FileNames::decode(set).unwrap_or_default();
+    names.files.into_iter().map(|file| file.name).collect()
+}
+
 /// What has been told so far.
 #[derive(Default)]
 pub(super) struct Files {

@@ -9,12 +9,19 @@ const MAX_EXTENSIONS: usize = 4096;
 /// The most bytes of trailers.
 const MAX_TRAILERS: usize = 8192;
 
+/// The fault of a body that announces more than it may.
+const TOO_LARGE: &str = "the chunks are larger than the body may be";
+
 /// How far a chunked body has been read.
 #[derive(Debug, Default)]
 pub(super) struct Chunked {
     state: State,
-    /// The size of the chunk.
+    /// What is left of the chunk.
     size: u64,
+    /// The sizes of the chunks so far, this one included.
+    announced: u64,
+    /// The same without this one.
+    announced_before: u64,
     /// Bytes of the line that is read.
     line: usize,
     extensions: usize,
@@ -37,8 +44,17 @@ enum State {
 }
 
 impl Chunked {
-    /// Reads on. Gives how many bytes belong to the body, and whether it ends with them.
-    pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<(usize, bool), &'static str> {
+    /// The sizes of the chunks so far, in bytes; `u64::MAX` for more than that.
+    pub(super) const fn announced(&self) -> u64 {
+        self.announced
+    }
+
+    /// Reads on. Gives how many bytes belong to the body, and whether it ends with them. A fault when the chunks announce
+    /// more than `max` bytes.
+    pub(super) fn advance(&mut self, bytes: &[u8], max: u64) -> Result<(usize, bool), &'static str> {
+        if self.announced > max {
+            return Err(TOO_LARGE);
+        }
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
             if self.state == State::Data {
@@ -54,6 +70,9 @@ impl Chunked {
             at += 1;
             if self.step(*byte)? {
                 return Ok((at, true));
+            }
+            if self.announced > max {
+                return Err(TOO_LARGE);
             }
         }
         Ok((at, false))
@@ -72,6 +91,7 @@ impl Chunked {
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => {
                 self.line = 0;
+                self.announced_before = self.announced;
                 State::Size
             }
             (State::TrailerStart, b'\r') => State::EndLf,
@@ -86,8 +106,9 @@ impl Chunked {
     fn digit(&mut self, byte: u8) -> Result<State, &'static str> {
         let digit = char::from(byte).to_digit(16).ok_or("the size of a chunk is not a hexadecimal number")?;
         self.line += 1;
-        self.size =
-            self.size.checked_mul(16).ok_or("the size of a chunk is not possible")? | u64::from(digit);
+        let size = self.size.checked_mul(16).map(|size| size | u64::from(digit));
+        self.announced = size.map_or(u64::MAX, |size| self.announced_before.saturating_add(size));
+        self.size = size.ok_or("the size of a chunk is not possible")?;
         if self.line > 16 { Err("the size of a chunk is not possible") } else { Ok(State::Size) }
     }
 

@@ -174,3 +174,53 @@ fn heads_are_bounded() {
     let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(70_000));
     assert_eq!(Framing::new(1 << 20).pass(long.as_bytes()).fault, Some(Wrong::Head(Fault::TargetTooLong)));
 }
+
+#[test]
+fn chunks_are_announced_before_they_come() {
+    let head = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
+    for (body, announced) in [
+        (&b""[..], 0),
+        (b"5", 5),
+        (b"5\r\nhel", 5),
+        (b"5\r\nhello\r\n1", 6),
+        (b"5\r\nhello\r\n1f;x\r\n", 36),
+        (b"400000", 4 << 20),
+        (b"ffffffffffffffff", u64::MAX),
+        (b"5\r\nhello\r\nffffffffffffffff", u64::MAX),
+        // Too long to be read, and to be counted.
+        (b"fffffffffffffffff", u64::MAX),
+        (b"10000000000000000", u64::MAX),
+        (b"ffffffffffffffffffffffffffffffff\r\n", u64::MAX),
+        (b"00000000000000000", 0),
+    ] {
+        let mut framing = Framing::new(MAX);
+        framing.pass(&[&head[..], body].concat());
+        assert_eq!(framing.announced(), Some((1, announced)), "{}", body.escape_ascii());
+    }
+    let mut framing = Framing::new(MAX);
+    framing.pass(&[&head[..], b"5\r\nhello\r\n0\r\n\r\n", head, b"7"].concat());
+    assert_eq!(framing.announced(), Some((2, 7)), "the second request");
+    framing.limit_chunked(5);
+    assert!(matches!(framing.pass(b"\r\n").fault, Some(Wrong::Body(_))));
+}
+
+#[test]
+fn chunks_have_a_limit() {
+    let head = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
+    for (body, limit, is_fine) in [
+        (&b"5\r\nhello\r\n0\r\n\r\n"[..], 5, true),
+        (b"5\r\nhello\r\n0\r\n\r\n", 4, false),
+        (b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", 5, true),
+        (b"3\r\nhel\r\n3", 5, false),
+        (b"10", 16, true),
+        (b"11", 16, false),
+        (b"0000000000000005\r\nhello\r\n0\r\n\r\n", 5, true),
+        (b"ffffffffffffffff", u64::MAX - 1, false),
+    ] {
+        let mut framing = Framing::new(MAX);
+        framing.pass(head);
+        framing.limit_chunked(limit);
+        let passed = framing.pass(body);
+        assert_eq!(passed.fault.is_none(), is_fine, "{} of {limit}", body.escape_ascii());
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use http_rule::{Finding, MethodPattern, Template};
 
 use crate::route::HostPattern;
-use crate::route::host::name_of;
+use crate::route::host::host_name;
 
 /// The tables of each host. Their values are indices into the list of all routes.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Matcher {
     pub(super) fn for_host(&self, host: Option<&str>) -> Vec<&http_rule::Table<usize>> {
         let mut tables = Vec::with_capacity(2);
         if let Some(host) = host {
-            let name = name_of(host);
+            let name = host_name(host);
             tables.extend(self.exact.get(name.as_ref()));
             let below = self
                 .below

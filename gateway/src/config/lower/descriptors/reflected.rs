@@ -8,6 +8,7 @@ use std::time::Duration;
 use transcode::Schema;
 
 use crate::config::diagnostic::{Code, Diagnostic, Place};
+use crate::config::lower::routes::Taking;
 use crate::config::lower::upstreams::Upstreams;
 use crate::config::raw::At;
 use crate::config::{Before, Context, Why};
@@ -20,16 +21,54 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 /// Changes that a finding lists; more are counted.
 const SHOWN: usize = 10;
+/// The label of a server whose change is held back.
+const STAYS: &str = "the descriptors of before stay";
 
 /// What the servers said.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// What is used of each, with the place that names it.
-    pub(super) answers: Vec<(Arc<str>, Reflected, Place)>,
+    /// What is used of each.
+    pub(super) answers: Vec<Answer>,
     /// The upstreams that were asked, or should have been.
     pub(super) asked: Vec<Arc<str>>,
     /// Whether one has said nothing that can be used.
     pub(super) is_broken: bool,
+}
+
+/// What a server describes.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The server.
+    pub(super) upstream: Arc<str>,
+    /// What is used of it.
+    pub(super) used: Reflected,
+    /// What it described before, if that is something else.
+    pub(super) previous: Option<Reflected>,
+    /// The place that names it.
+    pub(super) place: Place,
+}
+
+impl Told {
+    /// Goes back to what the servers of these routes described before. Returns whether anything is different now.
+    pub(super) fn hold(&mut self, takings: &[Taking], context: &mut Context) -> bool {
+        let mut held = false;
+        for answer in &mut self.answers {
+            let texts: Vec<&str> = takings
+                .iter()
+                .filter(|taking| taking.server == answer.upstream)
+                .map(|taking| taking.text.as_str())
+                .collect();
+            if texts.is_empty() {
+                continue;
+            }
+            if let Some(previous) = answer.previous.take() {
+                answer.used = previous;
+                held = true;
+                context.push(taking(&answer.upstream, &texts).at(answer.place, STAYS));
+            }
+        }
+        held
+    }
 }
 
 /// Asks the upstreams of these names.
@@ -63,10 +102,10 @@ pub(super) fn ask(
         let ordered = before.is_none_or(|before| before.why == Why::Ordered);
         match weigh(&question.upstream, answer, known, ordered) {
             Ok((reflected, finding)) => {
-                told.answers.push((question.upstream, reflected, place));
-                context
-                    .found
-                    .extend(finding.map(|finding| finding.at(place, "the descriptors of before stay")));
+                let previous = known.filter(|known| **known != reflected).cloned();
+                let answer = Answer { upstream: question.upstream, used: reflected, previous, place };
+                told.answers.push(answer);
+                context.found.extend(finding.map(|finding| finding.at(place, STAYS)));
             }
             Err(error) => {
                 told.is_broken = true;
@@ -145,10 +184,18 @@ fn unusable(name: &str, text: &str) -> Diagnostic {
 
 fn held_back(name: &str, breaking: &[Change]) -> Diagnostic {
     let message = format!("`{name}` has changed in ways that break clients");
-    let shown = breaking.iter().take(SHOWN);
+    let breaking: Vec<String> = breaking.iter().map(ToString::to_string).collect();
+    held(message, &breaking)
+}
+
+fn taking(name: &str, texts: &[&str]) -> Diagnostic {
+    held(format!("`{name}` describes routes that would take requests from others"), texts)
+}
+
+fn held(message: String, reasons: &[impl AsRef<str>]) -> Diagnostic {
     let mut diagnostic = Diagnostic::warning(Code::Reflection, message);
-    diagnostic.notes.extend(shown.map(ToString::to_string));
-    if let Some(more) = breaking.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+    diagnostic.notes.extend(reasons.iter().take(SHOWN).map(|reason| reason.as_ref().to_owned()));
+    if let Some(more) = reasons.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         diagnostic.notes.push(format!("and {more} more"));
     }
     diagnostic.with_help("SIGHUP or `POST /reload` on the admin address takes the change")
