@@ -66,7 +66,7 @@ impl RequestPlan {
             return Err(errors);
         }
         let wants_mask = rule.patch_mask && body.is_json();
-        let mask = wants_mask.then(|| MaskPlan::compile(message, body.position(), &variables)).flatten();
+        let mask = wants_mask.then(|| MaskPlan::compile(message, body.position(), &variables, &[])).flatten();
         let required = Required::compile(message, &variables, body == BodyPlan::Whole);
         let schema = message.schema();
         let redacted =
@@ -92,10 +92,12 @@ impl RequestPlan {
         if setter.touches_required(self.message.schema()) {
             self.required = Required::Whole;
         }
-        if let Some(mask) = &mut self.mask {
-            mask.exclude(&self.message, self.body.position(), path);
-        }
         self.set.push(setter);
+        if self.mask.is_some() {
+            // What the gateway fills is not what the client changes.
+            let set: Vec<&str> = self.set.iter().map(Setter::name).collect();
+            self.mask = MaskPlan::compile(&self.message, self.body.position(), &self.variables, &set);
+        }
         Ok(())
     }
 
@@ -320,7 +322,7 @@ impl RequestPlan {
 
     fn fill_mask(&self, body: &[u8], binder: &mut Binder<'_, '_, '_>) {
         let Some(mask) = &self.mask else { return };
-        if !binder.has(mask.number()) {
+        if !mask.excluded_by().any(|number| binder.has(number)) {
             mask.append(&self.message, body, binder.out());
         }
     }
