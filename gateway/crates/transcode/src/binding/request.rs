@@ -8,7 +8,7 @@ use super::{
     error::{BindingError, Subject},
     given::{Binder, Source, Text},
     mask::MaskPlan,
-    parameters::{self, Open},
+    parameters::{Open, Query},
     path::{FieldPath, Step, write_varint},
     raw,
     report::Report,
@@ -205,7 +205,13 @@ impl RequestPlan {
             binder.give(variable.steps(schema), text, &mut report);
         }
         if let Some(query) = parts.query {
-            parameters::bind(schema, self.message.plan(), self.body.open(), query, &mut binder, &mut report);
+            let rules = Query {
+                schema,
+                request: self.message.plan(),
+                open: self.body.open(),
+                ignored: &options.ignored,
+            };
+            rules.bind(query, &mut binder, &mut report);
         }
         binder.check_times(&mut report);
         report.body(body);

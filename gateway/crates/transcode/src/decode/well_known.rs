@@ -9,10 +9,11 @@ use super::{
     Decoder,
     halt::Halt,
     number::double,
+    text,
     wire::{self, RawTag},
 };
 use crate::{
-    DecodeErrorKind,
+    DecodeErrorKind, MaskPaths,
     plan::{MessagePlan, WellKnown, WireType},
     room::Room,
 };
@@ -34,6 +35,7 @@ impl<'a> Decoder<'a, '_> {
             WellKnown::Value => self.value(plan, pieces, depth),
             WellKnown::ListValue => self.list_value(plan, pieces, depth),
             WellKnown::Any => self.any(pieces, depth),
+            WellKnown::MessageSet => self.message_set(plan, pieces, depth),
             WellKnown::None | WellKnown::Empty => Err(Halt::malformed("an ordinary message")),
         }
     }
@@ -70,9 +72,26 @@ impl<'a> Decoder<'a, '_> {
             if index > 0 {
                 self.out.push(b',');
             }
-            camel_case(&mut self.out, path).map_err(|halt| halt.at(index))?;
+            let start = self.out.len();
+            if let Err(halt) = camel_case(&mut self.out, path) {
+                if self.options.mask_paths == MaskPaths::Strict {
+                    return Err(halt.at(index));
+                }
+                self.out.truncate(start);
+                self.mask_path(path).map_err(|halt| halt.at(index))?;
+            }
         }
         self.out.push(b'"');
+        Ok(())
+    }
+
+    /// Prints a path as it is, without the quotes around it.
+    fn mask_path(&mut self, path: &[u8]) -> Result<(), Halt> {
+        let start = self.out.len();
+        text::string(&mut self.out, path, path.len())?;
+        let quoted = self.out.written_mut().get(start + 1..).unwrap_or_default().to_vec();
+        self.out.truncate(start);
+        self.out.bytes(quoted.strip_suffix(b"\"").unwrap_or_default());
         Ok(())
     }
 
