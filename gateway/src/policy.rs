@@ -37,7 +37,7 @@ pub use claims::ClaimName;
 pub use cors::{AllowedHeaders, Cors, CorsSpec, OriginPattern};
 pub use external::{ExternalSpec, OnFailure};
 pub use finding::{Finding, Problem};
-pub use headers::{Edits, ForwardRules, HeaderPattern, HeadersSpec, Way};
+pub use headers::{Edits, ForwardRules, HeaderPattern, HeaderRename, HeadersSpec, Way};
 pub use jwt::{Algorithm, DEFAULT_LEEWAY, JwtSpec, KeySource, check_jwt};
 pub use pem::pem_text;
 pub use rate_limit::{LimitKey, Per, Rate, RateLimitSpec};

@@ -88,6 +88,7 @@ pub(super) fn lower(
         compression: settings.compression,
         limits: settings.limits,
         own: settings.own,
+        docs: settings.docs,
         drain: settings.drain,
         log: settings.log,
         explain: settings.explain,

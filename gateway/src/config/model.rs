@@ -50,6 +50,8 @@ pub struct GatewayConfig {
     pub limits: LimitsSpec,
     /// Where the gateway answers itself.
     pub own: OwnPaths,
+    /// What the OpenAPI document says about the API.
+    pub docs: DocsSpec,
     /// How long requests in flight have after the signal to stop.
     pub drain: Duration,
     /// What is logged, and how.
@@ -65,6 +67,21 @@ pub struct GatewayConfig {
 pub struct AdminSpec {
     /// Where to listen.
     pub address: SocketAddr,
+}
+
+/// What the OpenAPI document says about the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocsSpec {
+    /// The name of the API.
+    pub title: String,
+    /// The version of the API.
+    pub version: String,
+}
+
+impl Default for DocsSpec {
+    fn default() -> Self {
+        Self { title: "REST API".to_owned(), version: "1".to_owned() }
+    }
 }
 
 /// The log.

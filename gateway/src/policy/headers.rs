@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::header::{self, HeaderMap};
 use http::{HeaderName, HeaderValue};
 
-pub use forward::{ForwardRules, HeaderPattern};
+pub use forward::{ForwardRules, HeaderPattern, HeaderRename};
 
 use super::finding::Problem;
 

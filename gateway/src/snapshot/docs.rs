@@ -59,7 +59,7 @@ impl Docs {
             Some(previous) => Arc::clone(&previous.fixed),
             None => Arc::new(Fixed::new()?),
         };
-        let document = openapi::document(config, &openapi::Options::default()).to_string();
+        let document = openapi::document(config, &openapi::Options::of(config)).to_string();
         Ok(Some(Self {
             page: Stored::pack(HTML, page(path).as_bytes())?,
             document: Stored::pack(JSON, document.as_bytes())?,

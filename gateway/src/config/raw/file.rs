@@ -15,8 +15,8 @@ use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::model::{LogFormat, LogLevel};
 use crate::config::suggest;
 use crate::proxy::coding::Coding;
-use crate::route::ErrorFormat;
-use transcode::{Enums, Names, Unknown, Unset};
+use crate::route::{BodyType, ErrorFormat};
+use transcode::{Enums, Names, Unknown, UnknownAny, Unset};
 
 /// What the top level takes.
 pub(super) const KEYS: &[&str] = &[
@@ -71,7 +71,7 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) limits: RawLimits,
     pub(in crate::config) explain: Option<At<bool>>,
     pub(in crate::config) health: Option<At<String>>,
-    pub(in crate::config) docs: Option<At<String>>,
+    pub(in crate::config) docs: Option<RawDocs>,
     pub(in crate::config) log: RawLog,
     pub(in crate::config) tracing: Option<RawTracing>,
     pub(in crate::config) drain: Option<At<Duration>>,
@@ -93,6 +93,19 @@ pub(in crate::config) struct RawJson {
     pub(in crate::config) names: Option<At<Names>>,
     pub(in crate::config) enums: Option<At<Enums>>,
     pub(in crate::config) unknown: Option<At<Unknown>>,
+    pub(in crate::config) any: Option<At<UnknownAny>>,
+    /// Whether Google's system parameters are ignored.
+    pub(in crate::config) system_parameters: Option<At<bool>>,
+    pub(in crate::config) ignored_parameters: Vec<At<String>>,
+    pub(in crate::config) content_type: Option<At<BodyType>>,
+}
+
+/// `docs:`, a path alone or with what the document says about itself.
+#[derive(Debug, Default)]
+pub(in crate::config) struct RawDocs {
+    pub(in crate::config) path: Option<At<String>>,
+    pub(in crate::config) title: Option<At<String>>,
+    pub(in crate::config) version: Option<At<String>>,
 }
 
 /// `limits:`.
@@ -199,7 +212,7 @@ impl RawFile {
             "limits" => self.limits = limits(value, reader),
             "explain" => self.explain = reader.boolean(value),
             "health" => self.health = own_path(value, "/health", reader),
-            "docs" => self.docs = own_path(value, "/docs", reader),
+            "docs" => self.docs = Some(docs(key, value, reader)),
             "log" => self.log = log(value, reader),
             "tracing" => self.tracing = tracing(key, value, reader),
             "drain" => self.drain = reader.duration_or_zero(value),
@@ -274,7 +287,41 @@ fn descriptor(node: &Node, reader: &mut Reader<'_>) -> Option<RawDescriptor> {
     source
 }
 
+fn docs(at: &Key, node: &Node, reader: &mut Reader<'_>) -> RawDocs {
+    const KEYS: &[&str] = &["path", "title", "version"];
+    const EXAMPLE: &str = "/docs";
+    let mut docs = RawDocs::default();
+    if !matches!(node.kind, Kind::Map(_)) {
+        docs.path = own_path(node, EXAMPLE, reader);
+        return docs;
+    }
+    let entries =
+        reader.entries(node, "a path, as /docs, or a mapping, as `path: /docs`").unwrap_or_default();
+    if !Reader::has(&entries, "path", KEYS) {
+        reader.missing(at.place, "`docs`", "path", EXAMPLE);
+    }
+    for (key, value) in entries {
+        match key.name.as_str() {
+            "path" => docs.path = own_path(value, EXAMPLE, reader),
+            "title" => docs.title = reader.name(value, "the name of the API"),
+            "version" => docs.version = reader.name(value, "the version of the API"),
+            _ => reader.unknown_key(key, "`docs`", KEYS),
+        }
+    }
+    docs
+}
+
 fn json(node: &Node, reader: &mut Reader<'_>) -> RawJson {
+    const KEYS: &[&str] = &[
+        "unset",
+        "names",
+        "enums",
+        "unknown",
+        "any",
+        "system_parameters",
+        "ignored_parameters",
+        "content_type",
+    ];
     let mut json = RawJson::default();
     for (key, value) in reader.entries(node, "a mapping, as `unset: omit`").unwrap_or_default() {
         match key.name.as_str() {
@@ -282,7 +329,21 @@ fn json(node: &Node, reader: &mut Reader<'_>) -> RawJson {
             "names" => json.names = reader.choice(value, &[("camel", Names::Camel), ("proto", Names::Proto)]),
             "enums" => json.enums = reader.choice(value, &[("name", Enums::Name), ("number", Enums::Number)]),
             "unknown" => json.unknown = reader.choice(value, route::UNKNOWN),
-            _ => reader.unknown_key(key, "`json`", &["unset", "names", "enums", "unknown"]),
+            "any" => {
+                let choices = &[("strict", UnknownAny::Strict), ("opaque", UnknownAny::Opaque)];
+                json.any = reader.choice(value, choices);
+            }
+            "system_parameters" => {
+                json.system_parameters = reader.choice(value, &[("reject", false), ("ignore", true)]);
+            }
+            "ignored_parameters" => {
+                json.ignored_parameters = headers::words(value, "a parameter, as fbclid or utm_*", reader);
+            }
+            "content_type" => {
+                let choices = &[("json", BodyType::Json), ("any", BodyType::Any)];
+                json.content_type = reader.choice(value, choices);
+            }
+            _ => reader.unknown_key(key, "`json`", KEYS),
         }
     }
     json

@@ -65,7 +65,7 @@ impl Schemas<'_> {
             }),
             WellKnown::Wrapper => nullable(plan.fields.first().map_or(json!({}), |field| scalar(field.kind))),
             WellKnown::Empty => json!({ "type": "object" }),
-            WellKnown::None => {
+            WellKnown::None | WellKnown::MessageSet => {
                 if self.messages.insert(index) {
                     self.waiting.push(index);
                 }
