@@ -10,6 +10,7 @@
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
 //! | `metrics` | what Prometheus gets, read by a parser of somebody else's |
 //! | `redacted` | what is marked as not for logs does not get there |
+//! | `lenient` | what other APIs and clients need beyond the JSON mapping |
 //! | `limits` | how often callers may call |
 //! | `openapi` | the OpenAPI document, held against what the gateway takes and answers |
 //! | `policies` | header rules, and pages of other origins |
@@ -30,6 +31,7 @@ mod docs;
 mod edge;
 mod errors;
 mod harness;
+mod lenient;
 mod limits;
 mod metrics;
 mod openapi;

@@ -141,8 +141,9 @@ pub enum MaskPaths {
     /// They are an error, as the JSON mapping has it.
     #[default]
     Strict,
-    /// They are printed as they are.
-    AsTheyAre,
+    /// Those in the style of proto names (small letters, digits, `_`) are printed as they are: no reader takes them for
+    /// another path.
+    ProtoNames,
 }
 
 /// How JSON is printed: *decode* options.

@@ -161,7 +161,7 @@ fn docs_spec(files: &[File]) -> DocsSpec {
 
 fn decode(files: &[File]) -> DecodeOptions {
     // A service that repeats the mask it got is no reason to lose its answer.
-    let mut options = DecodeOptions { mask_paths: MaskPaths::AsTheyAre, ..DecodeOptions::default() };
+    let mut options = DecodeOptions { mask_paths: MaskPaths::ProtoNames, ..DecodeOptions::default() };
     for json in files.iter().map(|file| &file.raw.json) {
         set(&mut options.unset, &json.unset);
         set(&mut options.names, &json.names);

@@ -9,7 +9,6 @@ use super::{
     Decoder,
     halt::Halt,
     number::double,
-    text,
     wire::{self, RawTag},
 };
 use crate::{
@@ -74,24 +73,15 @@ impl<'a> Decoder<'a, '_> {
             }
             let start = self.out.len();
             if let Err(halt) = camel_case(&mut self.out, path) {
-                if self.options.mask_paths == MaskPaths::Strict {
+                let is_proto_name = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.');
+                if self.options.mask_paths == MaskPaths::Strict || !path.iter().all(is_proto_name) {
                     return Err(halt.at(index));
                 }
                 self.out.truncate(start);
-                self.mask_path(path).map_err(|halt| halt.at(index))?;
+                self.out.bytes(path);
             }
         }
         self.out.push(b'"');
-        Ok(())
-    }
-
-    /// Prints a path as it is, without the quotes around it.
-    fn mask_path(&mut self, path: &[u8]) -> Result<(), Halt> {
-        let start = self.out.len();
-        text::string(&mut self.out, path, path.len())?;
-        let quoted = self.out.written_mut().get(start + 1..).unwrap_or_default().to_vec();
-        self.out.truncate(start);
-        self.out.bytes(quoted.strip_suffix(b"\"").unwrap_or_default());
         Ok(())
     }
 
