@@ -6,6 +6,7 @@
 
 mod comments;
 mod errors;
+mod example;
 mod operation;
 mod paths;
 mod query;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use http::StatusCode;
+use http_rule::MethodPattern;
 use indexmap::IndexMap;
 use prost_reflect::MethodDescriptor;
 use serde_json::{Map, Value, json};
@@ -14,8 +15,8 @@ use super::comments;
 use super::errors::Response;
 use super::paths::{PathParameter, Slot};
 use super::schemas::Schemas;
-use super::schemas::message::describe;
-use super::{query, reference, schemes, set};
+use super::schemas::message::{Parts, describe};
+use super::{example, query, reference, schemas, schemes, set};
 use crate::descriptors::Comments;
 use crate::policy::Scheme;
 use crate::route::{HostPattern, RoutePlan};
@@ -257,11 +258,13 @@ fn request_body(
         set(&mut body, "content", json!({ "*/*": {} }));
         return body.into();
     }
-    let message = plan.request.message();
-    let schema = match plan.request.body_field() {
-        Some(field) => schemas.field(field),
-        None => whole_body(message, taken, schemas, comments),
+    // A PATCH changes what is sent, so nothing needs to be.
+    let is_partial = plan.method == MethodPattern::Named("PATCH".into());
+    let schema = match is_partial {
+        true => body_schema(plan, taken, schemas, comments),
+        false => schemas.for_requests(|schemas| body_schema(plan, taken, schemas, comments)),
     };
+    let example = example::body(plan, taken, schemas);
     let content = if plan.grpc.client_streaming {
         set(&mut body, "description", "A stream: an object a line, or an array.");
         json!({
@@ -269,10 +272,42 @@ fn request_body(
             "application/json": { "schema": { "type": "array", "items": schema } },
         })
     } else {
-        json!({ "application/json": { "schema": schema } })
+        let mut json = Map::new();
+        set(&mut json, "schema", schema);
+        if let Some(example) = example {
+            json.insert("example".to_owned(), example);
+        }
+        json!({ "application/json": json })
     };
     set(&mut body, "content", content);
     body.into()
+}
+
+/// The schema of a route's JSON body.
+fn body_schema(
+    plan: &RoutePlan,
+    taken: &[&str],
+    schemas: &mut Schemas<'_>,
+    comments: &mut Comments,
+) -> Value {
+    let message = plan.request.message();
+    let Some(field) = plan.request.body_field() else {
+        return whole_body(message, taken, schemas, comments);
+    };
+    let inner = field.message().filter(|_| !field.is_list());
+    let Some(inner) = inner.map(|index| message.schema().message_at(index)) else {
+        return schemas.field(field);
+    };
+    // What the path fills the body may leave out, although it is required.
+    let is_filled = |inner: &&FieldPlan| taken.contains(&&*format!("{}.{}", field.name, inner.name));
+    let is_demanded =
+        |inner_field: &&FieldPlan| schemas::message::is_demanded(inner.descriptor(), inner_field);
+    let filled: Vec<&FieldPlan> = inner.plan().fields.iter().filter(is_filled).collect();
+    if schemas.is_of_requests() && filled.iter().any(is_demanded) {
+        let optional: Vec<u32> = filled.iter().map(|field| field.position).collect();
+        return schemas.message(&inner, Parts { optional: &optional, ..Parts::default() }, comments);
+    }
+    schemas.field(field)
 }
 
 /// The request message without what the path and the gateway fill.
@@ -285,10 +320,15 @@ fn whole_body(
     let is_taken = |field: &FieldPlan| !field.is_extension && taken.contains(&&*field.name);
     let filled = message.plan().fields.iter().filter(|field| is_taken(field));
     let without: Vec<u32> = filled.map(|field| field.position).collect();
-    if without.is_empty() || message.plan().well_known != WellKnown::None {
+    let leads_into = |field: &&FieldPlan| {
+        taken.iter().any(|path| path.strip_prefix(&*field.name).is_some_and(|rest| rest.starts_with('.')))
+    };
+    let led_into = message.plan().fields.iter().filter(|_| schemas.is_of_requests()).filter(leads_into);
+    let partial: Vec<u32> = led_into.map(|field| field.position).collect();
+    if (without.is_empty() && partial.is_empty()) || message.plan().well_known != WellKnown::None {
         return schemas.reference(message.index());
     }
-    schemas.message(message, &without, comments)
+    schemas.message(message, Parts { without: &without, partial: &partial, ..Parts::default() }, comments)
 }
 
 fn responses(plan: &RoutePlan, schemas: &mut Schemas<'_>) -> Value {
