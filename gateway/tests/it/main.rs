@@ -13,6 +13,7 @@
 //! | `lenient` | what other APIs and clients need beyond the JSON mapping |
 //! | `limits` | how often callers may call |
 //! | `openapi` | the OpenAPI document, held against what the gateway takes and answers |
+//! | `openapi_examples` | the examples of the document: bodies that are accepted as they are, and errors |
 //! | `policies` | header rules, and pages of other origins |
 //! | `proxies` | who the client is behind trusted proxies and the PROXY protocol |
 //! | `reflection` | servers as the source of their own descriptors |
@@ -35,6 +36,7 @@ mod lenient;
 mod limits;
 mod metrics;
 mod openapi;
+mod openapi_examples;
 mod policies;
 mod proxies;
 mod redacted;

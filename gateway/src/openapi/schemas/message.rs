@@ -114,10 +114,12 @@ impl Schemas<'_> {
                 json!({ "type": "string", "enum": names })
             }
         };
-        match named {
-            Value::Object(named) if plan.closed => schema.extend(named),
-            // A number that a newer service knows is printed as a number.
-            named => set(&mut schema, "anyOf", json!([named, { "type": "integer", "format": "int32" }])),
+        // An open enum holds any number: one that a newer service knows is printed as a number.
+        let number = json!({ "type": "integer", "format": "int32" });
+        match (plan.closed, self.prints_numbers()) {
+            (true, _) => schema.extend(named.as_object().cloned().unwrap_or_default()),
+            (false, true) => schema.extend(number.as_object().cloned().unwrap_or_default()),
+            (false, false) => set(&mut schema, "oneOf", json!([named, number])),
         }
         if !text.is_empty() {
             set(&mut schema, "description", text);
