@@ -70,7 +70,7 @@ impl Example<'_, '_> {
         }
         // The default usually says that nothing is chosen.
         let other = plan.values.iter().find(|value| value.number != plan.default);
-        match other.or(plan.values.first()) {
+        match other.or_else(|| plan.values.first()) {
             Some(value) if self.schemas.enums() == Enums::Name => json!(&*value.name),
             Some(value) => json!(value.number),
             None => json!(0),

@@ -10,7 +10,10 @@
 //!
 //! A mask without paths means "all fields" to most services, so none is written for a body that sends keys.
 
-use super::path::{FieldPath, write_varint};
+use super::{
+    path::{FieldPath, write_varint},
+    scan::{Fields, Value, each},
+};
 use crate::{
     Message, Schema,
     plan::{FieldPlan, Kind, MessageIndex, MessagePlan, Tag, WellKnown, WireType},
@@ -110,17 +113,95 @@ impl MaskPlan {
             |path: &&String| !path.contains('[') && !self.identity.iter().any(|own| **own == ***path);
         let mut mask = Vec::new();
         for path in paths.iter().filter(is_named) {
-            Tag::new(PATHS, WireType::Len).write(&mut mask);
-            write_varint(path.len(), &mut mask);
-            mask.extend_from_slice(path.as_bytes());
+            write_path(path, &mut mask);
         }
         if mask.is_empty() && !sends_nothing(body) {
             return;
         }
+        self.write(&mask, out);
+    }
+
+    /// Gives the paths of a mask that the client sent, in the request that begins at `start`, the names of fields.
+    pub(crate) fn correct(&self, request: &Message, start: usize, out: &mut Vec<u8>) {
+        let schema = request.schema();
+        let plan = match &self.resource {
+            Resource::Body(resource) => resource.plan(),
+            Resource::Field(name) => {
+                let field = request.plan().field_by_proto_name(name);
+                let Some(index) = field.and_then(|field| resource(schema, field)) else { return };
+                schema.plan(index)
+            }
+            Resource::Opaque(_) => return,
+        };
+        let wire = out.get(start..).unwrap_or_default();
+        let (mut mask, mut differs) = (Vec::new(), false);
+        each(Fields::new(wire), &[self.number, PATHS], &mut |path| {
+            let Value::Bytes(path) = path else { return };
+            let sent = String::from_utf8_lossy(path);
+            let path = proto_names(schema, plan, &sent);
+            differs |= path != sent;
+            write_path(&path, &mut mask);
+        });
+        if !differs {
+            return;
+        }
+        let mut kept = Vec::with_capacity(wire.len());
+        let mut fields = Fields::new(wire);
+        while let Some((number, _, raw)) = fields.next_raw() {
+            if number != self.number {
+                kept.extend_from_slice(raw);
+            }
+        }
+        out.truncate(start);
+        out.append(&mut kept);
+        self.write(&mask, out);
+    }
+
+    /// Appends the mask field with this content.
+    fn write(&self, mask: &[u8], out: &mut Vec<u8>) {
         Tag::new(self.number, WireType::Len).write(out);
         write_varint(mask.len(), out);
-        out.extend_from_slice(&mask);
+        out.extend_from_slice(mask);
     }
+}
+
+/// Appends one path of a mask.
+fn write_path(path: &str, mask: &mut Vec<u8>) {
+    Tag::new(PATHS, WireType::Len).write(mask);
+    write_varint(path.len(), mask);
+    mask.extend_from_slice(path.as_bytes());
+}
+
+/// The proto name of each field on a path. A segment that names no field may be what the mapping made of a JSON name that
+/// does not convert back, as `display_name2` of `displayName2`: then it is that field's.
+fn proto_names<'s>(schema: &'s Schema, mut plan: &'s MessagePlan, path: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    let mut segments = path.split('.');
+    for segment in segments.by_ref() {
+        let found = plan.field_by_proto_name(segment).or_else(|| {
+            let mut fields = plan.fields.iter().filter(|field| !field.is_extension);
+            fields.find(|field| is_camel_case_of(&field.json_name, segment))
+        });
+        names.push(found.map_or(segment, |field| &field.name));
+        match found.and_then(|field| resource(schema, field)) {
+            Some(index) => plan = schema.plan(index),
+            None => break,
+        }
+    }
+    names.extend(segments);
+    names.join(".")
+}
+
+/// Whether the mapping makes this text of a JSON name: each capital letter becomes `_` and the small one.
+fn is_camel_case_of(json_name: &str, text: &str) -> bool {
+    let mut written = Vec::with_capacity(text.len());
+    for byte in json_name.bytes() {
+        if byte.is_ascii_uppercase() {
+            written.push(b'_');
+        }
+        written.push(byte.to_ascii_lowercase());
+    }
+    written == text.as_bytes()
 }
 
 /// The paths that lead into a field, relative to it.

@@ -216,7 +216,7 @@ impl RequestPlan {
         binder.check_times(&mut report);
         report.body(body);
         if report.is_clean() {
-            self.fill_mask(parts.body, &mut binder);
+            self.fill_mask(parts.body, start, &mut binder);
             self.fill_set(set, start, out, &mut report);
         }
         if self.looks_for_required(parts.body) && report.is_clean() {
@@ -326,10 +326,11 @@ impl RequestPlan {
         }
     }
 
-    fn fill_mask(&self, body: &[u8], binder: &mut Binder<'_, '_, '_>) {
+    fn fill_mask(&self, body: &[u8], start: usize, binder: &mut Binder<'_, '_, '_>) {
         let Some(mask) = &self.mask else { return };
-        if !mask.excluded_by().any(|number| binder.has(number)) {
-            mask.append(&self.message, body, binder.out());
+        match mask.excluded_by().any(|number| binder.has(number)) {
+            false => mask.append(&self.message, body, binder.out()),
+            true => mask.correct(&self.message, start, binder.out()),
         }
     }
 }

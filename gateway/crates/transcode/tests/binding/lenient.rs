@@ -258,7 +258,10 @@ fn paths_without_a_camel_case_form_are_printed_where_asked() {
     }
     assert!(decode("Anys", &wire(&["line_1"]), &DecodeOptions::default()).is_err());
     for other in ["Upper", "aB", "a_B", "line_1,x", "with\"quote_", "größe_1", "a_ b"] {
-        assert!(decode("Anys", &wire(&[other]), &lenient).is_err(), "{other} would be read as something else");
+        assert!(
+            decode("Anys", &wire(&[other]), &lenient).is_err(),
+            "{other} would be read as something else"
+        );
     }
     assert!(decode("Anys", b"\x22\x03\x0a\x01\xff", &lenient).is_err(), "no UTF-8");
 }

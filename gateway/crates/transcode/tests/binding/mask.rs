@@ -224,6 +224,67 @@ fn a_mask_that_the_client_gives_is_left_alone() {
 }
 
 #[test]
+fn a_mask_that_the_client_gives_names_fields() {
+    for (message, path, rule_body, field, query, body, paths) in [
+        (
+            "FlatWithMessage",
+            &["user_id"][..],
+            "*",
+            "update_mask",
+            "",
+            r#"{"updateMask":"displayName2,name"}"#,
+            "display_name_2,name",
+        ),
+        ("FlatWithMessage", &["user_id"], "*", "update_mask", "", r#"{"updateMask":"TITLE"}"#, "title"),
+        (
+            "FlatWithMessage",
+            &["user_id"],
+            "*",
+            "update_mask",
+            "",
+            r#"{"updateMask":"postal.geo.lat,*,no.such"}"#,
+            "postal.geo.lat,*,no.such",
+        ),
+        ("FlatWithMessage", &["user_id"], "postal", "update_mask", "updateMask=geo.lat", "{}", "geo.lat"),
+        (
+            "FlatWithMessage",
+            &["user_id"],
+            "labels",
+            "update_mask",
+            "update_mask=displayName2",
+            "{}",
+            "display_name2",
+        ),
+        (
+            "UpdateUser",
+            &["user.id"],
+            "user",
+            "update_mask",
+            "updateMask=phoneNumber,address.city",
+            "{}",
+            "phone_number,address.city",
+        ),
+        ("UpdateUser", &["user.id"], "*", "update_mask", "", r#"{"updateMask":"user.name"}"#, "user.name"),
+    ] {
+        let rule = rule("PATCH", message, path, rule_body);
+        let found = mask(&rule, field, Request { path: &["5"], query, body, ..Request::default() });
+        assert_eq!(found.as_deref(), Some(paths), "{query} {body}");
+    }
+    // The rest of the request stays as it is.
+    let rule = rule("PATCH", "FlatWithMessage", &["user_id"], "*");
+    let body = r#"{"updateMask":"displayName2","displayName2":"x","labels":{"a":"b"}}"#;
+    let parts = RequestParts { captures: ["5"], query: None, body: body.as_bytes(), content_type: None };
+    let mut wire = b"before".to_vec();
+    rule.plan.encode(parts, &EncodeOptions::default(), &mut wire).unwrap();
+    let wire = wire.strip_prefix(b"before").unwrap();
+    let message = rule.plan.message().descriptor().clone();
+    let message = prost_reflect::DynamicMessage::decode(message, wire).unwrap();
+    assert_eq!(message.get_field_by_name("display_name_2").unwrap().as_str(), Some("x"));
+    assert_eq!(message.get_field_by_name("user_id").unwrap().as_str(), Some("5"));
+    assert_eq!(message.get_field_by_name("labels").unwrap().as_map().unwrap().len(), 1);
+}
+
+#[test]
 fn no_mask_is_made_where_it_could_not_be_meant() {
     let request = Request { path: &["5"], body: r#"{"name":"x"}"#, ..Request::default() };
     for method in ["PUT", "POST"] {
