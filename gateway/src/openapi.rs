@@ -10,6 +10,7 @@ mod example;
 mod operation;
 mod paths;
 mod query;
+mod request_body;
 mod schemas;
 mod schemes;
 

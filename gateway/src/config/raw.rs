@@ -8,6 +8,7 @@ mod file;
 mod headers;
 mod http;
 mod interpolate;
+mod json;
 mod listener;
 mod node;
 mod rate_limit;

@@ -8,7 +8,7 @@ use crate::proxy::code::Code;
 use crate::proxy::failure::{Failure, Reason};
 use crate::route::ErrorFormat;
 
-/// Stands for the request's id in examples.
+/// The id of the request in examples.
 const REQUEST_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// A response of every operation, or of those that need it.

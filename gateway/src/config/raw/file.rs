@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::auth::{self, RawAsked, RawAuth};
 use super::headers::{self, RawCors};
 use super::http;
+use super::json::{self, RawJson};
 use super::listener::{self, RawListener};
 use super::node::{Key, Kind, Node};
 use super::reader::{At, Reader};
@@ -15,8 +16,7 @@ use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::model::{LogFormat, LogLevel};
 use crate::config::suggest;
 use crate::proxy::coding::Coding;
-use crate::route::{BodyType, ErrorFormat};
-use transcode::{Enums, Names, Unknown, UnknownAny, Unset};
+use crate::route::ErrorFormat;
 
 /// What the top level takes.
 pub(super) const KEYS: &[&str] = &[
@@ -84,20 +84,6 @@ pub(in crate::config) enum RawDescriptor {
     Path(At<String>),
     /// The upstream that is asked.
     Reflection(At<String>),
-}
-
-/// `json:`.
-#[derive(Debug, Default)]
-pub(in crate::config) struct RawJson {
-    pub(in crate::config) unset: Option<At<Unset>>,
-    pub(in crate::config) names: Option<At<Names>>,
-    pub(in crate::config) enums: Option<At<Enums>>,
-    pub(in crate::config) unknown: Option<At<Unknown>>,
-    pub(in crate::config) any: Option<At<UnknownAny>>,
-    /// Whether Google's system parameters are ignored.
-    pub(in crate::config) system_parameters: Option<At<bool>>,
-    pub(in crate::config) ignored_parameters: Vec<At<String>>,
-    pub(in crate::config) content_type: Option<At<BodyType>>,
 }
 
 /// `docs:`, a path alone or with what the document says about itself.
@@ -203,7 +189,7 @@ impl RawFile {
                 self.rate_limit_service = auth::rate_limit_service(key, value, reader);
             }
             "cors" => self.cors = headers::cors(key, value, reader),
-            "json" => self.json = json(value, reader),
+            "json" => self.json = json::read(value, reader),
             "compression" => {
                 let items = reader.one_or_more(value, "a list of codings, as `[gzip, br]`");
                 self.compression = items.iter().filter_map(|item| reader.choice(item, Coding::ALL)).collect();
@@ -309,44 +295,6 @@ fn docs(at: &Key, node: &Node, reader: &mut Reader<'_>) -> RawDocs {
         }
     }
     docs
-}
-
-fn json(node: &Node, reader: &mut Reader<'_>) -> RawJson {
-    const KEYS: &[&str] = &[
-        "unset",
-        "names",
-        "enums",
-        "unknown",
-        "any",
-        "system_parameters",
-        "ignored_parameters",
-        "content_type",
-    ];
-    let mut json = RawJson::default();
-    for (key, value) in reader.entries(node, "a mapping, as `unset: omit`").unwrap_or_default() {
-        match key.name.as_str() {
-            "unset" => json.unset = reader.choice(value, &[("omit", Unset::Omit), ("print", Unset::Print)]),
-            "names" => json.names = reader.choice(value, &[("camel", Names::Camel), ("proto", Names::Proto)]),
-            "enums" => json.enums = reader.choice(value, &[("name", Enums::Name), ("number", Enums::Number)]),
-            "unknown" => json.unknown = reader.choice(value, route::UNKNOWN),
-            "any" => {
-                let choices = &[("strict", UnknownAny::Strict), ("opaque", UnknownAny::Opaque)];
-                json.any = reader.choice(value, choices);
-            }
-            "system_parameters" => {
-                json.system_parameters = reader.choice(value, &[("reject", false), ("ignore", true)]);
-            }
-            "ignored_parameters" => {
-                json.ignored_parameters = headers::words(value, "a parameter, as fbclid or utm_*", reader);
-            }
-            "content_type" => {
-                let choices = &[("json", BodyType::Json), ("any", BodyType::Any)];
-                json.content_type = reader.choice(value, choices);
-            }
-            _ => reader.unknown_key(key, "`json`", KEYS),
-        }
-    }
-    json
 }
 
 fn limits(node: &Node, reader: &mut Reader<'_>) -> RawLimits {
