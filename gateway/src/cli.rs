@@ -142,12 +142,12 @@ struct OpenapiArgs {
     /// Where the document is written [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The name of the API.
-    #[arg(long, default_value = "REST API")]
-    title: String,
-    /// The version of the API.
-    #[arg(long, value_name = "VERSION", default_value = "1")]
-    api_version: String,
+    /// The name of the API [default: that of `docs`, or "REST API"]
+    #[arg(long)]
+    title: Option<String>,
+    /// The version of the API [default: that of `docs`, or 1]
+    #[arg(long, value_name = "VERSION")]
+    api_version: Option<String>,
     /// A base URL of the API; may be given several times [default: the document's own host]
     #[arg(long, value_name = "URL")]
     server: Vec<String>,

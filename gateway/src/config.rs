@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 
-pub use model::{AdminSpec, GatewayConfig, HealthTarget, LogFormat, LogLevel, LogSpec};
+pub use model::{AdminSpec, DocsSpec, GatewayConfig, HealthTarget, LogFormat, LogLevel, LogSpec};
 pub use schema::SCHEMA;
 pub use watched::Watched;
 

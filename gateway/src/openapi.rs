@@ -6,9 +6,11 @@
 
 mod comments;
 mod errors;
+mod example;
 mod operation;
 mod paths;
 mod query;
+mod request_body;
 mod schemas;
 mod schemes;
 
@@ -18,7 +20,7 @@ use http_rule::{MethodPattern, Segment};
 use serde_json::{Map, Value, json};
 use transcode::DecodeOptions;
 
-use crate::config::GatewayConfig;
+use crate::config::{DocsSpec, GatewayConfig};
 use crate::descriptors::Comments;
 use crate::route::{HostPattern, RoutePlan};
 
@@ -39,9 +41,18 @@ pub struct Options {
     pub host: Option<String>,
 }
 
+impl Options {
+    /// Those of a configuration's own page.
+    pub fn of(config: &GatewayConfig) -> Self {
+        let DocsSpec { title, version } = config.docs.clone();
+        Self { title, version, servers: Vec::new(), host: None }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
-        Self { title: "REST API".to_owned(), version: "1".to_owned(), servers: Vec::new(), host: None }
+        let DocsSpec { title, version } = DocsSpec::default();
+        Self { title, version, servers: Vec::new(), host: None }
     }
 }
 

@@ -37,7 +37,9 @@ pub use claims::ClaimName;
 pub use cors::{AllowedHeaders, Cors, CorsSpec, OriginPattern};
 pub use external::{ExternalSpec, OnFailure};
 pub use finding::{Finding, Problem};
-pub use headers::{Edits, Encoding, ForwardRules, HeaderPattern, HeadersSpec, Way, is_settable};
+pub use headers::{
+    Edits, Encoding, ForwardRules, HeaderPattern, HeaderRename, HeadersSpec, Way, is_settable,
+};
 pub use jwt::{Algorithm, DEFAULT_LEEWAY, JwtSpec, KeySource, check_jwt};
 pub use pem::pem_text;
 pub use rate_limit::{LimitKey, Per, Rate, RateLimitSpec};

@@ -10,7 +10,7 @@ mod table;
 pub use host::{HostError, HostPattern, host_name};
 pub use own::{DocsFile, DocsPath, DocsPathError, Own, OwnPaths, allowed};
 pub use plan::{
-    ErrorFormat, GrpcMethod, Idempotency, Origin, OriginKind, RoutePlan, Target, Targets, identity,
+    BodyType, ErrorFormat, GrpcMethod, Idempotency, Origin, OriginKind, RoutePlan, Target, Targets, identity,
 };
 pub use table::{
     ANY_METHOD, Candidate, CandidateOutcome, Lookup, Matcher, Matches, Problem, Table, TableBuilder, contest,

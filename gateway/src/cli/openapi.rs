@@ -11,8 +11,8 @@ pub(super) fn run(args: OpenapiArgs) -> ExitCode {
         Err(code) => return code,
     };
     let options = openapi::Options {
-        title: args.title,
-        version: args.api_version,
+        title: args.title.unwrap_or_else(|| config.docs.title.clone()),
+        version: args.api_version.unwrap_or_else(|| config.docs.version.clone()),
         servers: args.server,
         host: args.host,
     };

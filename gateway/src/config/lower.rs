@@ -106,6 +106,7 @@ pub(super) fn lower(
         limits: settings.limits,
         own: settings.own,
         degraded: settings.degraded,
+        docs: settings.docs,
         drain: settings.drain,
         log: settings.log,
         explain: settings.explain,

@@ -53,6 +53,8 @@ pub struct GatewayConfig {
     pub own: OwnPaths,
     /// The status of the health response while an upstream is unavailable.
     pub degraded: StatusCode,
+    /// What the OpenAPI document says about the API.
+    pub docs: DocsSpec,
     /// How long requests in flight have after the signal to stop.
     pub drain: Duration,
     /// What is logged, and how.
@@ -85,6 +87,21 @@ pub struct HealthTarget {
     pub certificates: Vec<Arc<[u8]>>,
     /// The path of the health response.
     pub path: String,
+}
+
+/// What the OpenAPI document says about the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocsSpec {
+    /// The name of the API.
+    pub title: String,
+    /// The version of the API.
+    pub version: String,
+}
+
+impl Default for DocsSpec {
+    fn default() -> Self {
+        Self { title: "REST API".to_owned(), version: "1".to_owned() }
+    }
 }
 
 /// The log.

@@ -1,11 +1,15 @@
 //! Error answers: their schema in the configured shape, and the responses that operations refer to.
 
 use serde_json::{Value, json};
+use transcode::{EncodeError, Violation};
 
 use super::reference;
 use crate::proxy::code::Code;
-use crate::proxy::failure::Reason;
+use crate::proxy::failure::{Failure, Reason};
 use crate::route::ErrorFormat;
+
+/// The id of the request in examples.
+const REQUEST_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// A response of every operation, or of those that need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +67,33 @@ impl Response {
         }
     }
 
+    /// A failure that is answered so.
+    fn example(self) -> Failure {
+        let new = |reason, message: &'static str| Failure::new(reason, message);
+        match self {
+            Self::BadRequest => EncodeError::from(Violation {
+                field: "items[1].quantity".to_owned(),
+                description: "expected int32, got \"two\"".to_owned(),
+                line: 0,
+                column: 0,
+                reason: transcode::Reason::Type,
+            })
+            .into(),
+            Self::Unauthenticated => new(Reason::AuthMissing, "the request has no credentials"),
+            Self::PermissionDenied => new(Reason::AuthExpired, "the token has expired"),
+            Self::TooLarge => Failure::body_too_large(4 << 20),
+            Self::UnsupportedMediaType => Failure::unsupported_media_type("text/plain"),
+            Self::TooManyRequests => new(Reason::RateLimited, "rate limit exceeded"),
+            Self::Unavailable => new(Reason::NoHealthyUpstream, "the service is not healthy"),
+            Self::DeadlineExceeded => new(Reason::DeadlineExceeded, "the service did not answer in time"),
+            Self::Error => {
+                let status =
+                    upstream::Status { code: 5, message: "user not found".to_owned(), details: None };
+                Failure::service(&status, None)
+            }
+        }
+    }
+
     /// The entry among an operation's responses.
     pub(super) fn entry(self) -> (String, Value) {
         let (status, name, _) = self.say();
@@ -83,10 +114,12 @@ pub(super) fn responses(format: ErrorFormat, error: &str) -> Value {
         if let Some(headers) = headers.as_object_mut().filter(|_| retry_after) {
             headers.insert("retry-after".to_owned(), reference("headers", "RetryAfter"));
         }
+        let example = response.example().body(format, REQUEST_ID);
+        let example: Value = serde_json::from_slice(&example).unwrap_or_default();
         let body = json!({
             "description": description,
             "headers": headers,
-            "content": { media_type: { "schema": reference("schemas", error) } },
+            "content": { media_type: { "schema": reference("schemas", error), "example": example } },
         });
         (name.to_owned(), body)
     });

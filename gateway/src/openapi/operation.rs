@@ -6,7 +6,6 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use prost_reflect::MethodDescriptor;
 use serde_json::{Map, Value, json};
-use transcode::plan::{FieldPlan, WellKnown};
 use transcode::{Message, Schema};
 
 use super::comments;
@@ -14,7 +13,7 @@ use super::errors::Response;
 use super::paths::{PathParameter, Slot};
 use super::schemas::Schemas;
 use super::schemas::message::describe;
-use super::{query, reference, schemes, set};
+use super::{query, reference, request_body, schemes, set};
 use crate::descriptors::Comments;
 use crate::edge::has_no_content;
 use crate::policy::Scheme;
@@ -134,7 +133,7 @@ impl<'s> Operations<'s> {
             set(&mut operation, "parameters", parameters);
         }
         if plan.request.takes_body() {
-            set(&mut operation, "requestBody", request_body(plan, &taken, schemas, comments));
+            set(&mut operation, "requestBody", request_body::request_body(plan, &taken, schemas, comments));
         }
         set(&mut operation, "responses", responses(plan, schemas));
         self.security(plan, &mut operation);
@@ -240,55 +239,6 @@ fn resolve(message: &Message, path: &str) -> Option<(Message, u32)> {
         Some(rest) => resolve(&message.schema().message_at(field.message()?), rest),
         None => Some((message.clone(), field.number)),
     }
-}
-
-fn request_body(
-    plan: &RoutePlan,
-    taken: &[&str],
-    schemas: &mut Schemas<'_>,
-    comments: &mut Comments,
-) -> Value {
-    let mut body = Map::new();
-    if plan.request.fills_mask() {
-        set(&mut body, "description", "Only the fields that are sent are changed; `null` clears one.");
-    }
-    if plan.request.takes_raw_body() {
-        set(&mut body, "description", "Any bytes.");
-        set(&mut body, "content", json!({ "*/*": {} }));
-        return body.into();
-    }
-    let message = plan.request.message();
-    let schema = match plan.request.body_field() {
-        Some(field) => schemas.field(field),
-        None => whole_body(message, taken, schemas, comments),
-    };
-    let content = if plan.grpc.client_streaming {
-        set(&mut body, "description", "A stream: an object a line, or an array.");
-        json!({
-            "application/x-ndjson": { "schema": schema },
-            "application/json": { "schema": { "type": "array", "items": schema } },
-        })
-    } else {
-        json!({ "application/json": { "schema": schema } })
-    };
-    set(&mut body, "content", content);
-    body.into()
-}
-
-/// The request message without what the path and the gateway fill.
-fn whole_body(
-    message: &Message,
-    taken: &[&str],
-    schemas: &mut Schemas<'_>,
-    comments: &mut Comments,
-) -> Value {
-    let is_taken = |field: &FieldPlan| !field.is_extension && taken.contains(&&*field.name);
-    let filled = message.plan().fields.iter().filter(|field| is_taken(field));
-    let without: Vec<u32> = filled.map(|field| field.position).collect();
-    if without.is_empty() || message.plan().well_known != WellKnown::None {
-        return schemas.reference(message.index());
-    }
-    schemas.message(message, &without, comments)
 }
 
 fn responses(plan: &RoutePlan, schemas: &mut Schemas<'_>) -> Value {

@@ -5,7 +5,7 @@ use transcode::Message;
 use transcode::plan::{FieldPlan, MessageIndex, WellKnown};
 
 use super::schemas::Schemas;
-use super::schemas::message::{REQUIRED, behaviour, describe};
+use super::schemas::message::{OUTPUT_ONLY, REQUIRED, behaviour, describe};
 use super::set;
 use crate::descriptors::Comments;
 
@@ -73,16 +73,17 @@ impl Query<'_, '_> {
                 _ => return,
             }
         }
+        let descriptor = message.descriptor().get_field(field.number);
+        let behaviours = descriptor.map(|field| behaviour(&field)).unwrap_or_default();
+        if behaviours.contains(&OUTPUT_ONLY) {
+            return;
+        }
         let mut said = describe(message.descriptor(), field, self.comments);
         let mut parameter = Map::new();
         set(&mut parameter, "name", name);
         set(&mut parameter, "in", "query");
         set(&mut parameter, "description", said.remove("description"));
-        let required = message.plan().required.contains(&field.position)
-            || message
-                .descriptor()
-                .get_field(field.number)
-                .is_some_and(|f| behaviour(&f).contains(&REQUIRED));
+        let required = message.plan().required.contains(&field.position) || behaviours.contains(&REQUIRED);
         // A field of a message is required only when the message is there.
         if required && self.within.len() == 1 {
             set(&mut parameter, "required", true);

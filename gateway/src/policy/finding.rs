@@ -115,6 +115,8 @@ pub enum Problem {
     HeaderReserved(String),
     #[error("`{0}` is not a header pattern")]
     HeaderPattern(String),
+    #[error("`{0}` does not rename headers")]
+    HeaderRename(String),
     #[error("two claims go upstream as `{0}`")]
     HeaderTwice(String),
     // CORS
@@ -200,6 +202,9 @@ impl Problem {
                 "hop-by-hop headers, `host`, `content-*`, `grpc-*`, `x-request-id` and `x-forwarded-*` are taken care of"
             }
             Self::HeaderPattern(_) => "write a name, a prefix with * at its end, or * for all",
+            Self::HeaderRename(_) => {
+                "write two names, as `x-tenant: tenant`, or two prefixes, as `grpc-metadata-*: \"*\"`"
+            }
             Self::HeaderTwice(_) => "give each claim a name of its own",
             Self::NoOrigin => "list the origins of the pages that may call, or `*`",
             Self::Origin(_) => {

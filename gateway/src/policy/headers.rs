@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::header::{self, HeaderMap};
 use http::{HeaderName, HeaderValue};
 
-pub use forward::{ForwardRules, HeaderPattern};
+pub use forward::{ForwardRules, HeaderPattern, HeaderRename};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 pub(super) use spelling::{Spellings, fold};
 

@@ -12,7 +12,7 @@ use super::failure::torn_field;
 use super::{deadline, metadata, request_body};
 use crate::edge::{Fields, Peer};
 use crate::policy::{SetSpec, Source};
-use crate::route::{CandidateOutcome, Lookup, Own, OwnPaths, RoutePlan, Table, allowed};
+use crate::route::{BodyType, CandidateOutcome, Lookup, Own, OwnPaths, RoutePlan, Table, allowed};
 use crate::telemetry::trace::Trace;
 
 /// Near misses that are told.
@@ -57,7 +57,7 @@ pub struct Taken<'t> {
     pub timeout: Duration,
     /// Whether it may be made again when it may have been processed.
     pub idempotent: bool,
-    /// The request message, as JSON.
+    /// The request message, as JSON, or why it has none.
     pub message: Option<String>,
     /// The metadata.
     pub metadata: HeaderMap,
@@ -122,7 +122,7 @@ fn message<'c>(
         content_type,
     };
     let takes_json = plan.request.takes_body() && !plan.request.takes_raw_body();
-    let is_json = || content_type.is_none_or(request_body::is_json);
+    let is_json = || plan.body_type == BodyType::Any || content_type.is_none_or(request_body::is_json);
     if takes_json && !request.body.is_empty() && !is_json() {
         return (None, Some("the body's content type is not JSON (415)".to_owned()));
     }
@@ -136,7 +136,8 @@ fn message<'c>(
     let mut json = Vec::new();
     match plan.request.message().decode(&wire, &plan.decode, &mut json) {
         Ok(()) => (String::from_utf8(json).ok(), None),
-        Err(error) => (None, Some(error.to_string())),
+        // The call is made all the same: a request may hold what its JSON form cannot.
+        Err(error) => (Some(format!("(has no JSON form: {error})")), None),
     }
 }
 

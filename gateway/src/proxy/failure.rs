@@ -60,6 +60,11 @@ impl Failure {
         }
     }
 
+    /// The body of the answer in this shape.
+    pub fn body(&self, format: ErrorFormat, request_id: &str) -> Vec<u8> {
+        shape::render(format, self, request_id)
+    }
+
     /// No route takes this path.
     pub fn route_not_found() -> Self {
         Self::new(Reason::RouteNotFound, "no route matches this path")

@@ -26,9 +26,11 @@ pub(super) fn for_call(
     let mut metadata = HeaderMap::with_capacity(8);
     for (name, value) in client {
         let is_of_the_connection = || ForwardRules::is_named_by_connection(client, name);
-        if !forward.passes(name) || (fields.has_connection && is_of_the_connection()) {
+        let Some(passed) = forward.name_of(name) else { continue };
+        if fields.has_connection && is_of_the_connection() {
             continue;
         }
+        let name = &*passed;
         if name.as_str().ends_with("-bin") {
             for value in binary(value.as_bytes()).unwrap_or_default() {
                 metadata.append(name, value);

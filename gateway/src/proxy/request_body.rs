@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::coding;
 use super::failure::Failure;
 use crate::edge::{Charge, Load};
+use crate::route::BodyType;
 
 /// A client that sends less than this on average, the first pause aside, is only holding its place.
 const BYTES_PER_SECOND: usize = 1024;
@@ -191,14 +192,17 @@ fn room_for(length: usize, announced: Option<u64>, most: usize) -> usize {
     most.min(length.saturating_mul(growth)).max(length)
 }
 
-/// Whether the body's type is one that a JSON route reads.
+/// Whether the body's type is one that a JSON route reads. A body without a type is JSON.
 ///
 /// # Errors
 /// Names what came instead: a 415.
-pub(super) fn check_json(media_type: Option<&HeaderValue>) -> Result<(), Failure> {
+pub(super) fn check_json(accepted: BodyType, media_type: Option<&HeaderValue>) -> Result<(), Failure> {
     let Some(media_type) = media_type.filter(|media_type| *media_type != "application/json") else {
         return Ok(());
     };
+    if accepted == BodyType::Any {
+        return Ok(());
+    }
     let text = media_type.to_str().unwrap_or("not ASCII");
     if is_json(text) { Ok(()) } else { Err(Failure::unsupported_media_type(text)) }
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_rule::Captures;
 use hyper::body::Incoming;
 use transcode::binding::RequestParts;
-use transcode::{DecodeOptions, EncodeError, Reason, Violation};
+use transcode::{DecodeOptions, EncodeError, Encoded, Enums, Reason, Violation};
 use upstream::{Answer, Call, Observer, hash_key};
 
 use super::failure::Failure;
@@ -66,7 +66,7 @@ pub async fn unary(
     // What the body is charged for is held to the end: the call is made of it.
     let Whole { bytes: body, charge: _charge } = read_body(exchange, head, body).await?;
     trail.received = body.len();
-    let (frame, unknown) = encode(exchange, head, &body)?;
+    let (frame, Encoded { unknown, enum_numbers }) = encode(exchange, head, &body)?;
     if !unknown.is_empty() {
         exchange.target.metrics.record_unknown(unknown.len());
     }
@@ -87,7 +87,9 @@ pub async fn unary(
     if !answer.status.is_ok() {
         return Err(service_failure(plan, &answer));
     }
-    let mut response = decode(exchange.target, &answer, exchange.peer.load.is_pressed())?;
+    let numbered = enum_numbers.then(|| DecodeOptions { enums: Enums::Number, ..plan.decode.clone() });
+    let options = numbered.as_ref().unwrap_or(&plan.decode);
+    let mut response = decode(exchange.target, &answer, options, exchange.peer.load.is_pressed())?;
     drop(room);
     fit(exchange, response.body().held())?;
     warn_of_unknown(&unknown, response.headers_mut());
@@ -138,7 +140,7 @@ async fn read_body(exchange: &Exchange<'_>, head: &Parts, body: Incoming) -> Res
         return Ok(body);
     }
     if !plan.request.takes_raw_body() {
-        request_body::check_json(exchange.fields.content_type)?;
+        request_body::check_json(plan.body_type, exchange.fields.content_type)?;
     }
     if exchange.fields.content_encoding.is_none() {
         return Ok(body);
@@ -147,8 +149,8 @@ async fn read_body(exchange: &Exchange<'_>, head: &Parts, body: Incoming) -> Res
 }
 
 /// Encodes path, query and body behind the prefix of the one frame. Gives what the request named but the message has
-/// not, too, where the route only warns of that.
-fn encode(exchange: &Exchange<'_>, head: &Parts, body: &Bytes) -> Result<(Bytes, Vec<String>), Failure> {
+/// not, too, where the route only warns of that, and what the client asks of the answer.
+fn encode(exchange: &Exchange<'_>, head: &Parts, body: &Bytes) -> Result<(Bytes, Encoded), Failure> {
     let plan = &exchange.target.plan;
     let mut out = Vec::with_capacity(PREFIX + 64 + body.len());
     out.extend_from_slice(&[0; PREFIX]);
@@ -165,7 +167,7 @@ fn encode(exchange: &Exchange<'_>, head: &Parts, body: &Bytes) -> Result<(Bytes,
     if let Some(prefix) = out.get_mut(1..PREFIX) {
         prefix.copy_from_slice(&length.to_be_bytes());
     }
-    Ok((out.into(), encoded.unknown))
+    Ok((out.into(), encoded))
 }
 
 /// A claim that does not fit its field is the token's fault, everything else the request's.
@@ -224,7 +226,12 @@ fn is_safe(method: &Method) -> bool {
 }
 
 /// The answer in JSON, in a buffer without much room to spare; `tight` without any.
-fn decode(target: &Target, answer: &Answer, tight: bool) -> Result<Response<Body>, Failure> {
+fn decode(
+    target: &Target,
+    answer: &Answer,
+    options: &DecodeOptions,
+    tight: bool,
+) -> Result<Response<Body>, Failure> {
     let Target { plan, metrics, .. } = target;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
@@ -239,7 +246,7 @@ fn decode(target: &Target, answer: &Answer, tight: bool) -> Result<Response<Body
         return Ok(response);
     }
     let mut out = Vec::with_capacity(metrics.room_for(answer.message.len()));
-    let decoded = plan.response.decode(&answer.message, &plan.decode, &mut out);
+    let decoded = plan.response.decode(&answer.message, options, &mut out);
     let content_type = match decoded.map_err(|error| Failure::response_not_transcodable(&error))? {
         transcode::Body::Json => HeaderValue::from_static("application/json"),
         transcode::Body::Raw { content_type } => HeaderValue::try_from(content_type)

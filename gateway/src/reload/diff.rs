@@ -69,10 +69,11 @@ fn routes(config: &GatewayConfig) -> Things {
 
 /// All that a route was declared with, in some text of no importance: two are equal when their routes are.
 fn fingerprint(plan: &RoutePlan) -> String {
-    let RoutePlan { grpc, encode, decode, status, timeout, idempotent, targets, errors, policies, .. } = plan;
+    let RoutePlan { grpc, encode, decode, body_type, status, timeout, idempotent, .. } = plan;
+    let RoutePlan { targets, errors, policies, .. } = plan;
     let (request, response) = (&plan.request, plan.response.field().map(|field| &field.name));
     format!(
-        "{grpc} {request:?} {response:?} {encode:?} {decode:?} {status} {timeout:?} {idempotent} {targets:?} {errors:?} {policies:?}"
+        "{grpc} {request:?} {response:?} {encode:?} {decode:?} {body_type:?} {status} {timeout:?} {idempotent} {targets:?} {errors:?} {policies:?}"
     )
 }
 
@@ -107,7 +108,7 @@ fn settings(config: &GatewayConfig) -> Things {
         ("limits", format!("{:?}", config.limits)),
         ("health", format!("{:?}{}", config.own.health, config.degraded)),
         ("probes", format!("{:?}{:?}", config.own.live, config.own.ready)),
-        ("docs", format!("{:?}", config.own.docs)),
+        ("docs", format!("{:?} {:?}", config.own.docs, config.docs)),
         ("errors", format!("{:?}", config.errors)),
         ("cors", format!("{:?}", config.cors)),
         ("compression", format!("{:?}", config.compression)),

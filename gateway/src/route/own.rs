@@ -87,17 +87,20 @@ pub enum DocsFile {
     Program,
     /// How that looks.
     Style,
+    /// How it looks in the dark.
+    Theme,
     /// The licences of what the program contains.
     Licences,
 }
 
 /// The files by their names below the page, which also ends in a slash.
-const FILES: [(&str, DocsFile); 6] = [
+const FILES: [(&str, DocsFile); 7] = [
     ("", DocsFile::Page),
     ("openapi.json", DocsFile::Document),
     ("start.js", DocsFile::Start),
     ("swagger-ui-bundle.js", DocsFile::Program),
     ("swagger-ui.css", DocsFile::Style),
+    ("theme.css", DocsFile::Theme),
     ("swagger-ui-bundle.js.LICENSE.txt", DocsFile::Licences),
 ];
 

@@ -37,6 +37,8 @@ pub struct RoutePlan {
     pub encode: EncodeOptions,
     /// How JSON is printed.
     pub decode: DecodeOptions,
+    /// The content types that bodies of JSON may have.
+    pub body_type: BodyType,
     /// The status of a success.
     pub status: StatusCode,
     /// The deadline of a call.
@@ -132,6 +134,16 @@ pub struct Target {
     pub weight: u32,
     /// The request header whose value decides which endpoint takes the call, when the upstream balances so.
     pub hash: Option<HeaderName>,
+}
+
+/// The content types that a body of JSON may have. A body without a content type is JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BodyType {
+    /// JSON by one of its names.
+    #[default]
+    Json,
+    /// Any: the body is read as JSON whatever its content type says.
+    Any,
 }
 
 /// The shape of error answers.

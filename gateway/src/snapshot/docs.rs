@@ -48,6 +48,7 @@ struct Fixed {
     start: Stored,
     program: Stored,
     style: Stored,
+    theme: Stored,
     licences: Stored,
 }
 
@@ -59,9 +60,9 @@ impl Docs {
             Some(previous) => Arc::clone(&previous.fixed),
             None => Arc::new(Fixed::new()?),
         };
-        let document = openapi::document(config, &openapi::Options::default()).to_string();
+        let document = openapi::document(config, &openapi::Options::of(config)).to_string();
         Ok(Some(Self {
-            page: Stored::pack(HTML, page(path).as_bytes())?,
+            page: Stored::pack(HTML, page(path, &config.docs.title).as_bytes())?,
             document: Stored::pack(JSON, document.as_bytes())?,
             fixed,
             offer: Offer(vec![Coding::Gzip]),
@@ -101,6 +102,7 @@ impl Docs {
             DocsFile::Start => &self.fixed.start,
             DocsFile::Program => &self.fixed.program,
             DocsFile::Style => &self.fixed.style,
+            DocsFile::Theme => &self.fixed.theme,
             DocsFile::Licences => &self.fixed.licences,
         }
     }
@@ -118,6 +120,7 @@ impl Fixed {
                 STYLE,
                 include_bytes!("../../assets/docs/swagger-ui/swagger-ui.css.gz"),
             ),
+            theme: Stored::pack(STYLE, include_bytes!("../../assets/docs/theme.css"))?,
             licences: Stored::packed_before(
                 TEXT,
                 include_bytes!("../../assets/docs/swagger-ui/swagger-ui-bundle.js.LICENSE.txt.gz"),
@@ -126,9 +129,11 @@ impl Fixed {
     }
 }
 
-/// The page. A [`DocsPath`] has no character that means something in HTML.
-fn page(path: &DocsPath) -> String {
-    include_str!("../../assets/docs/page.html").replace("{folder}", &path.folder())
+/// The page. A [`DocsPath`] has no character that means something in HTML; a title may have any.
+fn page(path: &DocsPath, title: &str) -> String {
+    let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let page = include_str!("../../assets/docs/page.html").replace("{folder}", &path.folder());
+    page.replace("{title}", &title)
 }
 
 /// Whether the client says that it has this version, in whatever coding (RFC 9110 section 13.1.2).

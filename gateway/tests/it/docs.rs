@@ -51,7 +51,7 @@ async fn the_page_and_all_that_it_needs_come_from_the_gateway() {
             let html = page.text();
             assert!(!html.contains("<script>") && !html.contains("<style") && !html.contains(" style="));
             let references = references(&html);
-            assert_eq!(references.len(), 4, "{references:?}");
+            assert_eq!(references.len(), 5, "{references:?}");
             for reference in references {
                 assert!(reference.starts_with(docs), "{reference}");
                 let file = gateway.get(reference).await;

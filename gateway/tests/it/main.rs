@@ -11,9 +11,11 @@
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
 //! | `metrics` | what Prometheus gets, read by a parser of somebody else's |
 //! | `redacted` | what is marked as not for logs does not get there |
+//! | `lenient` | what other APIs and clients need beyond the JSON mapping |
 //! | `limits` | how often callers may call |
 //! | `openapi` | the OpenAPI document, held against what the gateway takes and answers |
 //! | `neighbours` | clients that ask for more than a service takes, and those beside them |
+//! | `openapi_examples` | the examples of the document: bodies that are accepted as they are, and errors |
 //! | `policies` | header rules, and pages of other origins |
 //! | `proxies` | who the client is behind trusted proxies and the PROXY protocol |
 //! | `reflection` | servers as the source of their own descriptors |
@@ -34,10 +36,12 @@ mod docs;
 mod edge;
 mod errors;
 mod harness;
+mod lenient;
 mod limits;
 mod metrics;
 mod neighbours;
 mod openapi;
+mod openapi_examples;
 mod policies;
 mod proxies;
 mod redacted;

@@ -19,8 +19,8 @@
 //!   given there.
 //! - The mask of a PATCH is made of the JSON keys: `{"phone": null, "address": {"city": "x"}}` is
 //!   `phone,address.city`; an empty object, a list, a map and free-form values are named as a whole. Fields that the
-//!   path gives are not in it. It is relative to the body field; with `body: "*"` to the request's only message field,
-//!   or to the request itself if it has none or several.
+//!   path gives are not in it. It is relative to the body field. With `body: "*"` it is relative to the message field that
+//!   a variable leads into, or that is the only field left by the path, and otherwise to the request itself.
 //! - Fields that the gateway fills ([`RequestPlan::with_set`]) are taken from the client whatever it says, and whether there
 //!   is a value for them or not.
 

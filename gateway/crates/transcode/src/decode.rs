@@ -17,6 +17,7 @@ mod fields;
 mod halt;
 mod lists;
 mod map;
+mod message_set;
 mod number;
 mod predicted;
 mod scalar;
@@ -90,7 +91,7 @@ pub(crate) struct Decoder<'a, 'o> {
     /// Whether fields may come in pieces: set for the second try.
     careful: bool,
     /// Whether an `Any` that cannot be printed stays as type and base64, rather than being an error.
-    opaque_any: bool,
+    keeps_all_anys: bool,
     /// The longest output, counted in `out`.
     limit: usize,
     /// Which fields have come, for those beyond the 64th of a message: a stack, one frame a message.
@@ -108,7 +109,7 @@ impl<'a, 'o> Decoder<'a, 'o> {
             wire,
             out: Room::new(out),
             careful: false,
-            opaque_any: false,
+            keeps_all_anys: false,
             limit,
             seen: SmallVec::new(),
             keys: SmallVec::new(),

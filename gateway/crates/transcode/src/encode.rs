@@ -190,13 +190,16 @@ impl<'a> Encoder<'a, '_> {
             // What is not text has no mistakes but that.
             str::from_utf8(scan.input())
                 .map_err(|error| report::not_utf8(scan.input(), error.valid_up_to()))?;
-            return Err(EncodeError { violations: locate::violations(schema, target, scan.input(), notes) });
+            return Err(EncodeError {
+                violations: locate::violations(schema, options.names, target, scan.input(), notes),
+            });
         }
         out.finish();
         if unknown.is_empty() {
             return Ok(Encoded::default());
         }
-        Ok(Encoded { unknown: locate::paths(schema, target, scan.input(), &unknown) })
+        let unknown = locate::paths(schema, options.names, target, scan.input(), &unknown);
+        Ok(Encoded { unknown, ..Encoded::default() })
     }
 
     /// Notes a mistake at an offset; stops when there have been enough of them.

@@ -58,6 +58,9 @@ pub struct Encoded {
     /// Paths of what was left out because the schema does not know it, with
     /// [`Unknown::Warn`](crate::Unknown::Warn) only. At most `max_violations` of them.
     pub unknown: Vec<String>,
+    /// Whether the client asked for enums as numbers in the response: by the system parameter
+    /// `$alt=json;enum-encoding=int`, with [`IgnoredParameters::system`](crate::IgnoredParameters::system) only.
+    pub enum_numbers: bool,
 }
 
 /// JSON (or parameters) that do not fit the message: every violation that was found.
@@ -70,7 +73,7 @@ pub struct EncodeError {
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The path of the field in JSON names, as `items[1].quantity` or `labels["a b"]`; empty for the whole body.
+    /// The path of the field, in the names of [`EncodeOptions::names`](crate::EncodeOptions::names), as `items[1].quantity` or `labels["a b"]`; empty for the whole body.
     pub field: String,
     /// What was expected and what came, as `expected int32, got "two"`. Echoed input is cut short.
     pub description: String,

@@ -31,6 +31,8 @@ pub use encode::TextError;
 pub use error::{
     DecodeError, DecodeErrorKind, EncodeError, Encoded, LoadError, LoadErrorKind, Reason, Violation,
 };
-pub use options::{DecodeOptions, EncodeOptions, Enums, Names, Unknown, Unset};
+pub use options::{
+    DecodeOptions, EncodeOptions, Enums, IgnoredParameters, MaskPaths, Names, Unknown, UnknownAny, Unset,
+};
 pub use response::{Body, ResponsePlan};
 pub use schema::{Message, Schema, SchemaBuilder};

@@ -12,11 +12,77 @@ pub enum Unknown {
     Ignore,
 }
 
+/// What to do with an `Any` of a type that the schema does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownAny {
+    /// It is an error, as the JSON mapping has it.
+    #[default]
+    Strict,
+    /// It is `{"@type": …, "value": "<base64>"}` in both directions.
+    Opaque,
+}
+
+/// Query parameters that belong to the transport and not to the message. A parameter that names a field of the request
+/// is never one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IgnoredParameters {
+    /// Whether Google's system parameters (`$alt`, `$fields`, `key`, …) are among them. Of these,
+    /// `$alt=json;enum-encoding=int` is honoured: see [`Encoded::enum_numbers`](crate::Encoded::enum_numbers).
+    pub system: bool,
+    /// Their names.
+    pub names: Vec<Box<str>>,
+    /// What their names begin with.
+    pub prefixes: Vec<Box<str>>,
+}
+
+impl IgnoredParameters {
+    /// Google's system parameters, as <https://cloud.google.com/apis/docs/system-parameters> and the discovery documents
+    /// have them; each is also written with a leading `$`.
+    const SYSTEM: &[&str] = &[
+        "access_token",
+        "alt",
+        "bearer_token",
+        "callback",
+        "fields",
+        "key",
+        "oauth_token",
+        "pp",
+        "prettyPrint",
+        "quotaUser",
+        "uploadType",
+        "upload_protocol",
+        "userIp",
+        "userProject",
+    ];
+    /// System parameters that are only written with a leading `$`, which is left out here.
+    const SYSTEM_WITH_SIGN: &[&str] =
+        &[".xgafv", "apiKey", "outputDefaults", "req", "trace", "unique", "xgafv"];
+
+    /// Whether a parameter of this name, decoded, is one of them.
+    pub fn contains(&self, name: &str) -> bool {
+        (self.system && Self::is_system(name))
+            || self.names.iter().any(|own| **own == *name)
+            || self.prefixes.iter().any(|prefix| name.starts_with(&**prefix))
+    }
+
+    fn is_system(name: &str) -> bool {
+        let signed = name.strip_prefix('$');
+        Self::SYSTEM.contains(&signed.unwrap_or(name))
+            || signed.is_some_and(|name| Self::SYSTEM_WITH_SIGN.contains(&name))
+    }
+}
+
 /// How JSON is read: *encode* options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodeOptions {
     /// What to do with fields and enum names that are not in the schema.
     pub unknown: Unknown,
+    /// What to do with an `Any` of unknown type.
+    pub any: UnknownAny,
+    /// Which names violations use for fields.
+    pub names: Names,
+    /// The query parameters that are not looked at.
+    pub ignored: IgnoredParameters,
     /// How deep objects and arrays may nest. Protobuf's own readers stop at 100.
     pub max_depth: u32,
     /// How many violations (and warned paths) are gathered before reading stops.
@@ -27,7 +93,15 @@ pub struct EncodeOptions {
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { unknown: Unknown::Reject, max_depth: 100, max_violations: 32, max_size: i32::MAX as usize }
+        Self {
+            unknown: Unknown::Reject,
+            any: UnknownAny::Strict,
+            names: Names::Camel,
+            ignored: IgnoredParameters::default(),
+            max_depth: 100,
+            max_violations: 32,
+            max_size: i32::MAX as usize,
+        }
     }
 }
 
@@ -61,6 +135,17 @@ pub enum Enums {
     Number,
 }
 
+/// How paths of a `FieldMask` are printed that have no lowerCamelCase form which reads back, such as `line_2`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MaskPaths {
+    /// They are an error, as the JSON mapping has it.
+    #[default]
+    Strict,
+    /// Those in the style of proto names (small letters, digits, `_`) are printed as they are: no reader takes them for
+    /// another path.
+    ProtoNames,
+}
+
 /// How JSON is printed: *decode* options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeOptions {
@@ -70,6 +155,10 @@ pub struct DecodeOptions {
     pub names: Names,
     /// How enum values are printed.
     pub enums: Enums,
+    /// What to do with an `Any` of unknown type.
+    pub any: UnknownAny,
+    /// How paths of masks are printed that the JSON mapping has no form for.
+    pub mask_paths: MaskPaths,
     /// How deep messages may nest on the wire. Protobuf's own readers stop at 100.
     pub max_depth: u32,
     /// How long the JSON may grow, in bytes (checked once a message): a few wire bytes can ask for much text.
@@ -82,6 +171,8 @@ impl Default for DecodeOptions {
             unset: Unset::Omit,
             names: Names::Camel,
             enums: Enums::Name,
+            any: UnknownAny::Strict,
+            mask_paths: MaskPaths::Strict,
             max_depth: 100,
             max_size: i32::MAX as usize,
         }

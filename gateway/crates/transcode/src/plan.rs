@@ -15,6 +15,8 @@ pub use name_table::NameTable;
 pub(crate) use print::{Form, KEY, Print, Prints, WINDOW};
 pub(crate) use write::Write;
 
+use crate::Names;
+
 /// The place of a message in its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageIndex(pub(crate) u32);
@@ -103,6 +105,14 @@ impl FieldPlan {
     /// Whether "unset" and "set to the default" differ for this field.
     pub fn has_presence(&self) -> bool {
         matches!(self.cardinality, Cardinality::Explicit | Cardinality::Required)
+    }
+
+    /// The JSON key of the field when these names are printed.
+    pub fn key(&self, names: Names) -> &str {
+        match names {
+            Names::Proto if !self.is_extension => &self.name,
+            Names::Proto | Names::Camel => &self.json_name,
+        }
     }
 
     /// Whether this is a list (not a map).
@@ -237,6 +247,9 @@ pub enum WellKnown {
     Wrapper,
     /// `google.protobuf.Empty`. An ordinary message but for its place inside `Any`.
     Empty,
+    /// Not a type but a form: a message with `message_set_wire_format`, whose extensions are items on the wire (a group
+    /// with a number and a message). An ordinary message in JSON.
+    MessageSet,
 }
 
 /// Everything that transcoding needs to know about an enum.

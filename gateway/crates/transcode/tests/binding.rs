@@ -6,6 +6,8 @@
 mod body;
 #[path = "binding/conflict.rs"]
 mod conflict;
+#[path = "binding/lenient.rs"]
+mod lenient;
 #[path = "binding/load.rs"]
 mod load;
 #[path = "binding/mask.rs"]

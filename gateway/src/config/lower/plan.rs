@@ -29,7 +29,9 @@ pub(super) fn compile(
 
     let variables: Vec<&str> =
         template.variables().iter().map(|variable| variable.field_path.as_str()).collect();
-    let request = RequestRule::new(&rule.http_method, &variables, BodyRule::parse(&rule.body));
+    let settings = &rule.shared.settings;
+    let mut request = RequestRule::new(&rule.http_method, &variables, BodyRule::parse(&rule.body));
+    request.patch_mask &= settings.update_mask.as_ref().is_none_or(|at| at.value);
     let request = RequestPlan::compile(&input, &request);
     let response_body = Some(rule.response_body.as_str()).filter(|field| !field.is_empty());
     let response = ResponsePlan::compile(&output, response_body);
@@ -43,7 +45,7 @@ pub(super) fn compile(
     }
     let (mut request, response) = request.ok().zip(response.ok())?;
     let name = rule.name();
-    let set = rule.shared.settings.set.as_deref().unwrap_or_default();
+    let set = settings.set.as_deref().unwrap_or_default();
     let of = format!("{}/{}", method.parent_service().full_name(), method.name());
     if !policies::set(&mut request, set, &policies::Filled { route: &name, method: &of }, context) {
         return None;
@@ -52,7 +54,6 @@ pub(super) fn compile(
     let grpc = methods::plan(method)?;
     // What is wrong with them has been told, once for all bindings.
     let policies = ChainPlan::compile(&name, &rule.shared.identity, rule.shared.policies.as_ref()?).ok()?;
-    let settings = &rule.shared.settings;
     let mut encode = inputs.settings.encode.clone();
     if let Some(unknown) = &settings.unknown {
         encode.unknown = unknown.value;
@@ -73,6 +74,7 @@ pub(super) fn compile(
         response,
         encode,
         decode: inputs.settings.decode.clone(),
+        body_type: inputs.settings.body_type,
         status: settings
             .status
             .as_ref()

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use transcode::{DecodeOptions, EncodeOptions};
+use transcode::{DecodeOptions, EncodeOptions, IgnoredParameters, MaskPaths};
 use upstream::{Address, Scheme, UpstreamSpec};
 
 use super::tls;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
 use crate::config::raw::{At, RawLimits};
-use crate::config::{Context, LogSpec};
+use crate::config::{Context, DocsSpec, LogSpec};
 use crate::edge::LimitsSpec;
 use crate::proxy::coding::Offer;
-use crate::route::{DocsPath, DocsPathError, ErrorFormat, OwnPaths};
+use crate::route::{BodyType, DocsPath, DocsPathError, ErrorFormat, OwnPaths};
 use crate::telemetry::spans::TracingSpec;
 use crate::telemetry::trace::Sample;
 
@@ -44,12 +44,14 @@ pub(super) struct Settings {
     pub(super) limits: LimitsSpec,
     pub(super) own: OwnPaths,
     pub(super) degraded: StatusCode,
+    pub(super) docs: DocsSpec,
     pub(super) drain: Duration,
     pub(super) log: LogSpec,
     pub(super) explain: bool,
     pub(super) tracing: Option<TracingSpec>,
     pub(super) encode: EncodeOptions,
     pub(super) decode: DecodeOptions,
+    pub(super) body_type: BodyType,
 }
 
 /// Tells about settings that two files give.
@@ -79,12 +81,14 @@ pub(super) fn settings(files: &[File], context: &mut Context) -> Settings {
         limits: limits(files, context),
         own: own(files, context),
         degraded: degraded(files),
+        docs: docs_spec(files),
         drain: drain.map_or(Duration::from_secs(10), |at| at.value),
         log: log(files),
         explain: explain.is_some_and(|at| at.value),
         tracing: tracing(files, context),
-        encode: encode(files),
+        encode: encode(files, context),
         decode: decode(files),
+        body_type: body_type(files),
     }
 }
 
@@ -106,21 +110,67 @@ fn compression(files: &[File], context: &mut Context) -> Offer {
     offer
 }
 
-fn encode(files: &[File]) -> EncodeOptions {
-    let unknown = files.iter().find_map(|file| file.raw.json.unknown.as_ref());
+fn encode(files: &[File], context: &mut Context) -> EncodeOptions {
     let mut options = EncodeOptions::default();
-    if let Some(unknown) = unknown {
-        options.unknown = unknown.value;
+    for json in files.iter().map(|file| &file.raw.json) {
+        set(&mut options.unknown, &json.unknown);
+        set(&mut options.any, &json.any);
+        set(&mut options.names, &json.names);
+        set(&mut options.ignored.system, &json.system_parameters);
+        for parameter in &json.ignored_parameters {
+            ignore(parameter, &mut options.ignored, context);
+        }
     }
     options
 }
 
+/// Adds an entry of `json.ignored_parameters`: a name, or what names begin with and `*`.
+fn ignore(parameter: &At<String>, ignored: &mut IgnoredParameters, context: &mut Context) {
+    let text = parameter.value.as_str();
+    let (list, name) = match text.strip_suffix('*') {
+        Some(prefix) => (&mut ignored.prefixes, prefix),
+        None => (&mut ignored.names, text),
+    };
+    if !name.is_empty() && !name.contains('*') {
+        list.push(name.into());
+        return;
+    }
+    let help = match text {
+        "*" => "to accept all unknown parameters and fields, write `unknown: ignore`",
+        _ => "write a name, as fbclid, or what names begin with and a `*`, as utm_*",
+    };
+    context.push(
+        Diagnostic::error(Code::BadValue, format!("`{text}` is not a name of parameters"))
+            .at(parameter.place, "")
+            .with_help(help),
+    );
+}
+
+fn body_type(files: &[File]) -> BodyType {
+    let mut body_type = BodyType::default();
+    for json in files.iter().map(|file| &file.raw.json) {
+        set(&mut body_type, &json.content_type);
+    }
+    body_type
+}
+
+fn docs_spec(files: &[File]) -> DocsSpec {
+    let mut docs = DocsSpec::default();
+    for raw in files.iter().filter_map(|file| file.raw.docs.as_ref()) {
+        set(&mut docs.title, &raw.title);
+        set(&mut docs.version, &raw.version);
+    }
+    docs
+}
+
 fn decode(files: &[File]) -> DecodeOptions {
-    let mut options = DecodeOptions::default();
+    // A service that repeats the mask it got is no reason to lose its answer.
+    let mut options = DecodeOptions { mask_paths: MaskPaths::ProtoNames, ..DecodeOptions::default() };
     for json in files.iter().map(|file| &file.raw.json) {
         set(&mut options.unset, &json.unset);
         set(&mut options.names, &json.names);
         set(&mut options.enums, &json.enums);
+        set(&mut options.any, &json.any);
     }
     options
 }
@@ -215,7 +265,8 @@ fn answered_twice(
 }
 
 fn docs(files: &[File], context: &mut Context) -> Option<(DocsPath, Place)> {
-    let raw = files.iter().find_map(|file| file.raw.docs.as_ref()).filter(|raw| !raw.value.is_empty())?;
+    let raw = files.iter().find_map(|file| file.raw.docs.as_ref()?.path.as_ref());
+    let raw = raw.filter(|raw| !raw.value.is_empty())?;
     let error = match DocsPath::parse(&raw.value) {
         Ok(docs) => return Some((docs, raw.place)),
         Err(error) => error,

@@ -6,6 +6,7 @@ use super::admin::{self, RawAdmin};
 use super::auth::{self, RawAsked, RawAuth};
 use super::headers::{self, RawCors};
 use super::http;
+use super::json::{self, RawJson};
 use super::listener::{self, RawListener};
 use super::node::{Key, Kind, Node};
 use super::own::{self, RawHealth, RawProbes};
@@ -18,7 +19,6 @@ use crate::config::model::{LogFormat, LogLevel};
 use crate::config::suggest;
 use crate::proxy::coding::Coding;
 use crate::route::ErrorFormat;
-use transcode::{Enums, Names, Unknown, Unset};
 
 /// What the top level takes.
 pub(super) const KEYS: &[&str] = &[
@@ -75,7 +75,7 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) explain: Option<At<bool>>,
     pub(in crate::config) health: RawHealth,
     pub(in crate::config) probes: RawProbes,
-    pub(in crate::config) docs: Option<At<String>>,
+    pub(in crate::config) docs: Option<RawDocs>,
     pub(in crate::config) log: RawLog,
     pub(in crate::config) tracing: Option<RawTracing>,
     pub(in crate::config) drain: Option<At<Duration>>,
@@ -90,13 +90,12 @@ pub(in crate::config) enum RawDescriptor {
     Reflection(At<String>),
 }
 
-/// `json:`.
+/// `docs:`, a path alone or with what the document says about itself.
 #[derive(Debug, Default)]
-pub(in crate::config) struct RawJson {
-    pub(in crate::config) unset: Option<At<Unset>>,
-    pub(in crate::config) names: Option<At<Names>>,
-    pub(in crate::config) enums: Option<At<Enums>>,
-    pub(in crate::config) unknown: Option<At<Unknown>>,
+pub(in crate::config) struct RawDocs {
+    pub(in crate::config) path: Option<At<String>>,
+    pub(in crate::config) title: Option<At<String>>,
+    pub(in crate::config) version: Option<At<String>>,
 }
 
 /// `limits:`.
@@ -203,7 +202,7 @@ impl RawFile {
                 self.rate_limit_service = auth::rate_limit_service(key, value, reader);
             }
             "cors" => self.cors = headers::cors(key, value, reader),
-            "json" => self.json = json(value, reader),
+            "json" => self.json = json::read(value, reader),
             "compression" => {
                 let items = reader.one_or_more(value, "a list of codings, as `[gzip, br]`");
                 self.compression = items.iter().filter_map(|item| reader.choice(item, Coding::ALL)).collect();
@@ -213,7 +212,7 @@ impl RawFile {
             "explain" => self.explain = reader.boolean(value),
             "health" => self.health = own::health(value, reader),
             "probes" => self.probes = own::probes(value, reader),
-            "docs" => self.docs = own::path(value, "/docs", reader),
+            "docs" => self.docs = Some(docs(key, value, reader)),
             "log" => self.log = log(value, reader),
             "tracing" => self.tracing = tracing(key, value, reader),
             "drain" => self.drain = reader.duration_or_zero(value),
@@ -282,18 +281,28 @@ fn descriptor(node: &Node, reader: &mut Reader<'_>) -> Option<RawDescriptor> {
     source
 }
 
-fn json(node: &Node, reader: &mut Reader<'_>) -> RawJson {
-    let mut json = RawJson::default();
-    for (key, value) in reader.entries(node, "a mapping, as `unset: omit`").unwrap_or_default() {
+fn docs(at: &Key, node: &Node, reader: &mut Reader<'_>) -> RawDocs {
+    const KEYS: &[&str] = &["path", "title", "version"];
+    const EXAMPLE: &str = "/docs";
+    let mut docs = RawDocs::default();
+    if !matches!(node.kind, Kind::Map(_)) {
+        docs.path = own::path(node, EXAMPLE, reader);
+        return docs;
+    }
+    let entries =
+        reader.entries(node, "a path, as /docs, or a mapping, as `path: /docs`").unwrap_or_default();
+    if !Reader::has(&entries, "path", KEYS) {
+        reader.missing(at.place, "`docs`", "path", EXAMPLE);
+    }
+    for (key, value) in entries {
         match key.name.as_str() {
-            "unset" => json.unset = reader.choice(value, &[("omit", Unset::Omit), ("print", Unset::Print)]),
-            "names" => json.names = reader.choice(value, &[("camel", Names::Camel), ("proto", Names::Proto)]),
-            "enums" => json.enums = reader.choice(value, &[("name", Enums::Name), ("number", Enums::Number)]),
-            "unknown" => json.unknown = reader.choice(value, route::UNKNOWN),
-            _ => reader.unknown_key(key, "`json`", &["unset", "names", "enums", "unknown"]),
+            "path" => docs.path = own::path(value, EXAMPLE, reader),
+            "title" => docs.title = reader.name(value, "the name of the API"),
+            "version" => docs.version = reader.name(value, "the version of the API"),
+            _ => reader.unknown_key(key, "`docs`", KEYS),
         }
     }
-    json
+    docs
 }
 
 fn limits(node: &Node, reader: &mut Reader<'_>) -> RawLimits {

@@ -12,9 +12,18 @@ pub(in crate::config) type Pairs = Vec<(Key, At<String>)>;
 /// `headers:` of a route.
 #[derive(Debug, Clone, Default)]
 pub(in crate::config) struct RawHeaders {
-    pub(in crate::config) forward: Option<Vec<At<String>>>,
+    pub(in crate::config) forward: Option<Vec<RawForward>>,
     pub(in crate::config) request: RawEdits,
     pub(in crate::config) response: RawEdits,
+}
+
+/// An entry of `forward`.
+#[derive(Debug, Clone)]
+pub(in crate::config) enum RawForward {
+    /// Headers that keep their names.
+    Pattern(At<String>),
+    /// Headers and the names that they get.
+    Rename(At<String>, At<String>),
 }
 
 /// What is set and removed on one way.
@@ -46,13 +55,34 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> RawHeaders {
     let mut headers = RawHeaders::default();
     for (key, value) in reader.entries(node, "a mapping, as `forward: [x-*]`").unwrap_or_default() {
         match key.name.as_str() {
-            "forward" => headers.forward = Some(words(value, "a header, as x-tenant or x-*", reader)),
+            "forward" => headers.forward = Some(forward(value, reader)),
             "request" => headers.request = edits(value, reader),
             "response" => headers.response = edits(value, reader),
             _ => reader.unknown_key(key, "`headers`", &["forward", "request", "response"]),
         }
     }
     headers
+}
+
+/// Names and patterns, some of them with another name behind: `[x-*, {grpc-metadata-*: "*"}]`.
+fn forward(node: &Node, reader: &mut Reader<'_>) -> Vec<RawForward> {
+    const EXPECTED: &str = "a header, as x-tenant or x-*";
+    let items = match &node.kind {
+        Kind::Null => return Vec::new(),
+        Kind::Map(_) => std::slice::from_ref(node),
+        _ => reader.one_or_more(node, &format!("{EXPECTED}, or a list of them")),
+    };
+    let mut found = Vec::new();
+    for item in items {
+        if matches!(item.kind, Kind::Map(_)) {
+            let renamed = pairs(item, "headers and their names as metadata", reader);
+            let names = renamed.into_iter().map(|(from, to)| (At::new(from.name, from.place), to));
+            found.extend(names.map(|(from, to)| RawForward::Rename(from, to)));
+        } else {
+            found.extend(reader.name(item, EXPECTED).map(RawForward::Pattern));
+        }
+    }
+    found
 }
 
 fn edits(node: &Node, reader: &mut Reader<'_>) -> RawEdits {

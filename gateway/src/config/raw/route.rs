@@ -25,6 +25,7 @@ pub(super) const SETTINGS: &[&str] = &[
     "host",
     "unknown",
     "idempotent",
+    "update_mask",
     "auth",
     "rate_limit",
     "set",
@@ -79,6 +80,8 @@ pub(in crate::config) struct RawSettings {
     pub(in crate::config) host: Option<Vec<At<String>>>,
     pub(in crate::config) unknown: Option<At<Unknown>>,
     pub(in crate::config) idempotent: Option<At<bool>>,
+    /// Whether a PATCH fills the request's field mask.
+    pub(in crate::config) update_mask: Option<At<bool>>,
     pub(in crate::config) auth: Option<RawRouteAuth>,
     pub(in crate::config) rate_limit: Option<RawRateLimit>,
     pub(in crate::config) set: Option<Pairs>,
@@ -108,6 +111,7 @@ impl RawSettings {
             host: self.host.clone().or_else(|| others.host.clone()),
             unknown: self.unknown.clone().or_else(|| others.unknown.clone()),
             idempotent: self.idempotent.clone().or_else(|| others.idempotent.clone()),
+            update_mask: self.update_mask.clone().or_else(|| others.update_mask.clone()),
             auth: self.auth.clone().or_else(|| others.auth.clone()),
             rate_limit: self.rate_limit.clone().or_else(|| others.rate_limit.clone()),
             set: self.set.clone().or_else(|| others.set.clone()),
@@ -134,6 +138,9 @@ impl RawSettings {
             }
             "unknown" => self.unknown = reader.choice(value, UNKNOWN),
             "idempotent" => self.idempotent = reader.boolean(value),
+            "update_mask" => {
+                self.update_mask = reader.choice(value, &[("auto", true), ("off", false)]);
+            }
             "auth" => self.auth = Some(auth::route(value, reader)),
             "rate_limit" => self.rate_limit = Some(rate_limit::read(value, reader)),
             "set" => {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use transcode::Enums;
 use transcode::plan::{Cardinality, FieldPlan, Kind, MessageIndex, WellKnown};
 
-use super::Schemas;
+use super::{Schemas, component};
 use crate::openapi::reference;
 
 impl Schemas<'_> {
@@ -58,18 +58,18 @@ impl Schemas<'_> {
             WellKnown::ListValue => json!({ "type": "array", "items": {} }),
             WellKnown::Any => json!({
                 "type": "object",
-                "description": "A message of the type that `@type` names.",
+                "description": "A message of the type that `@type` names; `{}` is none.",
                 "properties": { "@type": { "type": "string" } },
-                "required": ["@type"],
                 "additionalProperties": true,
             }),
             WellKnown::Wrapper => nullable(plan.fields.first().map_or(json!({}), |field| scalar(field.kind))),
             WellKnown::Empty => json!({ "type": "object" }),
-            WellKnown::None => {
-                if self.messages.insert(index) {
-                    self.waiting.push(index);
+            WellKnown::None | WellKnown::MessageSet => {
+                let of_requests = self.of_requests && self.demands(index);
+                if self.messages.insert((index, of_requests)) {
+                    self.waiting.push((index, of_requests));
                 }
-                reference("schemas", &plan.full_name)
+                reference("schemas", &component(&plan.full_name, of_requests))
             }
         }
     }

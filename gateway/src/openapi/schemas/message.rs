@@ -12,22 +12,39 @@ use crate::openapi::set;
 /// The members of a oneof whose exclusion is spelled out. Every pair is named, so it grows with the square.
 const PAIRED: usize = 12;
 
+/// Which part of a message a schema is of. Fields are told by position.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::openapi) struct Parts<'p> {
+    /// Fields that are left out.
+    pub(in crate::openapi) without: &'p [u32],
+    /// Fields that are not required, because the path fills them.
+    pub(in crate::openapi) optional: &'p [u32],
+    /// Messages in which nothing is required, because the path fills a part of them.
+    pub(in crate::openapi) partial: &'p [u32],
+}
+
 impl Schemas<'_> {
-    /// The schema of a message without the fields at these positions.
+    /// The schema of a message, or of a part of it.
     pub(in crate::openapi) fn message(
         &mut self,
         message: &Message,
-        without: &[u32],
+        parts: Parts<'_>,
         comments: &mut Comments,
     ) -> Value {
+        let Parts { without, optional, partial } = parts;
         let descriptor = message.descriptor();
         let mut properties = Map::new();
         let mut required = Vec::new();
         let fields = || message.plan().fields.iter().filter(|field| !without.contains(&field.position));
         for field in fields() {
             let said = describe(descriptor, field, comments);
+            let of_requests = self.of_requests;
+            self.of_requests &= !partial.contains(&field.position);
             properties.insert(self.key(field).to_owned(), with(self.field(field), said));
-            if message.plan().required.contains(&field.position) {
+            self.of_requests = of_requests;
+            let is_required = message.plan().required.contains(&field.position)
+                || (self.of_requests && is_demanded(descriptor, field));
+            if is_required && !optional.contains(&field.position) {
                 required.push(self.key(field));
             }
         }
@@ -86,15 +103,23 @@ impl Schemas<'_> {
             text = format!("{text}\n\n{}", lines.join("\n")).trim().to_owned();
         }
         let mut schema = Map::new();
-        if self.prints_numbers() {
-            let mut numbers: Vec<i32> = plan.values.iter().map(|value| value.number).collect();
-            numbers.dedup();
-            set(&mut schema, "type", "integer");
-            set(&mut schema, "enum", numbers);
-        } else {
-            let names: Vec<String> = descriptor.values().map(|value| value.name().to_owned()).collect();
-            set(&mut schema, "type", "string");
-            set(&mut schema, "enum", names);
+        let named = match self.prints_numbers() {
+            true => {
+                let mut numbers: Vec<i32> = plan.values.iter().map(|value| value.number).collect();
+                numbers.dedup();
+                json!({ "type": "integer", "enum": numbers })
+            }
+            false => {
+                let names: Vec<String> = descriptor.values().map(|value| value.name().to_owned()).collect();
+                json!({ "type": "string", "enum": names })
+            }
+        };
+        // An open enum holds any number: one that a newer service knows is printed as a number.
+        let number = json!({ "type": "integer", "format": "int32" });
+        match (plan.closed, self.prints_numbers()) {
+            (true, _) => schema.extend(named.as_object().cloned().unwrap_or_default()),
+            (false, true) => schema.extend(number.as_object().cloned().unwrap_or_default()),
+            (false, false) => set(&mut schema, "oneOf", json!([named, number])),
         }
         if !text.is_empty() {
             set(&mut schema, "description", text);
@@ -133,7 +158,7 @@ pub(in crate::openapi) fn describe(
 
 /// Values of google.api.FieldBehavior.
 pub(in crate::openapi) const REQUIRED: i32 = 2;
-const OUTPUT_ONLY: i32 = 3;
+pub(in crate::openapi) const OUTPUT_ONLY: i32 = 3;
 const INPUT_ONLY: i32 = 4;
 
 /// The `google.api.field_behavior` of a field, if the descriptors have that option.
@@ -144,6 +169,15 @@ pub(in crate::openapi) fn behaviour(field: &FieldDescriptor) -> Vec<i32> {
     let options = field.options();
     let values = options.get_extension(&option);
     values.as_list().unwrap_or_default().iter().filter_map(|value| value.as_enum_number()).collect()
+}
+
+/// Whether clients must send a field: by `google.api.field_behavior`.
+pub(in crate::openapi) fn is_demanded(message: &MessageDescriptor, field: &FieldPlan) -> bool {
+    let Some(descriptor) = message.get_field(field.number).filter(|_| !field.is_extension) else {
+        return false;
+    };
+    let behaviours = behaviour(&descriptor);
+    behaviours.contains(&REQUIRED) && !behaviours.contains(&OUTPUT_ONLY)
 }
 
 /// A schema with more said about it. What stands beside a reference counts in OpenAPI 3.1.

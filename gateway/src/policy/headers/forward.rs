@@ -1,5 +1,8 @@
 //! Which headers of a client become metadata: by default few, and never what the gateway or the protocol says itself.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
 use http::HeaderName;
 use http::header::{self, HeaderMap};
 
@@ -18,6 +21,32 @@ pub enum HeaderPattern {
     Prefix(Box<str>),
     /// `*`
     All,
+    /// `grpc-metadata-*: "*"`: those that get another name.
+    Rename(HeaderRename),
+}
+
+/// Headers that become metadata of another name: one of them, or all that begin so, whose beginning is replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderRename {
+    from: Box<str>,
+    to: Box<str>,
+    is_prefix: bool,
+}
+
+impl HeaderRename {
+    /// The new name of a header, if it is one of these and the name is one.
+    fn apply(&self, name: &HeaderName) -> Option<HeaderName> {
+        let rest = name.as_str().strip_prefix(&*self.from)?;
+        if !self.is_prefix && !rest.is_empty() {
+            return None;
+        }
+        HeaderName::try_from(format!("{}{rest}", self.to)).ok()
+    }
+
+    fn matches(&self, name: &HeaderName) -> bool {
+        let rest = name.as_str().strip_prefix(&*self.from);
+        rest.is_some_and(|rest| self.is_prefix || rest.is_empty())
+    }
 }
 
 impl HeaderPattern {
@@ -50,6 +79,34 @@ impl HeaderPattern {
     }
 }
 
+impl HeaderPattern {
+    /// Reads the form `from: to`, in which both are names, or both end in `*`.
+    ///
+    /// # Errors
+    /// When they are of different forms, or name what never goes upstream.
+    pub fn parse_rename(from: &str, to: &str) -> Result<Self, Problem> {
+        let (from, to) = (from.to_ascii_lowercase(), to.to_ascii_lowercase());
+        let bad = || Problem::HeaderRename(format!("{from}: {to}"));
+        let is_prefix = from.ends_with('*');
+        if is_prefix != to.ends_with('*') {
+            return Err(bad());
+        }
+        let parts = [&from, &to].map(|text| text.strip_suffix('*').unwrap_or(text));
+        let is_name = |text: &str| !text.contains('*') && HeaderName::try_from(text).is_ok();
+        if !parts.iter().all(|text| is_name(text) || (is_prefix && text.is_empty())) {
+            return Err(bad());
+        }
+        let [source, target] = parts;
+        if HeaderName::try_from(source).is_ok_and(|name| super::is_hop_by_hop(&fold(&name))) {
+            return Err(Problem::HeaderReserved(from));
+        }
+        if HeaderName::try_from(target).is_ok_and(|name| is_never_metadata(&fold(&name))) {
+            return Err(Problem::HeaderReserved(to));
+        }
+        Ok(Self::Rename(HeaderRename { from: source.into(), to: target.into(), is_prefix }))
+    }
+}
+
 /// Which headers of a client become metadata, compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForwardRules {
@@ -58,6 +115,8 @@ pub struct ForwardRules {
     prefixes: Vec<Box<str>>,
     /// Names that the gateway sets itself.
     stripped: Spellings,
+    /// The most exact first.
+    renames: Vec<HeaderRename>,
 }
 
 impl Default for ForwardRules {
@@ -68,6 +127,7 @@ impl Default for ForwardRules {
             names: vec![header::ACCEPT_LANGUAGE, header::USER_AGENT],
             prefixes: vec!["x-".into()],
             stripped: Spellings::default(),
+            renames: Vec::new(),
         }
     }
 }
@@ -76,14 +136,17 @@ impl ForwardRules {
     /// Compiles the patterns.
     pub fn new(patterns: &[HeaderPattern]) -> Self {
         let stripped = Spellings::default();
-        let mut rules = Self { all: false, names: Vec::new(), prefixes: Vec::new(), stripped };
+        let mut rules =
+            Self { all: false, names: Vec::new(), prefixes: Vec::new(), stripped, renames: Vec::new() };
         for pattern in patterns {
             match pattern {
                 HeaderPattern::All => rules.all = true,
                 HeaderPattern::Name(name) => rules.names.push(name.clone()),
                 HeaderPattern::Prefix(prefix) => rules.prefixes.push(prefix.clone()),
+                HeaderPattern::Rename(rename) => rules.renames.push(rename.clone()),
             }
         }
+        rules.renames.sort_by_key(|rename| (rename.is_prefix, Reverse(rename.from.len())));
         rules
     }
 
@@ -91,6 +154,29 @@ impl ForwardRules {
     pub(in crate::policy) fn without(mut self, stripped: Spellings) -> Self {
         self.stripped = stripped;
         self
+    }
+
+    /// The name under which a header becomes metadata, if it does. A header that a rename matches has no other name.
+    /// Whether its value can, and whether `connection` names it, are questions of the request.
+    pub fn name_of<'n>(&self, name: &'n HeaderName) -> Option<Cow<'n, HeaderName>> {
+        match self.renames.iter().find(|rename| rename.matches(name)) {
+            Some(rename) => self.renamed(rename, name).map(Cow::Owned),
+            None => self.passes(name).then_some(Cow::Borrowed(name)),
+        }
+    }
+
+    /// The new name of a header. It must be one that a client may use, and credentials are renamed only when both names
+    /// are written out.
+    fn renamed(&self, rename: &HeaderRename, name: &HeaderName) -> Option<HeaderName> {
+        let new = rename.apply(name)?;
+        let (from, to) = (fold(name), fold(&new));
+        let is_credential = |folded: &str| matches!(folded, "authorization" | "cookie");
+        let leaks = rename.is_prefix && (is_credential(&from) || is_credential(&to));
+        let barred = super::is_hop_by_hop(&from)
+            || self.stripped.contains(&from)
+            || self.stripped.contains(&to)
+            || is_never_metadata(&to);
+        (!leaks && !barred).then_some(new)
     }
 
     /// Whether a header of this name becomes metadata. Whether its value can, and whether `connection` names it, are
@@ -133,6 +219,11 @@ pub(super) fn is_never_forwarded(text: &str) -> bool {
         || text.starts_with("x-forwarded-")
         || matches!(text, "host" | "expect" | "x-request-id" | "x-http-code")
         || super::is_hop_by_hop(text)
+}
+
+/// Whether a client's header must not become metadata of this folded name: the gateway writes it.
+fn is_never_metadata(folded: &str) -> bool {
+    is_never_forwarded(folded) || ALWAYS.contains(&folded)
 }
 
 #[cfg(test)]
@@ -199,6 +290,92 @@ mod tests {
             passing(&default),
             ["x-tenant", "x-user-id", "accept-language", "user-agent", "x-user_id", "traceparent"]
         );
+    }
+
+    #[test]
+    fn headers_get_other_names() {
+        let rules = |pairs: &[(&str, &str)], patterns: &[&str]| {
+            let renames = pairs.iter().map(|(from, to)| HeaderPattern::parse_rename(from, to).unwrap());
+            let patterns = patterns.iter().map(|text| HeaderPattern::parse(text).unwrap());
+            let patterns: Vec<_> = renames.chain(patterns).collect();
+            let vouched = HeaderName::from_static("x-user-id");
+            ForwardRules::new(&patterns).without([&vouched].into_iter().collect())
+        };
+        let gateway = &[("Grpc-Metadata-*", "*")][..];
+        type Row = (&'static [(&'static str, &'static str)], &'static str, Option<&'static str>);
+        let table: &[Row] = &[
+            (gateway, "grpc-metadata-macaroon", Some("macaroon")),
+            (gateway, "grpc-metadata-key-bin", Some("key-bin")),
+            (gateway, "grpc-metadata-", None),
+            (gateway, "grpc-timeout", None),
+            (gateway, "macaroon", None),
+            (gateway, "x-other", Some("x-other")),
+            (gateway, "grpc-metadata-host", None),
+            (gateway, "grpc-metadata-te", None),
+            (gateway, "grpc-metadata-connection", None),
+            (gateway, "grpc-metadata-content-type", None),
+            (gateway, "grpc-metadata-grpc-timeout", None),
+            (gateway, "grpc-metadata-x-forwarded-for", None),
+            (gateway, "grpc-metadata-x-request-id", None),
+            (gateway, "grpc-metadata-x-user-id", None),
+            (gateway, "grpc-metadata-x_user_id", None),
+            (gateway, "grpc_metadata_x_user-id", None),
+            (gateway, "grpc-metadata-x-forwarded_for", None),
+            (gateway, "grpc-metadata-content_type", None),
+            (gateway, "grpc-metadata-traceparent", None),
+            (gateway, "grpc-metadata-authorization", None),
+            (gateway, "grpc-metadata-cookie", None),
+            (&[("x-tenant", "tenant")], "x-tenant", Some("tenant")),
+            (&[("x-tenant", "tenant")], "x-tenant-id", Some("x-tenant-id")),
+            (&[("x-tenant", "x-user-id")], "x-tenant", None),
+            (&[("x-*", "y-*"), ("x-a-*", "z-*"), ("x-a-b", "exact")], "x-a-b", Some("exact")),
+            (&[("x-*", "y-*"), ("x-a-*", "z-*"), ("x-a-b", "exact")], "x-a-c", Some("z-c")),
+            (&[("x-*", "y-*"), ("x-a-*", "z-*"), ("x-a-b", "exact")], "x-b", Some("y-b")),
+            (&[("x-*", "y-*")], "x-user-id", None),
+            (&[("*", "client-*")], "accept", Some("client-accept")),
+            (&[("*", "client-*")], "authorization", None),
+            (&[("*", "client-*")], "keep-alive", None),
+            (
+                &[("grpc-metadata-authorization", "authorization")],
+                "grpc-metadata-authorization",
+                Some("authorization"),
+            ),
+            (&[("authorization", "x-token")], "authorization", Some("x-token")),
+            (&[("content-type", "x-type")], "content-type", Some("x-type")),
+        ];
+        for (pairs, name, expected) in table {
+            let rules = rules(pairs, &["x-*"]);
+            let name = HeaderName::from_static(name);
+            assert_eq!(
+                rules.name_of(&name).as_ref().map(|name| name.as_str()),
+                *expected,
+                "{pairs:?} {name}"
+            );
+        }
+        for (from, to) in [
+            ("x-*", "y"),
+            ("x", "y-*"),
+            ("x", ""),
+            ("", "x"),
+            ("x y", "z"),
+            ("x", "y z"),
+            ("x-*-y*", "z*"),
+            ("x*", "y*z*"),
+        ] {
+            let error = HeaderPattern::parse_rename(from, to).unwrap_err();
+            assert_eq!(error, Problem::HeaderRename(format!("{from}: {to}")));
+        }
+        for (from, to, reserved) in [
+            ("x", "Host", "host"),
+            ("x", "grpc-status", "grpc-status"),
+            ("x-*", "grpc-*", "grpc-*"),
+            ("x-*", "x-forwarded-*", "x-forwarded-*"),
+            ("x", "traceparent", "traceparent"),
+            ("Connection", "x", "connection"),
+        ] {
+            let error = HeaderPattern::parse_rename(from, to).unwrap_err();
+            assert_eq!(error, Problem::HeaderReserved(reserved.to_owned()));
+        }
     }
 
     #[test]

@@ -291,8 +291,11 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
         for (depth, step) in steps.iter().enumerate() {
             let Some(oneof) = step.field.oneof else { continue };
             let parents = steps.get(..depth).unwrap_or_default();
-            let rival =
-                self.rival_given(parents, step, oneof).or_else(|| self.rival_in_body(parents, step, oneof));
+            let in_body = || {
+                let rival = self.rival_in_body(parents, step, oneof)?;
+                Some((report.name_of(rival).to_owned(), "the body"))
+            };
+            let rival = self.rival_given(parents, step, oneof).or_else(in_body);
             if let Some((rival, source)) = rival {
                 let description =
                     format!("cannot be given beside `{rival}` of {source}: only one of them can be set");
@@ -319,12 +322,7 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
         Some((given.text.name.to_string(), given.text.source.name()))
     }
 
-    fn rival_in_body(
-        &self,
-        parents: &[Step<'s>],
-        step: &Step<'s>,
-        oneof: u32,
-    ) -> Option<(String, &'static str)> {
+    fn rival_in_body(&self, parents: &[Step<'s>], step: &Step<'s>, oneof: u32) -> Option<&'s FieldPlan> {
         let mut rival = None;
         let mut look = |fields: Fields<'_>| {
             let others = fields.filter_map(|(number, _)| step.parent.field_by_number(number));
@@ -341,7 +339,7 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
                 }
             }),
         }
-        rival.map(|field| (field.json_name.to_string(), "the body"))
+        rival
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, ops::Range};
 
+use smallvec::SmallVec;
+
 use super::{
     given::{Binder, Source, Text},
     path::{Shape, Step, Steps, inside, shape},
@@ -10,7 +12,7 @@ use super::{
     report::Report,
 };
 use crate::{
-    Reason, Schema,
+    IgnoredParameters, Names, Reason, Schema,
     plan::{FieldPlan, Kind, MessagePlan, WellKnown},
     suggest::nearest,
 };
@@ -46,63 +48,87 @@ enum Target<'s> {
     Closed(String),
 }
 
-/// Binds every parameter of `query`.
-pub(crate) fn bind<'s, 'r>(
-    schema: &'s Schema,
-    request: &'s MessagePlan,
-    open: Open,
-    query: &'r str,
-    binder: &mut Binder<'_, 's, 'r>,
-    report: &mut Report,
-) {
-    if parameters(query).nth(MAX_PARAMETERS).is_some() {
-        let description = format!("the query has more than {MAX_PARAMETERS} parameters");
-        return report.violation("", Reason::Size, description);
-    }
-    for parameter in parameters(query) {
-        if report.is_full() {
-            return;
-        }
-        match decode_query(parameter.name) {
-            Ok(name) => one(schema, request, open, name, parameter, binder, report),
-            Err(fault) => report.violation(parameter.name, Reason::Format, fault.describe()),
-        }
-    }
+/// How the parameters of a route's requests are bound.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Query<'s, 'o> {
+    pub(crate) schema: &'s Schema,
+    /// The request message.
+    pub(crate) request: &'s MessagePlan,
+    pub(crate) open: Open,
+    /// Parameters that are not for the message.
+    pub(crate) ignored: &'o IgnoredParameters,
 }
 
-fn one<'s, 'r>(
-    schema: &'s Schema,
-    request: &'s MessagePlan,
-    open: Open,
-    name: Cow<'r, str>,
-    parameter: Parameter<'r>,
-    binder: &mut Binder<'_, 's, 'r>,
-    report: &mut Report,
-) {
-    if matches!(open, Open::None) {
-        let describe = || "the body is the whole request, so there are no query parameters".to_owned();
-        return report.unknown(&name, Reason::UnknownParameter, describe);
-    }
-    let (steps, key) = match resolve(schema, request, &name) {
-        Target::Field(steps) => (steps, None),
-        Target::Entry(steps, key) => (steps, Some(key)),
-        Target::Unknown(parent, segment) => {
-            return report.unknown(&name, Reason::UnknownParameter, || unknown(parent, &name, segment));
+impl<'s> Query<'s, '_> {
+    /// Binds every parameter of `query`.
+    pub(crate) fn bind<'r>(&self, query: &'r str, binder: &mut Binder<'_, 's, 'r>, report: &mut Report) {
+        if parameters(query).nth(MAX_PARAMETERS).is_some() {
+            let description = format!("the query has more than {MAX_PARAMETERS} parameters");
+            return report.violation("", Reason::Size, description);
         }
-        Target::Closed(why) => return report.unknown(&name, Reason::UnknownParameter, || why),
-    };
-    let Some(value) = value(schema, &steps, &name, parameter, report) else { return };
-    let text = Text { name, value, source: Source::Query };
-    let in_body =
-        matches!(open, Open::AllBut(body) if steps.first().is_some_and(|step| step.field.position == body));
-    match key {
-        _ if in_body => {}
-        Some(key) => return binder.give_entry(steps, key, text, report),
-        None => return binder.give(steps, text, report),
+        for parameter in parameters(query) {
+            if report.is_full() {
+                return;
+            }
+            match decode_query(parameter.name) {
+                Ok(name) => self.one(name, parameter, binder, report),
+                Err(fault) => report.violation(parameter.name, Reason::Format, fault.describe()),
+            }
+        }
     }
-    if !binder.compare(&steps, &text, report) {
-        let describe = || "this field is given in the body, not in the query".to_owned();
-        report.unknown(&text.name, Reason::UnknownParameter, describe);
+
+    fn one<'r>(
+        &self,
+        name: Cow<'r, str>,
+        parameter: Parameter<'r>,
+        binder: &mut Binder<'_, 's, 'r>,
+        report: &mut Report,
+    ) {
+        let Self { schema, request, open, .. } = *self;
+        if matches!(open, Open::None) {
+            let is_field = || !matches!(resolve(schema, request, &name, report.names()), Target::Unknown(..));
+            if self.ignored.contains(&name) && !is_field() {
+                return self.ignore(&name, parameter, report);
+            }
+            let describe = || "the body is the whole request, so there are no query parameters".to_owned();
+            return report.unknown(&name, Reason::UnknownParameter, describe);
+        }
+        let (steps, key) = match resolve(schema, request, &name, report.names()) {
+            Target::Field(steps) => (steps, None),
+            Target::Entry(steps, key) => (steps, Some(key)),
+            Target::Unknown(..) if self.ignored.contains(&name) => {
+                return self.ignore(&name, parameter, report);
+            }
+            Target::Unknown(parent, segment) => {
+                let names = report.names();
+                let describe = || unknown(parent, &name, segment, names);
+                return report.unknown(&name, Reason::UnknownParameter, describe);
+            }
+            Target::Closed(why) => return report.unknown(&name, Reason::UnknownParameter, || why),
+        };
+        let Some(value) = value(schema, &steps, &name, parameter, report) else { return };
+        let text = Text { name, value, source: Source::Query };
+        let in_body = matches!(open, Open::AllBut(body) if steps.first().is_some_and(|step| step.field.position == body));
+        match key {
+            _ if in_body => {}
+            Some(key) => return binder.give_entry(steps, key, text, report),
+            None => return binder.give(steps, text, report),
+        }
+        if !binder.compare(&steps, &text, report) {
+            let describe = || "this field is given in the body, not in the query".to_owned();
+            report.unknown(&text.name, Reason::UnknownParameter, describe);
+        }
+    }
+
+    /// Passes over a parameter that is not for the message. Of Google's, the encoding of enums is honoured.
+    fn ignore(&self, name: &str, parameter: Parameter<'_>, report: &mut Report) {
+        if !self.ignored.system || !matches!(name, "$alt" | "alt") {
+            return;
+        }
+        let value = parameter.value.and_then(|value| decode_query(value).ok()).unwrap_or_default();
+        if value.split(';').skip(1).any(|option| option.trim() == "enum-encoding=int") {
+            report.wants_enum_numbers();
+        }
     }
 }
 
@@ -154,17 +180,44 @@ fn expected(schema: &Schema, kind: Kind) -> &'static str {
     }
 }
 
-/// The path in a parameter's name, and in `path[key]` where the key stands.
-fn split_key(name: &str) -> (&str, Option<Range<usize>>) {
-    let keyed = name.strip_suffix(']').and_then(|name| name.split_once('['));
-    keyed.map_or((name, None), |(path, key)| {
-        let start = path.len() + 1;
-        (path, Some(start..start + key.len()))
-    })
+/// How many opening brackets of a name may begin a map's key. Keys may have more, names of maps not.
+const MAX_BRACKETS: usize = 8;
+
+/// The path in a parameter's name, and in `path[key]` where the key stands, for each bracket that may open the key.
+fn split_keys(name: &str) -> impl DoubleEndedIterator<Item = (&str, Range<usize>)> {
+    let keyed = name.strip_suffix(']').unwrap_or_default();
+    let brackets: SmallVec<[usize; MAX_BRACKETS]> =
+        keyed.match_indices('[').map(|(at, _)| at).take(MAX_BRACKETS).collect();
+    brackets.into_iter().filter_map(move |at| Some((keyed.get(..at)?, at + 1..keyed.len())))
 }
 
-fn resolve<'s>(schema: &'s Schema, request: &'s MessagePlan, name: &str) -> Target<'s> {
-    let (path, key) = split_key(name);
+/// Finds what a parameter's name means. A name as a whole comes before one with a map's key behind it, and a long name of
+/// a map before a short one: JSON names may have brackets.
+fn resolve<'s>(schema: &'s Schema, request: &'s MessagePlan, name: &str, names: Names) -> Target<'s> {
+    let whole = resolve_as(schema, request, name, name, None, names);
+    if !matches!(whole, Target::Unknown(..)) || !name.ends_with(']') {
+        return whole;
+    }
+    let mut keyed = None;
+    for (path, key) in split_keys(name).rev() {
+        let target = resolve_as(schema, request, name, path, Some(key), names);
+        if matches!(target, Target::Entry(..)) {
+            return target;
+        }
+        keyed = Some(target);
+    }
+    keyed.unwrap_or(whole)
+}
+
+/// Finds what a path means, behind which the key of a map may stand.
+fn resolve_as<'s>(
+    schema: &'s Schema,
+    request: &'s MessagePlan,
+    name: &str,
+    path: &str,
+    key: Option<Range<usize>>,
+    names: Names,
+) -> Target<'s> {
     let mut steps = Steps::new();
     let mut parent = request;
     let mut start = 0;
@@ -202,7 +255,8 @@ fn resolve<'s>(schema: &'s Schema, request: &'s MessagePlan, name: &str) -> Targ
             (Shape::Leaf | Shape::Leaves, _) if last => return Target::Field(steps),
             (Shape::Nested(index), _) if last => {
                 return Target::Closed(match schema.plan(index).fields.first() {
-                    Some(FieldPlan { json_name: first, .. }) => {
+                    Some(first) => {
+                        let first = first.key(names);
                         format!("is a message; give its fields one by one, as `{name}.{first}=…`")
                     }
                     None => "is a message without fields, which a query cannot give".to_owned(),
@@ -227,8 +281,8 @@ fn field_at<'s, 'p>(parent: &'s MessagePlan, path: &'p str) -> Option<(&'s Field
 }
 
 /// What to say of a name that leads nowhere: with its unknown segment put right, if another name is near.
-fn unknown(parent: &MessagePlan, name: &str, segment: Range<usize>) -> String {
-    let names = parent.fields.iter().filter(|field| !field.is_extension).map(|field| &*field.json_name);
+fn unknown(parent: &MessagePlan, name: &str, segment: Range<usize>, names: Names) -> String {
+    let names = parent.fields.iter().filter(|field| !field.is_extension).map(|field| field.key(names));
     let near = name.get(segment.clone()).and_then(|segment| nearest(segment, names));
     let whole = near.and_then(|near| Some((name.get(..segment.start)?, near, name.get(segment.end..)?)));
     match whole {

@@ -59,8 +59,10 @@ pub(crate) fn shape(schema: &Schema, field: &FieldPlan) -> Shape {
         WellKnown::Any | WellKnown::Struct | WellKnown::Value | WellKnown::ListValue => {
             Shape::Closed("a value of any shape")
         }
-        WellKnown::None | WellKnown::Empty if repeated => Shape::Closed("a list of messages"),
-        WellKnown::None | WellKnown::Empty => Shape::Nested(index),
+        WellKnown::None | WellKnown::Empty | WellKnown::MessageSet if repeated => {
+            Shape::Closed("a list of messages")
+        }
+        WellKnown::None | WellKnown::Empty | WellKnown::MessageSet => Shape::Nested(index),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is wrong with a request, gathered while it is bound.
 
-use crate::{EncodeError, EncodeOptions, Encoded, Reason, Unknown, Violation};
+use crate::{EncodeError, EncodeOptions, Encoded, Names, Reason, Unknown, Violation, plan::FieldPlan};
 
 /// The longest piece of a client's text that an error repeats, in characters.
 const ECHO: usize = 64;
@@ -9,19 +9,38 @@ const ECHO: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Report {
     unknown: Unknown,
+    names: Names,
     limit: usize,
     violations: Vec<Violation>,
     warnings: Vec<String>,
+    enum_numbers: bool,
 }
 
 impl Report {
     pub(crate) fn new(options: &EncodeOptions) -> Self {
         Self {
             unknown: options.unknown,
+            names: options.names,
             limit: options.max_violations.max(1),
             violations: Vec::new(),
             warnings: Vec::new(),
+            enum_numbers: false,
         }
+    }
+
+    /// Which names violations use for fields.
+    pub(crate) fn names(&self) -> Names {
+        self.names
+    }
+
+    /// The name of a field in violations.
+    pub(crate) fn name_of<'f>(&self, field: &'f FieldPlan) -> &'f str {
+        field.key(self.names)
+    }
+
+    /// Notes that the client asks for enums as numbers.
+    pub(crate) fn wants_enum_numbers(&mut self) {
+        self.enum_numbers = true;
     }
 
     /// Whether nothing is wrong so far.
@@ -75,7 +94,7 @@ impl Report {
     /// The outcome.
     pub(crate) fn finish(self) -> Result<Encoded, EncodeError> {
         match self.violations.is_empty() {
-            true => Ok(Encoded { unknown: self.warnings }),
+            true => Ok(Encoded { unknown: self.warnings, enum_numbers: self.enum_numbers }),
             false => Err(EncodeError { violations: self.violations }),
         }
     }

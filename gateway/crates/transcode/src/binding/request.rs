@@ -8,7 +8,7 @@ use super::{
     error::{BindingError, Subject},
     given::{Binder, Source, Text},
     mask::MaskPlan,
-    parameters::{self, Open},
+    parameters::{Open, Query},
     path::{FieldPath, Step, write_varint},
     raw,
     report::Report,
@@ -66,7 +66,7 @@ impl RequestPlan {
             return Err(errors);
         }
         let wants_mask = rule.patch_mask && body.is_json();
-        let mask = wants_mask.then(|| MaskPlan::compile(message, body.position(), &variables)).flatten();
+        let mask = wants_mask.then(|| MaskPlan::compile(message, body.position(), &variables, &[])).flatten();
         let required = Required::compile(message, &variables, body == BodyPlan::Whole);
         let schema = message.schema();
         let redacted =
@@ -92,10 +92,12 @@ impl RequestPlan {
         if setter.touches_required(self.message.schema()) {
             self.required = Required::Whole;
         }
-        if let Some(mask) = &mut self.mask {
-            mask.exclude(&self.message, self.body.position(), path);
-        }
         self.set.push(setter);
+        if self.mask.is_some() {
+            // What the gateway fills is not what the client changes.
+            let set: Vec<&str> = self.set.iter().map(Setter::name).collect();
+            self.mask = MaskPlan::compile(&self.message, self.body.position(), &self.variables, &set);
+        }
         Ok(())
     }
 
@@ -203,12 +205,18 @@ impl RequestPlan {
             binder.give(variable.steps(schema), text, &mut report);
         }
         if let Some(query) = parts.query {
-            parameters::bind(schema, self.message.plan(), self.body.open(), query, &mut binder, &mut report);
+            let rules = Query {
+                schema,
+                request: self.message.plan(),
+                open: self.body.open(),
+                ignored: &options.ignored,
+            };
+            rules.bind(query, &mut binder, &mut report);
         }
         binder.check_times(&mut report);
         report.body(body);
         if report.is_clean() {
-            self.fill_mask(parts.body, &mut binder);
+            self.fill_mask(parts.body, start, &mut binder);
             self.fill_set(set, start, out, &mut report);
         }
         if self.looks_for_required(parts.body) && report.is_clean() {
@@ -318,10 +326,11 @@ impl RequestPlan {
         }
     }
 
-    fn fill_mask(&self, body: &[u8], binder: &mut Binder<'_, '_, '_>) {
+    fn fill_mask(&self, body: &[u8], start: usize, binder: &mut Binder<'_, '_, '_>) {
         let Some(mask) = &self.mask else { return };
-        if !binder.has(mask.number()) {
-            mask.append(&self.message, body, binder.out());
+        match mask.excluded_by().any(|number| binder.has(number)) {
+            false => mask.append(&self.message, body, binder.out()),
+            true => mask.correct(&self.message, start, binder.out()),
         }
     }
 }

@@ -45,14 +45,14 @@ fn walk(schema: &Schema, plan: &MessagePlan, pieces: &[Fields<'_>], path: &mut S
     let length = path.len();
     for field in plan.required.iter().filter_map(|position| plan.fields.get(*position as usize)) {
         if !pieces.iter().flat_map(Clone::clone).any(|(number, _)| number == field.number) {
-            path.push_str(&field.json_name);
+            path.push_str(report.name_of(field));
             report.violation(path, Reason::Required, "required, but missing");
             path.truncate(length);
         }
     }
     for field in plan.fields.iter() {
         let Some((inner, values)) = inner(schema, field, pieces) else { continue };
-        path.push_str(&field.json_name);
+        path.push_str(report.name_of(field));
         match field.cardinality {
             Cardinality::Repeated { .. } | Cardinality::Map(_) => {
                 for (index, value) in values.into_iter().enumerate() {

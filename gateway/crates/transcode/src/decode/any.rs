@@ -1,7 +1,10 @@
 //! Printing `Any`: the fields of the message inside, under its type.
 
 use super::{Decoder, halt::Halt, text, wire};
-use crate::plan::{MessageIndex, WellKnown, WireType};
+use crate::{
+    UnknownAny,
+    plan::{MessageIndex, WellKnown, WireType},
+};
 
 impl<'a> Decoder<'a, '_> {
     pub(super) fn any(&mut self, pieces: &[&'a [u8]], depth: u32) -> Result<(), Halt> {
@@ -23,7 +26,7 @@ impl<'a> Decoder<'a, '_> {
         self.out.bytes(b"{\"@type\":");
         let written = text::string(&mut self.out, url, url.len());
         match written {
-            Err(_) if self.opaque_any => {
+            Err(_) if self.keeps_all_anys => {
                 self.out.truncate(before);
                 self.out.bytes(b"{\"@type\":");
                 let url = String::from_utf8_lossy(url);
@@ -33,9 +36,11 @@ impl<'a> Decoder<'a, '_> {
         }
         let body = self.out.len();
         let (seen, keys) = (self.seen.len(), self.keys.len());
-        let printed = self.type_of(url).and_then(|index| self.any_body(index, value, depth));
+        let index = self.type_of(url);
+        let is_opaque = self.keeps_all_anys || index.is_err() && self.options.any == UnknownAny::Opaque;
+        let printed = index.and_then(|index| self.any_body(index, value, depth));
         match printed {
-            Err(halt) if self.opaque_any && !halt.is_split() => {
+            Err(halt) if is_opaque && !halt.is_split() => {
                 self.out.truncate(body);
                 self.seen.truncate(seen);
                 self.keys.truncate(keys);
@@ -55,9 +60,16 @@ impl<'a> Decoder<'a, '_> {
     /// Prints what follows `@type`.
     fn any_body(&mut self, index: MessageIndex, value: &'a [u8], depth: u32) -> Result<(), Halt> {
         let plan = self.schema.plan(index);
-        if plan.well_known == WellKnown::None {
-            self.enter(depth + 1)?;
-            return self.members(plan, &[value], depth + 1);
+        match plan.well_known {
+            WellKnown::None => {
+                self.enter(depth + 1)?;
+                return self.members(plan, &[value], depth + 1);
+            }
+            WellKnown::MessageSet => {
+                self.enter(depth + 1)?;
+                return self.items(plan, &[value], depth + 1);
+            }
+            _ => {}
         }
         self.out.bytes(b",\"value\":");
         self.message(plan, &[value], depth + 1)

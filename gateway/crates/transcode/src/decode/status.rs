@@ -33,7 +33,7 @@ impl Schema {
         };
         let mut details = Vec::new();
         let (code, message) = run(self, options, bytes, &mut details, any, |decoder| {
-            decoder.opaque_any = true;
+            decoder.keeps_all_anys = true;
             decoder.status(any, bytes)
         })
         .map_err(|error| DecodeError { message: "google.rpc.Status".to_owned(), ..error })?;

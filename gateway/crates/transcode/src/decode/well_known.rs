@@ -12,7 +12,7 @@ use super::{
     wire::{self, RawTag},
 };
 use crate::{
-    DecodeErrorKind,
+    DecodeErrorKind, MaskPaths,
     plan::{MessagePlan, WellKnown, WireType},
     room::Room,
 };
@@ -34,6 +34,7 @@ impl<'a> Decoder<'a, '_> {
             WellKnown::Value => self.value(plan, pieces, depth),
             WellKnown::ListValue => self.list_value(plan, pieces, depth),
             WellKnown::Any => self.any(pieces, depth),
+            WellKnown::MessageSet => self.message_set(plan, pieces, depth),
             WellKnown::None | WellKnown::Empty => Err(Halt::malformed("an ordinary message")),
         }
     }
@@ -70,7 +71,15 @@ impl<'a> Decoder<'a, '_> {
             if index > 0 {
                 self.out.push(b',');
             }
-            camel_case(&mut self.out, path).map_err(|halt| halt.at(index))?;
+            let start = self.out.len();
+            if let Err(halt) = camel_case(&mut self.out, path) {
+                let is_proto_name = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.');
+                if self.options.mask_paths == MaskPaths::Strict || !path.iter().all(is_proto_name) {
+                    return Err(halt.at(index));
+                }
+                self.out.truncate(start);
+                self.out.bytes(path);
+            }
         }
         self.out.push(b'"');
         Ok(())

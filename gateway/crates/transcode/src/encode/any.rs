@@ -7,8 +7,8 @@ use super::{
     scan::Step,
 };
 use crate::{
-    Reason,
-    plan::{MessagePlan, WellKnown},
+    Reason, UnknownAny,
+    plan::{MessagePlan, Tag, WellKnown, WireType},
 };
 
 /// `type_url`, length-delimited.
@@ -36,7 +36,12 @@ impl<'a> Encoder<'a, '_> {
         }
         let start = self.scan.pos();
         let Some(type_at) = self.any_type(start)? else { return Ok(true) };
-        let Some(inner) = type_name(&self.scratch).and_then(|name| self.schema.find(name)) else {
+        let inner = type_name(&self.scratch).and_then(|name| self.schema.find(name));
+        if inner.is_none() && self.options.any == UnknownAny::Opaque {
+            self.scan.seek(start);
+            return self.opaque();
+        }
+        let Some(inner) = inner else {
             let name = report::echo(&self.scratch);
             let description = match self.scratch.contains(&b'/') {
                 true => format!("the schema has no type `{name}`"),
@@ -54,10 +59,42 @@ impl<'a> Encoder<'a, '_> {
         let mark = self.out.open();
         let inner = self.schema.plan(inner);
         match inner.well_known {
-            WellKnown::None => self.object(inner, InAny::Before)?,
+            WellKnown::None | WellKnown::MessageSet => self.object(inner, InAny::Before)?,
             _ => self.special(inner)?,
         };
         self.out.close(mark);
+        Ok(true)
+    }
+
+    /// The members of an `Any` of unknown type, whose URL is in the scratch buffer: `value` has its bytes in base64.
+    fn opaque(&mut self) -> Step<bool> {
+        self.out.byte(TYPE_URL);
+        self.out.delimited(&self.scratch);
+        let mut more = self.scan.begin(b'}')?;
+        let mut in_any = InAny::Before;
+        let mut given = false;
+        while more {
+            self.scan.token();
+            let key_at = self.scan.pos();
+            let key = self.scan.key()?.resolve(&mut self.scratch);
+            if key == b"@type" {
+                self.pass_type(&mut in_any, key_at)?;
+            } else if key != b"value" {
+                self.scan.skip()?;
+                let description = "the schema does not have the type of this Any: only \"value\" with its bytes in \
+                                   base64 is accepted";
+                self.note(Note::plainly(key_at, Reason::UnknownType, description))?;
+            } else if given {
+                self.duplicate(key_at)?;
+            } else {
+                given = true;
+                match self.scan.token() {
+                    b'n' => self.scan.literal("null")?,
+                    _ => drop(self.base64(&Tag::new(2, WireType::Len), false)?),
+                }
+            }
+            more = self.scan.more(b'}')?;
+        }
         Ok(true)
     }
 

@@ -9,7 +9,7 @@ use super::{
     scan::{Scanner, Step, Stop},
 };
 use crate::{
-    Schema, Violation,
+    Names, Schema, Violation,
     plan::{Cardinality, FieldPlan, Kind, MessagePlan, WellKnown},
 };
 
@@ -19,13 +19,14 @@ const SHOWN: usize = 64;
 /// Makes violations of notes, in the order of the input.
 pub(super) fn violations(
     schema: &Schema,
+    names: Names,
     target: Target<'_>,
     input: &[u8],
     mut notes: Vec<Note>,
 ) -> Vec<Violation> {
     notes.sort_by_key(|note| note.at);
     let offsets: Vec<usize> = notes.iter().map(|note| note.at).collect();
-    let places = locate(schema, target, input, &offsets);
+    let places = locate(schema, names, target, input, &offsets);
     notes
         .into_iter()
         .zip(places)
@@ -34,8 +35,14 @@ pub(super) fn violations(
 }
 
 /// The paths of offsets, which are ascending.
-pub(super) fn paths(schema: &Schema, target: Target<'_>, input: &[u8], offsets: &[usize]) -> Vec<String> {
-    locate(schema, target, input, offsets).into_iter().map(|place| place.path).collect()
+pub(super) fn paths(
+    schema: &Schema,
+    names: Names,
+    target: Target<'_>,
+    input: &[u8],
+    offsets: &[usize],
+) -> Vec<String> {
+    locate(schema, names, target, input, offsets).into_iter().map(|place| place.path).collect()
 }
 
 #[derive(Default, Clone)]
@@ -44,9 +51,10 @@ struct Place {
     redacted: bool,
 }
 
-fn locate(schema: &Schema, target: Target<'_>, input: &[u8], offsets: &[usize]) -> Vec<Place> {
+fn locate(schema: &Schema, names: Names, target: Target<'_>, input: &[u8], offsets: &[usize]) -> Vec<Place> {
     let mut walk = Walk {
         schema,
+        names,
         scan: Scanner::new(input, super::DEPTH_CAP),
         offsets,
         places: Vec::new(),
@@ -55,7 +63,7 @@ fn locate(schema: &Schema, target: Target<'_>, input: &[u8], offsets: &[usize]) 
     let shape = match target {
         Target::Message(plan) => Shape::Message(plan),
         Target::Field(field) => {
-            walk.here.path = field.json_name.to_string();
+            walk.here.path = field.key(names).to_owned();
             Shape::of(field)
         }
     };
@@ -89,6 +97,7 @@ impl<'a> Shape<'a> {
 
 struct Walk<'a, 'w> {
     schema: &'a Schema,
+    names: Names,
     scan: Scanner<'w>,
     offsets: &'w [usize],
     /// The places of the first offsets.
@@ -129,7 +138,10 @@ impl<'a> Walk<'a, '_> {
             },
             other => return other,
         };
-        if plan.well_known == WellKnown::None { Shape::Message(plan) } else { Shape::Untyped }
+        match plan.well_known {
+            WellKnown::None | WellKnown::MessageSet => Shape::Message(plan),
+            _ => Shape::Untyped,
+        }
     }
 
     fn object(&mut self, shape: Shape<'a>) -> Step {
@@ -158,7 +170,7 @@ impl<'a> Walk<'a, '_> {
         match shape {
             Shape::Message(plan) => match plan.field_by_key(key) {
                 Some(field) => {
-                    append_name(&mut self.here.path, &field.json_name);
+                    append_name(&mut self.here.path, field.key(self.names));
                     self.here.redacted |= field.debug_redact;
                     Shape::of(field)
                 }

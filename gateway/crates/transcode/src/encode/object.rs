@@ -9,8 +9,8 @@ use super::{
     strangers::Strangers,
 };
 use crate::{
-    Reason, Unknown,
-    plan::{Cardinality, FieldPlan, Kind, MessagePlan, WellKnown, Write},
+    Names, Reason, Unknown,
+    plan::{Cardinality, FieldPlan, Kind, MessagePlan, Tag, WellKnown, WireType, Write},
     suggest::nearest,
 };
 
@@ -78,7 +78,7 @@ impl<'a> Encoder<'a, '_> {
             self.pass_type(in_any, key_at)?;
         } else {
             let near = match self.options.unknown {
-                Unknown::Reject => near(plan, key),
+                Unknown::Reject => near(plan, key, self.options.names),
                 Unknown::Warn | Unknown::Ignore => {
                     if self.keys.is_known(strangers, key, &self.schema.hash_sets) {
                         self.duplicate(key_at)?;
@@ -113,7 +113,25 @@ impl<'a> Encoder<'a, '_> {
         {
             return self.second_of_oneof(plan, field, key_at);
         }
+        if plan.well_known == WellKnown::MessageSet {
+            return self.item_of_set(field);
+        }
         self.field(field)
+    }
+
+    /// Encodes an extension of a message set: an item, which is a group of its number and its message.
+    #[cold]
+    fn item_of_set(&mut self, field: &'a FieldPlan) -> Step {
+        let Kind::Message(index) = field.kind else { return self.field(field) };
+        self.out.tag(&Tag::new(1, WireType::StartGroup));
+        self.out.tag(&Tag::new(2, WireType::Varint));
+        self.out.varint(field.number.into());
+        self.out.tag(&Tag::new(3, WireType::Len));
+        let mark = self.out.open();
+        self.message_body(self.schema.plan(index))?;
+        self.out.close(mark);
+        self.out.tag(&Tag::new(1, WireType::EndGroup));
+        Ok(())
     }
 
     /// Takes a `null` that means that the field is not set; `false` (and nothing is taken) if it is a value.
@@ -148,7 +166,7 @@ impl<'a> Encoder<'a, '_> {
             .fields
             .iter()
             .filter(|other| other.oneof == field.oneof && other.position != field.position)
-            .map(|other| &*other.json_name)
+            .map(|other| other.key(self.options.names))
             .collect();
         let more = match siblings.len().saturating_sub(5) {
             0 => String::new(),
@@ -167,15 +185,18 @@ impl<'a> Encoder<'a, '_> {
                 continue;
             }
             let Some(field) = plan.fields.get(*position as usize) else { continue };
-            let said = Said::Member { name: field.json_name.clone(), description: "required, but missing" };
+            let said = Said::Member {
+                name: field.key(self.options.names).into(),
+                description: "required, but missing",
+            };
             self.note(Note { at: start, reason: Reason::Required, said })?;
         }
         Ok(())
     }
 }
 
-/// The field whose JSON name a key is probably meant to be.
+/// The name of the field that a key is probably meant to be.
 #[cold]
-fn near<'p>(plan: &'p MessagePlan, key: &[u8]) -> Option<&'p str> {
-    nearest(str::from_utf8(key).ok()?, plan.fields.iter().map(|field| &*field.json_name))
+fn near<'p>(plan: &'p MessagePlan, key: &[u8], names: Names) -> Option<&'p str> {
+    nearest(str::from_utf8(key).ok()?, plan.fields.iter().map(|field| field.key(names)))
 }

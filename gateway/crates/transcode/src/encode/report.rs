@@ -22,7 +22,7 @@ pub(super) enum Said {
     Expected { what: String, end: usize },
     /// Just this.
     Plainly(String),
-    /// This about a member of the object at the offset, by its JSON name.
+    /// This about a member of the object at the offset, by its name.
     Member { name: Box<str>, description: &'static str },
 }
 

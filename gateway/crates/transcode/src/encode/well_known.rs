@@ -30,7 +30,7 @@ impl<'a> Encoder<'a, '_> {
     /// Encodes the special JSON form of a message as its fields.
     pub(super) fn well_known(&mut self, plan: &'a MessagePlan) -> Step<bool> {
         match plan.well_known {
-            WellKnown::None | WellKnown::Empty => self.object(plan, InAny::No),
+            WellKnown::None | WellKnown::Empty | WellKnown::MessageSet => self.object(plan, InAny::No),
             WellKnown::Any => self.any(),
             WellKnown::Wrapper => match plan.fields.first() {
                 Some(field) => self.value(field, &field.tag, false),

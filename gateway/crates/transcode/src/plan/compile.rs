@@ -65,7 +65,17 @@ pub(crate) fn compile_message(
         .filter(|field| matches!(field.cardinality, Cardinality::Required))
         .map(|field| field.position)
         .collect();
-    let well_known = well_known(message.full_name(), &fields);
+    let is_message_set =
+        message.descriptor_proto().options.as_ref().is_some_and(|options| options.message_set_wire_format());
+    let well_known = match is_message_set {
+        true => WellKnown::MessageSet,
+        false => well_known(message.full_name(), &fields),
+    };
+    let mut writes = Write::all(&fields, real_oneofs.len() as u32);
+    if is_message_set {
+        // Its extensions are not written as fields.
+        writes.iter_mut().for_each(|write| write.form = None);
+    }
     MessagePlan {
         index,
         full_name: message.full_name().into(),
@@ -74,7 +84,7 @@ pub(crate) fn compile_message(
         required,
         numbers: NumberIndex::new(&fields),
         prints: Prints::new(&fields),
-        writes: Write::all(&fields, real_oneofs.len() as u32),
+        writes,
         names,
         fields: fields.into(),
     }

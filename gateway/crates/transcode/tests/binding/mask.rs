@@ -60,27 +60,140 @@ fn the_mask_is_made_of_the_keys_that_were_sent() {
 
 #[test]
 fn with_a_whole_body_the_mask_is_relative_to_the_resource() {
-    let rows = [
-        ("UpdateUser", "update_mask", r#"{"user":{"name":"x","address":{"city":"y"}}}"#, "name,address.city"),
-        ("UpdateUser", "update_mask", r#"{"validateOnly":true,"user":{"name":"x"}}"#, "name"),
-        ("UpdateUser", "update_mask", r#"{"user":null}"#, ""),
-        ("UpdateUser", "update_mask", r#"{"updateMask":null,"user":{"name":"x"}}"#, "name"),
-        ("FlatUpdate", "mask", r#"{"name":"x","phone":null}"#, "name,phone"),
-        ("FlatUpdate", "mask", r#"{"mask":null,"tags":[]}"#, "tags"),
-        ("TwoResources", "mask", r#"{"user":{"name":"x"},"address":{}}"#, "user.name,address"),
+    type Row = (&'static str, &'static [&'static str], &'static str, Option<&'static str>);
+    let rows: &[Row] = &[
+        // A variable leads into the resource.
+        (
+            "UpdateUser",
+            &["user.id"],
+            r#"{"user":{"name":"x","address":{"city":"y"}}}"#,
+            Some("name,address.city"),
+        ),
+        ("UpdateUser", &["user.id"], r#"{"validateOnly":true,"user":{"name":"x"}}"#, Some("name")),
+        ("UpdateUser", &["user.id"], r#"{"updateMask":null,"user":{"id":"5","name":"x"}}"#, Some("name")),
+        ("UpdateUser", &["user.id"], r#"{"user":null}"#, None),
+        ("UpdateUser", &["user.id"], r#"{"validateOnly":true}"#, None),
+        ("UpdateUser", &["user.id"], r#"{"user":{"id":"5"}}"#, None),
+        ("UpdateUser", &["user.id"], "{}", Some("")),
+        ("UpdateUser", &["user.id"], "", Some("")),
+        (
+            "UpdateUser",
+            &["user.address.city"],
+            r#"{"user":{"address":{"city":"5","street":"y"}}}"#,
+            Some("address.street"),
+        ),
+        ("TwoResources", &["user.id"], r#"{"user":{"name":"x"}}"#, Some("name")),
+        ("TwoResources", &["user.id"], r#"{"address":{"city":"x"}}"#, None),
+        // The path fills everything else.
+        ("OnlyResourceLeft", &["parent", "version"], r#"{"user":{"name":"x"}}"#, Some("name")),
+        (
+            "OnlyResourceLeft",
+            &["parent", "version"],
+            r#"{"user":{"tags":[],"born":null}}"#,
+            Some("tags,born"),
+        ),
+        // The resource is the request itself.
+        (
+            "OnlyResourceLeft",
+            &["parent"],
+            r#"{"user":{"name":"x"},"version":"2"}"#,
+            Some("user.name,version"),
+        ),
+        ("OnlyResourceLeft", &[], r#"{"user":{"name":"x"},"parent":"p"}"#, Some("user.name,parent")),
+        ("UpdateUser", &[], r#"{"validateOnly":true,"user":{"name":"x"}}"#, Some("validate_only,user.name")),
+        ("UpdateUser", &[], r#"{"user":null}"#, Some("user")),
+        ("TwoResources", &["id"], r#"{"user":{"name":"x"},"address":{}}"#, Some("user.name,address")),
+        ("TwoResources", &["user.id", "address.city"], r#"{"user":{"name":"x","id":5}}"#, Some("user.name")),
+        ("FlatUpdate", &[], r#"{"name":"x","phone":null}"#, Some("name,phone")),
+        ("FlatUpdate", &[], r#"{"mask":null,"tags":[]}"#, Some("tags")),
+        ("FlatUpdate", &["id"], r#"{"id":5,"name":"x"}"#, Some("name")),
+        ("FlatUpdate", &["id"], r#"{"id":5}"#, None),
+        ("FlatWithMessage", &["user_id"], r#"{"name":"x"}"#, Some("name")),
+        ("FlatWithMessage", &["user_id"], r#"{"userId":"5","name":"x"}"#, Some("name")),
+        (
+            "FlatWithMessage",
+            &["user_id"],
+            r#"{"name":"x","expirationConfig":{"days":3}}"#,
+            Some("name,expiration_config.days"),
+        ),
+        ("FlatWithMessage", &["user_id"], r#"{"expirationConfig":{}}"#, Some("expiration_config")),
+        (
+            "FlatWithMessage",
+            &["user_id"],
+            r#"{"expirationConfig":null,"labels":{"a":"b"}}"#,
+            Some("expiration_config,labels"),
+        ),
+        (
+            "FlatWithMessage",
+            &["user_id"],
+            r#"{"history":[{"days":1}],"nickname":"n"}"#,
+            Some("history,nickname"),
+        ),
+        ("FlatWithMessage", &["user_id"], r#"{"nickname":null,"email":"e"}"#, Some("nickname,email")),
+        ("FlatWithMessage", &["user_id"], r#"{"postal":{"geo":{"lat":1}}}"#, Some("postal.geo.lat")),
+        (
+            "FlatWithMessage",
+            &["user_id"],
+            r#"{"displayName2":"x","TITLE":"t"}"#,
+            Some("display_name_2,title"),
+        ),
+        (
+            "FlatWithMessage",
+            &["user_id"],
+            r#"{"display_name_2":"x","title":"t"}"#,
+            Some("display_name_2,title"),
+        ),
+        ("FlatWithMessage", &["expiration_config.days"], r#"{"name":"x"}"#, None),
+        ("MaskInOneof", &["id"], r#"{"name":"x"}"#, Some("name")),
+        ("MaskInOneof", &["id"], r#"{"name":"x","everything":true}"#, None),
+        ("LegacyUpdate", &["id"], r#"{"part":{"name":"x"},"note":null}"#, Some("part.name,note")),
+        ("LegacyUpdate", &["id"], r#"{"[bind.extra]":"x"}"#, None),
+        ("LegacyUpdate", &["id"], r#"{"[bind.extra]":"x","note":"n"}"#, Some("note")),
     ];
-    for (message, field, body, paths) in rows {
-        let rule = rule("PATCH", message, &[], "*");
-        let found = mask(&rule, field, Request { body, ..Request::default() });
-        assert_eq!(found.as_deref(), Some(paths), "{message} {body}");
+    for (message, variables, body, paths) in rows {
+        let rule = rule("PATCH", message, variables, "*");
+        let path = ["5"; 3];
+        let request = Request { path: &path[..variables.len()], body, ..Request::default() };
+        let field =
+            if message.starts_with("Flat") && *message != "FlatWithMessage" || *message == "TwoResources" {
+                "mask"
+            } else {
+                "update_mask"
+            };
+        assert_eq!(mask(&rule, field, request).as_deref(), *paths, "{message} {variables:?} {body}");
     }
-    let flat = rule("PATCH", "FlatUpdate", &["id"], "*");
-    let request = Request { path: &["5"], body: r#"{"id":5,"name":"x"}"#, ..Request::default() };
+}
+
+#[test]
+fn a_mask_inside_another_message_is_a_field_like_any_other() {
+    let rule = rule("PATCH", "MaskInside", &["id"], "*");
+    let body = r#"{"user":{"name":"x"}}"#;
+    assert!(!rule.plan.fills_mask());
+    rule.check(
+        "no mask",
+        Request { path: &["a"], body, ..Request::default() },
+        Want::Message(r#"{"id":"a","user":{"name":"x"}}"#),
+    );
+}
+
+#[test]
+fn what_the_gateway_fills_is_not_what_the_client_changes() {
+    let mut plan = rule("PATCH", "OnlyResourceLeft", &["parent"], "*");
+    plan.plan.with_set("version").unwrap();
+    let body = r#"{"user":{"name":"x"},"version":"7"}"#;
+    let request = Request { path: &["p"], body, ..Request::default() };
+    assert_eq!(mask(&plan, "update_mask", request).as_deref(), Some("name"));
+    let mut flat = rule("PATCH", "FlatUpdate", &["id"], "*");
+    flat.plan.with_set("phone").unwrap();
+    let request = Request { path: &["5"], body: r#"{"name":"x","phone":"1"}"#, ..Request::default() };
     assert_eq!(mask(&flat, "mask", request).as_deref(), Some("name"));
-    let nested = rule("PATCH", "UpdateUser", &["user.address.city"], "*");
-    let body = r#"{"user":{"address":{"city":"x","street":"y"}}}"#;
-    let request = Request { path: &["x"], body, ..Request::default() };
-    assert_eq!(mask(&nested, "update_mask", request).as_deref(), Some("address.street"));
+    // As `/me`, whose resource is known by a claim.
+    let mut me = rule("PATCH", "UpdateUser", &[], "*");
+    me.plan.with_set("user.id").unwrap();
+    let request = Request { body: r#"{"user":{"id":"7","name":"x"}}"#, ..Request::default() };
+    assert_eq!(mask(&me, "update_mask", request).as_deref(), Some("name"));
+    flat.plan.with_set("mask").unwrap();
+    assert!(!flat.plan.fills_mask());
 }
 
 #[test]
@@ -108,6 +221,67 @@ fn a_mask_that_the_client_gives_is_left_alone() {
     let by_path = crate::support::rule("PATCH", "UpdateUser", &["user.id", "update_mask"], "user");
     let request = Request { path: &["5", "phoneNumber"], ..request };
     assert_eq!(mask(&by_path, "update_mask", request).as_deref(), Some("phone_number"));
+}
+
+#[test]
+fn a_mask_that_the_client_gives_names_fields() {
+    for (message, path, rule_body, field, query, body, paths) in [
+        (
+            "FlatWithMessage",
+            &["user_id"][..],
+            "*",
+            "update_mask",
+            "",
+            r#"{"updateMask":"displayName2,name"}"#,
+            "display_name_2,name",
+        ),
+        ("FlatWithMessage", &["user_id"], "*", "update_mask", "", r#"{"updateMask":"TITLE"}"#, "title"),
+        (
+            "FlatWithMessage",
+            &["user_id"],
+            "*",
+            "update_mask",
+            "",
+            r#"{"updateMask":"postal.geo.lat,*,no.such"}"#,
+            "postal.geo.lat,*,no.such",
+        ),
+        ("FlatWithMessage", &["user_id"], "postal", "update_mask", "updateMask=geo.lat", "{}", "geo.lat"),
+        (
+            "FlatWithMessage",
+            &["user_id"],
+            "labels",
+            "update_mask",
+            "update_mask=displayName2",
+            "{}",
+            "display_name2",
+        ),
+        (
+            "UpdateUser",
+            &["user.id"],
+            "user",
+            "update_mask",
+            "updateMask=phoneNumber,address.city",
+            "{}",
+            "phone_number,address.city",
+        ),
+        ("UpdateUser", &["user.id"], "*", "update_mask", "", r#"{"updateMask":"user.name"}"#, "user.name"),
+    ] {
+        let rule = rule("PATCH", message, path, rule_body);
+        let found = mask(&rule, field, Request { path: &["5"], query, body, ..Request::default() });
+        assert_eq!(found.as_deref(), Some(paths), "{query} {body}");
+    }
+    // The rest of the request stays as it is.
+    let rule = rule("PATCH", "FlatWithMessage", &["user_id"], "*");
+    let body = r#"{"updateMask":"displayName2","displayName2":"x","labels":{"a":"b"}}"#;
+    let parts = RequestParts { captures: ["5"], query: None, body: body.as_bytes(), content_type: None };
+    let mut wire = b"before".to_vec();
+    rule.plan.encode(parts, &EncodeOptions::default(), &mut wire).unwrap();
+    let wire = wire.strip_prefix(b"before").unwrap();
+    let message = rule.plan.message().descriptor().clone();
+    let message = prost_reflect::DynamicMessage::decode(message, wire).unwrap();
+    assert_eq!(message.get_field_by_name("display_name_2").unwrap().as_str(), Some("x"));
+    assert_eq!(message.get_field_by_name("user_id").unwrap().as_str(), Some("5"));
+    assert_eq!(message.get_field_by_name("labels").unwrap().as_map().unwrap().len(), 1);
 }
 
 #[test]
@@ -158,7 +332,9 @@ fn what_is_left_out_of_the_message_is_in_no_mask_and_clears_nothing() {
     ] {
         for unknown in [Unknown::Warn, Unknown::Ignore] {
             let request = Request { path: &["5"], body, unknown, ..Request::default() };
-            assert_eq!(mask(&rule, "update_mask", request).as_deref(), Some(paths), "{body}");
+            // An empty mask would mean all fields.
+            let paths = Some(paths).filter(|paths| !paths.is_empty());
+            assert_eq!(mask(&rule, "update_mask", request).as_deref(), paths, "{body}");
         }
     }
 }

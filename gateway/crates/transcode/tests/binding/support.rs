@@ -13,7 +13,7 @@ use transcode::{
 pub static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
     let root = env!("CARGO_MANIFEST_DIR");
     let includes = [format!("{root}/tests/data"), format!("{root}/../../../proto")];
-    let files = protox::compile(["binding.proto", "legacy.proto"], includes).unwrap();
+    let files = protox::compile(["binding.proto", "legacy.proto", "lenient.proto"], includes).unwrap();
     Schema::load(&[&files.encode_to_vec()]).unwrap()
 });
 

@@ -3,15 +3,26 @@
 use super::{all, parsed};
 use crate::config::Context;
 use crate::config::diagnostic::Code;
-use crate::config::raw::{RawEdits, RawHeaders};
+use crate::config::raw::{RawEdits, RawForward, RawHeaders};
 use crate::policy::{Edits, HeaderPattern, HeadersSpec, Problem, Way};
 
 pub(super) fn headers(raw: Option<&RawHeaders>, context: &mut Context) -> Option<HeadersSpec> {
     let Some(raw) = raw else { return Some(HeadersSpec::default()) };
     let forward = raw.forward.as_ref().map(|patterns| {
-        all(patterns
-            .iter()
-            .map(|at| parsed(HeaderPattern::parse(&at.value), Code::BadValue, at.place, context)))
+        all(patterns.iter().map(|entry| match entry {
+            RawForward::Pattern(at) => {
+                parsed(HeaderPattern::parse(&at.value), Code::BadValue, at.place, context)
+            }
+            RawForward::Rename(from, to) => {
+                let pattern = HeaderPattern::parse_rename(&from.value, &to.value);
+                // What is wrong with the metadata's name is wrong there.
+                let place = match &pattern {
+                    Err(Problem::HeaderReserved(name)) if *name == to.value.to_ascii_lowercase() => to.place,
+                    _ => from.place,
+                };
+                parsed(pattern, Code::BadValue, place, context)
+            }
+        }))
     });
     let request = edits(&raw.request, Way::Request, context);
     let response = edits(&raw.response, Way::Response, context);

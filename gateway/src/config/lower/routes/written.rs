@@ -23,6 +23,7 @@ pub(super) fn rules(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context)
         let defaults = file.raw.defaults.or(&first.raw.defaults);
         for route in &file.raw.routes {
             let shared = Arc::new(shared(route, &defaults, inputs, used, context));
+            warn_of_mask(route, context);
             for binding in std::iter::once(&route.binding).chain(&route.additional) {
                 let line = context.line(binding.method.place);
                 let origin = Origin { kind: OriginKind::File, file: Arc::clone(&name), line };
@@ -62,6 +63,19 @@ fn shared(
     let policies = policies::policies(&settings, inputs, used, context);
     let identity = identity(&format!("{} {}", route.binding.method.name, route.binding.path.value), &hosts);
     Shared { method, identity, settings, hosts, targets, policies }
+}
+
+/// Only a PATCH has a mask made for it.
+fn warn_of_mask(route: &RawRoute, context: &mut Context) {
+    let mut bindings = std::iter::once(&route.binding).chain(&route.additional);
+    let Some(at) = &route.settings.update_mask else { return };
+    if !bindings.any(|binding| binding.method.name == "PATCH") {
+        context.push(
+            Diagnostic::warning(Code::Ineffective, "`update_mask` has no effect: the route is no PATCH")
+                .at(at.place, "")
+                .with_help("remove it"),
+        );
+    }
 }
 
 fn refuse_streams(method: &prost_reflect::MethodDescriptor, grpc: &At<String>, context: &mut Context) {
