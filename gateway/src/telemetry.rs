@@ -5,6 +5,7 @@
 pub mod access;
 mod hex;
 pub mod logging;
+pub mod memory;
 pub mod metrics;
 mod otlp;
 pub mod process;

@@ -11,7 +11,7 @@ use super::host;
 use super::record::Recorder;
 use super::sharing;
 use super::{Current, Health, Snapshot, Tally};
-use crate::edge::{Body, Fault, Handler, Peer, Refuse};
+use crate::edge::{Body, Fault, Handler, Peer, Refuse, RequestLimits, RequestSlot};
 use crate::policy::{self, Admitted, Refusal};
 use crate::proxy::coding;
 use crate::proxy::explain::near_misses;
@@ -81,7 +81,8 @@ impl Handler for Dispatch {
 /// The answer to anything but a preflight, whatever comes of it.
 async fn respond<'s>(snapshot: &'s Snapshot, body: Incoming, recorder: &mut Recorder<'s>) -> Response<Body> {
     let head = recorder.head;
-    let mut response = match answer(snapshot, body, recorder).await {
+    let mut slot = None; // Held until the answer is complete.
+    let mut response = match answer(snapshot, body, recorder, &mut slot).await {
         Ok(response) => {
             let offer = &snapshot.config.compression;
             let response = if offer.is_empty() {
@@ -102,10 +103,11 @@ async fn answer<'s>(
     snapshot: &'s Snapshot,
     body: Incoming,
     recorder: &mut Recorder<'s>,
+    slot: &mut Option<RequestSlot<'s>>,
 ) -> Result<Response<Body>, Failure> {
-    if recorder.peer.load.requests() > snapshot.config.limits.requests {
-        return Err(Failure::overloaded());
-    }
+    let limits = &snapshot.config.limits;
+    let limits = RequestLimits { requests: limits.requests, share: limits.share };
+    let slot = slot.insert(RequestSlot::take(&recorder.peer.load, limits).map_err(Failure::overloaded)?);
     let head = recorder.head;
     host::check(head, &recorder.fields)?;
     if let Some(name) = recorder.fields.torn {
@@ -147,7 +149,7 @@ async fn answer<'s>(
         spans: snapshot.spans.as_ref(),
         started: recorder.started,
     };
-    unary(&exchange, head, body, &mut recorder.trail).await
+    unary(&exchange, head, body, slot, &mut recorder.trail).await
 }
 
 /// Asks the route's policies, if it has any that could refuse.

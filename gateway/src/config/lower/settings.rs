@@ -11,6 +11,7 @@ use crate::config::files::File;
 use crate::config::raw::{At, RawLimits};
 use crate::config::{Context, LogSpec};
 use crate::edge::LimitsSpec;
+use crate::telemetry::memory;
 use crate::proxy::coding::Offer;
 use crate::route::{DocsPath, DocsPathError, ErrorFormat, OwnPaths};
 use crate::telemetry::spans::TracingSpec;
@@ -129,6 +130,7 @@ fn set<T: Clone>(target: &mut T, value: &Option<At<T>>) {
 
 fn limits(files: &[File], context: &mut Context) -> LimitsSpec {
     let mut limits = LimitsSpec::default();
+    limits.buffers = default_buffers(limits.buffers, memory::available());
     for raw in files.iter().map(|file| &file.raw.limits) {
         apply_limits(&mut limits, raw);
         if let Some(at) = raw.headers.as_ref().filter(|at| at.value < MIN_HEADERS) {
@@ -138,8 +140,21 @@ fn limits(files: &[File], context: &mut Context) -> LimitsSpec {
                     .with_help("write 8KiB or more; the default is 64KiB"),
             );
         }
+        if let Some(at) = raw.share.as_ref().filter(|at| at.value == 0) {
+            context.push(
+                Diagnostic::error(Code::BadPercent, "a share of 0% leaves nothing to any client")
+                    .at(at.place, "too small")
+                    .with_help("write 1% or more, as 25%; 100% does not limit clients"),
+            );
+        }
     }
     limits
+}
+
+/// The default of `limits.buffers` where the process may use so much memory: a quarter of that, but no more than `most`.
+fn default_buffers(most: usize, memory: Option<u64>) -> usize {
+    let quarter = memory.and_then(|memory| usize::try_from(memory / 4).ok());
+    quarter.map_or(most, |quarter| quarter.clamp(1, most))
 }
 
 /// What browsers with a few cookies need, and what the HTTP reader's buffer takes.
@@ -150,6 +165,7 @@ fn apply_limits(limits: &mut LimitsSpec, raw: &RawLimits) {
     set(&mut limits.response, &raw.response);
     set(&mut limits.headers, &raw.headers);
     set(&mut limits.buffers, &raw.buffers);
+    set(&mut limits.share, &raw.share);
     set(&mut limits.header_timeout, &raw.header_timeout);
     set(&mut limits.idle_timeout, &raw.idle_timeout);
     set(&mut limits.stream_idle, &raw.stream_idle);

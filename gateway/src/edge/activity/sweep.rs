@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::trim::Trim;
 use super::{Activity, Limits, Millis};
 use crate::edge::load::{Load, Totals};
 
@@ -50,17 +51,18 @@ pub(in crate::edge) struct Sweep {
     clock: Arc<Clock>,
     totals: Arc<Totals>,
     connections: Arc<Mutex<Vec<Weak<Activity>>>>,
+    trim: Arc<Trim>,
 }
 
 impl Sweep {
     pub(in crate::edge) fn new(totals: Arc<Totals>) -> Self {
-        Self { clock: Arc::new(Clock::new()), totals, connections: Arc::default() }
+        Self { clock: Arc::new(Clock::new()), totals, connections: Arc::default(), trim: Arc::default() }
     }
 
     /// Starts to watch a connection.
     pub(in crate::edge) fn watch(&self, limits: Limits, drain: Arc<AtomicBool>) -> Arc<Activity> {
         self.clock.advance();
-        let load = Arc::new(Load::new(Arc::clone(&self.totals), limits.buffers));
+        let load = Arc::new(Load::new(Arc::clone(&self.totals), limits.buffers, limits.share));
         let activity = Activity::new(Arc::clone(&self.clock), limits, load, drain);
         let activity = Arc::new(activity);
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,6 +73,7 @@ impl Sweep {
     /// Tells the connections what they have to know, and forgets the closed ones. Returns how soon to look again.
     pub(in crate::edge) fn look(&self) -> Duration {
         let now = self.clock.advance();
+        self.trim.look(now, self.totals.buffered());
         let mut period = CALM;
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         connections.retain(|connection| {

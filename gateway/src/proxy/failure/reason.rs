@@ -56,9 +56,9 @@ reasons! {
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", INVALID_ARGUMENT, 415, "The body's content-type is not JSON.";
     UnsupportedEncoding = "UNSUPPORTED_ENCODING", INVALID_ARGUMENT, 415, "The body's content-encoding is not understood.";
     BodyTooLarge = "BODY_TOO_LARGE", RESOURCE_EXHAUSTED, 413, "The body is larger than `limits.body`.";
-    BodyTimeout = "BODY_TIMEOUT", DEADLINE_EXCEEDED, 408, "The client stopped sending in the middle of its body.";
+    BodyTimeout = "BODY_TIMEOUT", DEADLINE_EXCEEDED, 408, "The client stopped sending its body, or sends it too slowly.";
     BodyUnreadable = "BODY_UNREADABLE", INVALID_ARGUMENT, 400, "The body broke off, is not framed as HTTP says, or is not what its content-encoding says.";
-    Overloaded = "OVERLOADED", UNAVAILABLE, 503, "As many requests run as `limits.requests` allows, or there is no room for a body in `limits.buffers`.";
+    Overloaded = "OVERLOADED", UNAVAILABLE, 503, "No room in `limits.requests` or `limits.buffers`, or the client has used its share (`limits.share`) of one of them.";
     AuthMissing = "AUTH_MISSING", UNAUTHENTICATED, 401, "The request shows no token and no key; `WWW-Authenticate` says what is needed.";
     AuthInvalid = "AUTH_INVALID", PERMISSION_DENIED, 403, "The token is malformed, forged, not for this service, or not valid yet.";
     AuthExpired = "AUTH_EXPIRED", PERMISSION_DENIED, 403, "The token was valid once.";
@@ -121,7 +121,7 @@ fn explain(error: &CallError) -> (Reason, &'static str) {
             (Reason::NoHealthyUpstream, "the service is not healthy")
         }
         CallError::NoEndpoint(_) => (Reason::NoHealthyUpstream, "the service cannot be reached"),
-        CallError::Overflow(Limit::Room) => (Reason::Overloaded, "there is no room for the answer"),
+        CallError::Overflow(Limit::Room) => (Reason::Overloaded, "there is no room for the answer: `limits.buffers` is reached"),
         CallError::Overflow(_) => (Reason::UpstreamOverflow, "the service has too many requests at once"),
         CallError::Connect(_) => (Reason::UpstreamConnectFailed, "the service cannot be reached"),
         CallError::Disconnected(_) => {
