@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use clients::{ClientTable, ClientUsage, is_short};
+use clients::{ClientTable, ClientUsage, is_scarce, is_short};
 pub(super) use clients::{ClientId, FairShare};
 pub use slot::{RequestLimits, RequestSlot};
 
@@ -101,19 +101,17 @@ pub struct Load {
     share: u8,
     /// The row of the client, once it is known.
     client: AtomicU32,
-    /// Bytes held by this connection.
-    held: AtomicUsize,
+    /// What this connection uses itself.
+    own: ClientUsage,
 }
 
-/// A connection that holds less than this part of `limits.buffers` is served although other connections of its address use up
-/// the share of all of them, until seven eighths of the limit are in use. So one user of a shared address does not lock out
-/// the others.
-const SMALL_USE: usize = 256;
+/// A connection uses little of `limits.buffers` if it holds no more than this part of it.
+const LITTLE: usize = 256;
 
 impl Load {
     /// The use of a connection whose terms allow so many bytes, and its client so many percent of them.
     pub const fn new(totals: Arc<Totals>, buffers: usize, share: u8) -> Self {
-        Self { totals, buffers, share, client: AtomicU32::new(0), held: AtomicUsize::new(0) }
+        Self { totals, buffers, share, client: AtomicU32::new(0), own: ClientUsage::new() }
     }
 
     /// The use of a request that comes from this address, by way of a connection that others share.
@@ -150,11 +148,9 @@ impl Load {
     fn has_share(&self, used: usize, more: usize) -> bool {
         let Some(usage) = self.usage() else { return true };
         let own = usage.buffered.load(Relaxed);
-        let is_small = || {
-            let held = self.held.load(Relaxed).saturating_add(more);
-            held <= self.buffers / SMALL_USE && used < self.buffers - self.buffers / 8
-        };
-        FairShare::percent(self.share).admits(self.buffers, used, own, more) || is_small()
+        let is_little = || self.own.buffered.load(Relaxed).saturating_add(more) <= self.buffers / LITTLE;
+        FairShare::percent(self.share).admits(self.buffers, used, own, more)
+            || !is_scarce(self.buffers, used) && is_little()
     }
 
     /// Whether so many more bytes may be held.
@@ -181,7 +177,7 @@ impl Load {
     /// Counts bytes, whether there is room or not.
     pub fn take(&self, bytes: usize) {
         self.totals.buffered.fetch_add(bytes, Relaxed);
-        self.held.fetch_add(bytes, Relaxed);
+        self.own.buffered.fetch_add(bytes, Relaxed);
         if let Some(usage) = self.usage() {
             usage.buffered.fetch_add(bytes, Relaxed);
         }
@@ -190,7 +186,7 @@ impl Load {
     /// Counts them no more.
     pub fn give_back(&self, bytes: usize) {
         self.totals.buffered.fetch_sub(bytes, Relaxed);
-        self.held.fetch_sub(bytes, Relaxed);
+        self.own.buffered.fetch_sub(bytes, Relaxed);
         if let Some(usage) = self.usage() {
             usage.buffered.fetch_sub(bytes, Relaxed);
         }

@@ -18,12 +18,17 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// The program.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gateway");
+
 /// A running process.
 pub(crate) struct Gateway {
     child: Child,
     folder: TempDir,
     address: SocketAddr,
     admin: SocketAddr,
+    /// The lines of its log until it listened.
+    said: Vec<String>,
 }
 
 /// What its routes.yaml says beside the library.
@@ -40,6 +45,17 @@ pub(crate) struct Settings<'a> {
 impl Gateway {
     /// Starts one before this library; when this returns, it listens.
     pub(crate) fn start(backend: &Backend, settings: &Settings<'_>) -> Self {
+        Self::start_by(Command::new(PROGRAM), backend, settings)
+    }
+
+    /// The same, where the system grants no more than so many file descriptors.
+    pub(crate) fn start_with_descriptors(backend: &Backend, settings: &Settings<'_>, most: u32) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n \"$1\"; shift; exec \"$@\"", "sh", &most.to_string(), PROGRAM]);
+        Self::start_by(shell, backend, settings)
+    }
+
+    fn start_by(mut command: Command, backend: &Backend, settings: &Settings<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let yaml = format!(
             "listeners: [{{address: 127.0.0.1:0{}}}]\n\
@@ -60,15 +76,20 @@ impl Gateway {
         for (name, content) in settings.files {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gateway"))
+        let mut child = command
             .args(["serve", "--workers", "2"])
             .current_dir(folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (address, admin) = read_addresses(&mut child);
-        Self { child, folder, address, admin }
+        let (address, admin, said) = read_addresses(&mut child);
+        Self { child, folder, address, admin, said }
+    }
+
+    /// The lines of its log until it listened.
+    pub(crate) fn said(&self) -> &[String] {
+        &self.said
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -136,23 +157,23 @@ impl Drop for Gateway {
 }
 
 /// Reads where it listens off its log, and goes on reading it.
-fn read_addresses(child: &mut Child) -> (SocketAddr, SocketAddr) {
+fn read_addresses(child: &mut Child) -> (SocketAddr, SocketAddr, Vec<String>) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut said = String::new();
+    let mut said = Vec::new();
     let mut find = |what: &str| {
         for line in lines.by_ref().map_while(Result::ok) {
             if let Some((_, rest)) = line.split_once(what) {
                 let url = rest.split_whitespace().next().unwrap();
                 return url.split("//").nth(1).unwrap().parse().unwrap();
             }
-            said.push_str(&line);
+            said.push(line);
         }
-        panic!("the gateway does not start:\n{said}");
+        panic!("the gateway does not start:\n{}", said.join("\n"));
     };
     let address = find("listening on ");
     let admin = find("admin on ");
     std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    (address, admin)
+    (address, admin, said)
 }
 
 /// Clients that do nothing wrong: over a new HTTP/1.1 connection each time, and over one HTTP/2 connection.

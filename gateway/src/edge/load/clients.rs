@@ -19,13 +19,25 @@ impl ClientId {
     pub(in crate::edge) const EXEMPT: Self = Self(0);
 }
 
-/// What one client uses.
+/// What one client uses, or one connection.
 #[derive(Debug, Default)]
 pub(super) struct ClientUsage {
     pub(super) connections: AtomicU32,
     pub(super) requests: AtomicU32,
     pub(super) pending: AtomicU32,
     pub(super) buffered: AtomicUsize,
+}
+
+impl ClientUsage {
+    /// Nothing so far.
+    pub(super) const fn new() -> Self {
+        Self {
+            connections: AtomicU32::new(0),
+            requests: AtomicU32::new(0),
+            pending: AtomicU32::new(0),
+            buffered: AtomicUsize::new(0),
+        }
+    }
 }
 
 /// The use of all clients.
@@ -37,7 +49,7 @@ pub(super) struct ClientTable {
 
 impl Default for ClientTable {
     fn default() -> Self {
-        Self { seed: RandomState::new(), rows: (0..ROWS).map(|_| ClientUsage::default()).collect() }
+        Self { seed: RandomState::new(), rows: (0..ROWS).map(|_| ClientUsage::new()).collect() }
     }
 }
 
@@ -79,6 +91,14 @@ impl FairShare {
         let share = (limit / 100).saturating_mul(self.0.into()) + limit % 100 * usize::from(self.0) / 100;
         own.saturating_add(more) <= share.min(limit.saturating_sub(used)).max(1)
     }
+}
+
+/// Whether seven eighths of a limit are in use.
+///
+/// Until then, a connection that uses little itself is served although other connections of its address use up the share of
+/// all of them: one user of a shared address does not lock out the others.
+pub(super) const fn is_scarce(limit: usize, used: usize) -> bool {
+    used >= limit - limit / 8
 }
 
 /// Whether three quarters of a limit are in use.

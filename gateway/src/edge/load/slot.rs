@@ -5,8 +5,11 @@
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
-use super::clients::{ClientUsage, FairShare};
+use super::clients::{ClientUsage, FairShare, is_scarce};
 use super::{Load, Shortage, Totals};
+
+/// A connection uses little of `limits.requests` if it has no more than so many of them.
+const LITTLE: u32 = 8;
 
 /// How many requests may be in flight, and how many of them for one client.
 #[derive(Debug, Clone, Copy)]
@@ -109,13 +112,19 @@ impl Drop for RequestSlot<'_> {
 /// Counts a request: whether the limit allows it, and whether its client's share does.
 fn count(load: &Load, limits: RequestLimits, queue: Queue) -> (bool, bool) {
     let used = queue.total(&load.totals).fetch_add(1, Relaxed);
-    let own = load.usage().map(|usage| queue.own(usage).fetch_add(1, Relaxed) as usize);
-    let share = FairShare::percent(limits.share);
-    (used < limits.requests, own.is_none_or(|own| share.admits(limits.requests, used, own, 1)))
+    let connection = queue.own(&load.own).fetch_add(1, Relaxed);
+    let client = load.usage().map(|usage| queue.own(usage).fetch_add(1, Relaxed) as usize);
+    let limit = limits.requests;
+    let is_shared = client.is_none_or(|client| {
+        FairShare::percent(limits.share).admits(limit, used, client, 1)
+            || connection < LITTLE && !is_scarce(limit, used)
+    });
+    (used < limit, is_shared)
 }
 
 fn uncount(load: &Load, queue: Queue) {
     queue.total(&load.totals).fetch_sub(1, Relaxed);
+    queue.own(&load.own).fetch_sub(1, Relaxed);
     if let Some(usage) = load.usage() {
         queue.own(usage).fetch_sub(1, Relaxed);
     }

@@ -57,27 +57,43 @@ fn pressure_rises_from_three_quarters_on() {
 fn requests_that_wait_for_their_bodies_take_no_slot() {
     let totals = Arc::<Totals>::default();
     let load = load(&totals, 0, "203.0.113.7");
-    let limits = RequestLimits { requests: 8, share: 25 };
+    let limits = RequestLimits { requests: 80, share: 25 };
     let mut waiting: Vec<RequestSlot<'_>> = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..60 {
         let mut slot = RequestSlot::take(&load, limits).unwrap();
         slot.await_body().unwrap();
         slot.await_body().unwrap();
         waiting.push(slot);
     }
-    assert_eq!((totals.requests(), totals.pending()), (0, 6));
-    let mut seventh = RequestSlot::take(&load, limits).unwrap();
-    assert_eq!(seventh.await_body(), Err(Shortage::PendingShare));
-    drop(seventh);
+    assert_eq!((totals.requests(), totals.pending()), (0, 60));
+    let mut next = RequestSlot::take(&load, limits).unwrap();
+    assert_eq!(next.await_body(), Err(Shortage::PendingShare));
+    drop(next);
     waiting.iter_mut().for_each(|slot| slot.resume().unwrap());
-    assert_eq!((totals.requests(), totals.pending()), (6, 0));
+    assert_eq!((totals.requests(), totals.pending()), (60, 0));
     assert_eq!(RequestSlot::take(&load, limits).err(), Some(Shortage::RequestShare));
     let other = self::load(&totals, 0, "203.0.113.8");
-    let slots: Vec<_> = (0..2).map_while(|_| RequestSlot::take(&other, limits).ok()).collect();
-    assert_eq!((slots.len(), totals.requests()), (1, 7), "it leaves one for the next client");
+    let slots: Vec<_> = (0..20).map_while(|_| RequestSlot::take(&other, limits).ok()).collect();
+    assert_eq!((slots.len(), totals.requests()), (10, 70), "it leaves some for the next client");
     let trusted = Load::new(Arc::clone(&totals), 0, 25);
-    let last = RequestSlot::take(&trusted, limits);
+    let last: Vec<_> = (0..10).map(|_| RequestSlot::take(&trusted, limits).unwrap()).collect();
     assert_eq!(RequestSlot::take(&trusted, limits).err(), Some(Shortage::Requests));
     drop((last, slots, waiting));
+    assert_eq!((totals.requests(), totals.pending()), (0, 0));
+}
+
+#[test]
+fn a_connection_with_few_requests_is_served_beside_others_of_its_address() {
+    let totals = Arc::<Totals>::default();
+    let limits = RequestLimits { requests: 80, share: 25 };
+    let greedy = load(&totals, 0, "203.0.113.7");
+    let held: Vec<_> = (0..80).map_while(|_| RequestSlot::take(&greedy, limits).ok()).collect();
+    assert_eq!(held.len(), 60);
+    let neighbours = [load(&totals, 0, "203.0.113.7"), load(&totals, 0, "203.0.113.7")];
+    let few: Vec<_> = (0..80).map_while(|_| RequestSlot::take(&neighbours[0], limits).ok()).collect();
+    assert_eq!(few.len(), 8);
+    let fewer: Vec<_> = (0..80).map_while(|_| RequestSlot::take(&neighbours[1], limits).ok()).collect();
+    assert_eq!(fewer.len(), 2, "until seven eighths are used");
+    drop((held, few, fewer));
     assert_eq!((totals.requests(), totals.pending()), (0, 0));
 }
