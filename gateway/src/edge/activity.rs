@@ -8,7 +8,6 @@
 
 mod answers;
 mod sweep;
-mod trim;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

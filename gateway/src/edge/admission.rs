@@ -135,8 +135,7 @@ impl Permit {
     fn assign(&mut self, address: IpAddr, terms: &Terms) -> Result<(), RefusedBy> {
         let totals = &self.places.totals;
         totals.disconnect(self.client);
-        self.client =
-            if terms.trusted.contains(address) { ClientId::EXEMPT } else { totals.client(address) };
+        self.client = if terms.trusted.contains(address) { ClientId::EXEMPT } else { totals.client(address) };
         let Some(others) = totals.connect(self.client) else { return Ok(()) };
         let used = self.places.open().saturating_sub(1);
         if terms.share.admits(terms.max_connections, used, others, 1) {

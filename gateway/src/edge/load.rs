@@ -2,16 +2,19 @@
 
 mod clients;
 mod slot;
+mod trim;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use clients::{ClientTable, ClientUsage, is_scarce, is_short};
 pub(super) use clients::{ClientId, FairShare};
+use clients::{ClientTable, ClientUsage, is_scarce, is_short};
 pub use slot::{RequestLimits, RequestSlot};
+use trim::Trim;
 
 /// The limit that leaves no room for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub struct Totals {
     pending: AtomicUsize,
     buffered: AtomicUsize,
     clients: ClientTable,
+    trim: Trim,
     /// Who may compute beside the workers just now.
     aside: Arc<Semaphore>,
 }
@@ -52,6 +56,7 @@ impl Default for Totals {
             pending: AtomicUsize::new(0),
             buffered: AtomicUsize::new(0),
             clients: ClientTable::default(),
+            trim: Trim::default(),
             aside: Arc::new(Semaphore::new(at_once)),
         }
     }
@@ -72,6 +77,11 @@ impl Totals {
     /// less than [`Charge::FREE`] are not counted: the number of requests bounds them.
     pub fn buffered(&self) -> usize {
         self.buffered.load(Relaxed)
+    }
+
+    /// Has memory that was freed returned to the system; for every second or so.
+    pub(super) fn trim(&self, now: Instant) {
+        self.trim.look(now, self.buffered());
     }
 
     /// The client that an address stands for.
@@ -103,6 +113,8 @@ pub struct Load {
     client: AtomicU32,
     /// What this connection uses itself.
     own: ClientUsage,
+    /// Whether this is a request of a client that has no connection of its own.
+    is_request: bool,
 }
 
 /// A connection uses little of `limits.buffers` if it holds no more than this part of it.
@@ -111,12 +123,13 @@ const LITTLE: usize = 256;
 impl Load {
     /// The use of a connection whose terms allow so many bytes, and its client so many percent of them.
     pub const fn new(totals: Arc<Totals>, buffers: usize, share: u8) -> Self {
-        Self { totals, buffers, share, client: AtomicU32::new(0), own: ClientUsage::new() }
+        Self { totals, buffers, share, client: AtomicU32::new(0), own: ClientUsage::new(), is_request: false }
     }
 
     /// The use of a request that comes from this address, by way of a connection that others share.
     pub(super) fn of_request(&self, address: IpAddr) -> Self {
         let load = Self::new(Arc::clone(&self.totals), self.buffers, self.share);
+        let load = Self { is_request: true, ..load };
         load.set_client(load.totals.client(address));
         load
     }
@@ -148,7 +161,8 @@ impl Load {
     fn has_share(&self, used: usize, more: usize) -> bool {
         let Some(usage) = self.usage() else { return true };
         let own = usage.buffered.load(Relaxed);
-        let is_little = || self.own.buffered.load(Relaxed).saturating_add(more) <= self.buffers / LITTLE;
+        let held = self.own.buffered.load(Relaxed);
+        let is_little = || !self.is_request && held.saturating_add(more) <= self.buffers / LITTLE;
         FairShare::percent(self.share).admits(self.buffers, used, own, more)
             || !is_scarce(self.buffers, used) && is_little()
     }
@@ -176,7 +190,8 @@ impl Load {
 
     /// Counts bytes, whether there is room or not.
     pub fn take(&self, bytes: usize) {
-        self.totals.buffered.fetch_add(bytes, Relaxed);
+        let before = self.totals.buffered.fetch_add(bytes, Relaxed);
+        self.totals.trim.note(before.saturating_add(bytes));
         self.own.buffered.fetch_add(bytes, Relaxed);
         if let Some(usage) = self.usage() {
             usage.buffered.fetch_add(bytes, Relaxed);

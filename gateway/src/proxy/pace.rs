@@ -77,7 +77,8 @@ impl Pace {
             Some(level) => (self.window / PRESSED, 4_usize.saturating_pow(level)),
         };
         let millis = usize::try_from(window.as_millis()).unwrap_or(usize::MAX);
-        let bytes = (millis / 1000).saturating_mul(BYTES_PER_SECOND) + millis % 1000 * BYTES_PER_SECOND / 1000;
+        let bytes =
+            (millis / 1000).saturating_mul(BYTES_PER_SECOND) + millis % 1000 * BYTES_PER_SECOND / 1000;
         (window, bytes.saturating_mul(factor).max(1))
     }
 
@@ -88,7 +89,9 @@ impl Pace {
         let since = match received.checked_sub(required) {
             // Too few in all: since the body was first waited for.
             None => first.begin,
-            Some(before) => self.marks.iter().find(|mark| mark.received > before).map_or(first.begin, |mark| mark.end),
+            Some(before) => {
+                self.marks.iter().find(|mark| mark.received > before).map_or(first.begin, |mark| mark.end)
+            }
         };
         Some(since + window)
     }

@@ -74,7 +74,12 @@ mod tests {
         for (what, groups, files, expected) in [
             ("v2 in a namespace", "0::/\n", &[("/memory.max", "209715200")][..], Some(200 * MIB)),
             ("v2 without a limit", "0::/\n", &[("/memory.max", "max")], None),
-            ("v2 nested", "0::/a/b\n", &[("/a/b/memory.max", "max"), ("/a/memory.max", "1048576")], Some(MIB)),
+            (
+                "v2 nested",
+                "0::/a/b\n",
+                &[("/a/b/memory.max", "max"), ("/a/memory.max", "1048576")],
+                Some(MIB),
+            ),
             (
                 "v2, the group above has less",
                 "0::/a/b\n",

@@ -20,6 +20,7 @@
 //! | `reload` | the file edited while requests run |
 //! | `semantics` | what the suites of other transcoders ask of one |
 //! | `set` | fields that the gateway fills |
+//! | `shares` | what one client may use of the limits |
 //! | `tls` | certificates, names, client certificates, renewal |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -41,6 +42,7 @@ mod refusals;
 mod reload;
 mod semantics;
 mod set;
+mod shares;
 mod tls;
 mod tokens;
 mod tracing;

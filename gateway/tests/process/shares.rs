@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::frames::{DATA, END_HEADERS, END_STREAM, HEADERS, Raw, frame, post};
+use crate::frames::{DATA, END_HEADERS, END_STREAM, HEADERS, Raw, WINDOW_UPDATE, frame, get, post};
 use crate::gateway::{Gateway, Settings, withstand, withstand_with};
 
 /// The client that takes too much; honest clients are at 127.0.0.1.
@@ -75,8 +75,7 @@ async fn heads_without_bodies_take_no_slots() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_stop_before_their_end() {
     // 40 bodies of 1 MiB but for their last KB, where 16 MiB may be held; then a byte now and then.
-    let settings =
-        Settings { rest: "limits: {buffers: 16MiB, header_timeout: 4s}\n", ..Settings::default() };
+    let settings = Settings { rest: "limits: {buffers: 16MiB, header_timeout: 4s}\n", ..Settings::default() };
     let backend = crate::library().await;
     let gateway = Gateway::start(&backend, &settings);
     let address = gateway.address();
@@ -104,9 +103,17 @@ async fn bodies_that_stop_before_their_end() {
     // Others are served all the while, with large bodies too.
     let mut calls = 0;
     while !attackers.iter().all(tokio::task::JoinHandle::is_finished) {
-        for request in [&honest_post()[..], HONEST_GET, b"GET /books/b1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"] {
+        for request in [
+            &honest_post()[..],
+            HONEST_GET,
+            b"GET /books/b1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+        ] {
             let answer = ask(address, request).await;
-            assert!(answer.starts_with("HTTP/1.1 200"), "after {calls} calls, {:?}: {answer:.300}", begun.elapsed());
+            assert!(
+                answer.starts_with("HTTP/1.1 200"),
+                "after {calls} calls, {:?}: {answer:.300}",
+                begun.elapsed()
+            );
             calls += 1;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -131,7 +138,7 @@ async fn bodies_that_stop_before_their_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_is_given_back_when_bodies_are_gone() {
     let backend = crate::library().await;
-    let gateway = Gateway::start(&backend, &Settings { rest: "limits: {header_timeout: 2s}\n", ..Settings::default() });
+    let gateway = Gateway::start(&backend, &Settings::default());
     let address = gateway.address();
     // The first calls of each kind set up what stays.
     for request in [&honest_post()[..], HONEST_GET] {
@@ -146,14 +153,12 @@ async fn memory_is_given_back_when_bodies_are_gone() {
         stream.write_all(&vec![b'a'; 4_190_000]).await.unwrap();
         streams.push(stream);
     }
-    until("the bodies are held", Duration::from_secs(5), async || gateway.resident() > before + (100 << 20)).await;
-    for mut stream in streams {
-        let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer).await);
-        assert!(answer.starts_with(b"HTTP/1.1 408"), "{}", answer.escape_ascii());
-    }
+    until("the bodies are held", Duration::from_secs(5), async || gateway.resident() > before + (100 << 20))
+        .await;
+    // All are freed at once, and then the gateway is idle: nothing calls the allocator any more.
+    drop(streams);
     let given_back = || async { gateway.resident() < before + (24 << 20) };
-    until("the memory is given back", Duration::from_secs(10), given_back).await;
+    until("the memory is given back", Duration::from_secs(6), given_back).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -173,8 +178,12 @@ async fn one_address_cannot_hold_all_connections() {
         }
         assert!((30..=45).contains(&held.len()), "{} of 60 are held", held.len());
         // Honest clients have come and gone meanwhile: see what `withstand_with` holds.
-        let metrics = ask(gateway.admin(), b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
-        let refused = metrics.lines().find_map(|line| line.strip_prefix("gateway_connections_refused_total{reason=\"share\"} "));
+        let metrics =
+            ask(gateway.admin(), b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+                .await;
+        let refused = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("gateway_connections_refused_total{reason=\"share\"} "));
         assert!(refused.unwrap().parse::<u32>().unwrap() > 100, "{refused:?}");
     })
     .await;
@@ -210,7 +219,8 @@ async fn descriptors_are_kept_for_upstreams_and_the_admin_address() {
         assert!(Instant::now() < end, "{}", answer[..n].escape_ascii());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let admin = ask(gateway.admin(), b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+    let admin =
+        ask(gateway.admin(), b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
     let refused = "gateway_connections_refused_total{reason=\"descriptors\"} ";
     let refused = admin.lines().find_map(|line| line.strip_prefix(refused)).unwrap();
     assert!(refused.parse::<usize>().unwrap() >= 120 - held.len(), "{refused}");
@@ -233,7 +243,8 @@ async fn a_body_that_has_arrived_needs_no_place_among_those_that_wait() {
     raw.send(&(0..40).flat_map(|n| frame(HEADERS, END_HEADERS, 2 * n + 1, &head)).collect::<Vec<u8>>()).await;
     let mut refused = 0;
     while refused < 20 {
-        let answer = tokio::time::timeout(Duration::from_secs(2), raw.next()).await.expect("the rest is refused");
+        let answer =
+            tokio::time::timeout(Duration::from_secs(2), raw.next()).await.expect("the rest is refused");
         refused += u32::from(answer.expect("the connection stays open").kind == DATA);
     }
     let answer = ask(gateway.address(), &honest_post()).await;
@@ -249,5 +260,33 @@ async fn a_body_that_has_arrived_needs_no_place_among_those_that_wait() {
         }
         None
     };
-    assert_eq!(tokio::time::timeout(Duration::from_secs(2), served).await.unwrap(), Some(0x88), ":status 200");
+    assert_eq!(
+        tokio::time::timeout(Duration::from_secs(2), served).await.unwrap(),
+        Some(0x88),
+        ":status 200"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_are_held_behind_one_that_is_read() {
+    // Ten answers of half a MiB on one connection. The client takes one of them, 40 KiB a second, and nothing of the others.
+    let settings = Settings { rest: "limits: {idle_timeout: 3s}\n", ..Settings::default() };
+    withstand(&settings, async |address| {
+        let mut raw = Raw::open(address, &[(4, 0)]).await;
+        let grant = |stream: u32, bytes: u32| frame(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes());
+        let head = get("/texts/large");
+        let open = (0..10).flat_map(|n| frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, &head));
+        raw.send(&grant(0, 100 << 20)).await;
+        raw.send(&open.collect::<Vec<u8>>()).await;
+        let (begun, mut next) = (Instant::now(), tokio::time::interval(Duration::from_millis(100)));
+        loop {
+            tokio::select! {
+                answer = raw.next() => if answer.is_none() { break },
+                _ = next.tick() => drop(raw.send(&grant(1, 4 << 10)).await),
+            }
+            assert!(begun.elapsed() < Duration::from_secs(8), "the gateway closes the connection");
+        }
+        assert!(begun.elapsed() > Duration::from_secs(2), "{:?}", begun.elapsed());
+    })
+    .await;
 }

@@ -11,9 +11,9 @@ use crate::config::files::File;
 use crate::config::raw::{At, RawLimits};
 use crate::config::{Context, LogSpec};
 use crate::edge::LimitsSpec;
-use crate::telemetry::memory;
 use crate::proxy::coding::Offer;
 use crate::route::{DocsPath, DocsPathError, ErrorFormat, OwnPaths};
+use crate::telemetry::memory;
 use crate::telemetry::spans::TracingSpec;
 use crate::telemetry::trace::Sample;
 
@@ -270,4 +270,23 @@ fn log(files: &[File]) -> LogSpec {
         set(&mut log.access, &raw.access);
     }
     log
+}
+
+#[cfg(test)]
+mod tests {
+    use super::default_buffers;
+
+    #[test]
+    fn buffers_default_to_a_quarter_of_the_memory() {
+        const MIB: usize = 1 << 20;
+        for (memory, buffers) in [
+            (None, 512 * MIB),
+            (Some(200 << 20), 50 * MIB),
+            (Some(2 << 30), 512 * MIB),
+            (Some(64 << 30), 512 * MIB),
+            (Some(0), 1),
+        ] {
+            assert_eq!(default_buffers(512 * MIB, memory), buffers, "{memory:?}");
+        }
+    }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::trim::Trim;
 use super::{Activity, Limits, Millis};
 use crate::edge::load::{Load, Totals};
 
@@ -51,12 +50,11 @@ pub(in crate::edge) struct Sweep {
     clock: Arc<Clock>,
     totals: Arc<Totals>,
     connections: Arc<Mutex<Vec<Weak<Activity>>>>,
-    trim: Arc<Trim>,
 }
 
 impl Sweep {
     pub(in crate::edge) fn new(totals: Arc<Totals>) -> Self {
-        Self { clock: Arc::new(Clock::new()), totals, connections: Arc::default(), trim: Arc::default() }
+        Self { clock: Arc::new(Clock::new()), totals, connections: Arc::default() }
     }
 
     /// Starts to watch a connection.
@@ -73,7 +71,7 @@ impl Sweep {
     /// Tells the connections what they have to know, and forgets the closed ones. Returns how soon to look again.
     pub(in crate::edge) fn look(&self) -> Duration {
         let now = self.clock.advance();
-        self.trim.look(now, self.totals.buffered());
+        self.totals.trim(Instant::now().into());
         let mut period = CALM;
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         connections.retain(|connection| {

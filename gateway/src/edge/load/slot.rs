@@ -117,7 +117,7 @@ fn count(load: &Load, limits: RequestLimits, queue: Queue) -> (bool, bool) {
     let limit = limits.requests;
     let is_shared = client.is_none_or(|client| {
         FairShare::percent(limits.share).admits(limit, used, client, 1)
-            || connection < LITTLE && !is_scarce(limit, used)
+            || !load.is_request && connection < LITTLE && !is_scarce(limit, used)
     });
     (used < limit, is_shared)
 }

@@ -46,7 +46,9 @@ fn an_address_that_holds_much_leaves_room_for_others() {
 
 #[test]
 fn pressure_rises_from_three_quarters_on() {
-    for (held, pressure) in [(0, 0), (1199, 0), (1200, 1), (1300, 2), (1400, 3), (1500, 4), (1600, 4), (9000, 4)] {
+    for (held, pressure) in
+        [(0, 0), (1199, 0), (1200, 1), (1300, 2), (1400, 3), (1500, 4), (1600, 4), (9000, 4)]
+    {
         let load = Arc::new(Load::new(Arc::default(), 1600, 25));
         let _held = Charge::new(&load, held);
         assert_eq!(load.pressure(), pressure, "{held} of 1600");

@@ -121,7 +121,10 @@ fn explain(error: &CallError) -> (Reason, &'static str) {
             (Reason::NoHealthyUpstream, "the service is not healthy")
         }
         CallError::NoEndpoint(_) => (Reason::NoHealthyUpstream, "the service cannot be reached"),
-        CallError::Overflow(Limit::Room) => (Reason::Overloaded, "there is no room for the answer: `limits.buffers` is reached"),
+        CallError::Overflow(Limit::Room) => (
+            Reason::Overloaded,
+            "there is no room for the answer in `limits.buffers`, or in the client's share of it",
+        ),
         CallError::Overflow(_) => (Reason::UpstreamOverflow, "the service has too many requests at once"),
         CallError::Connect(_) => (Reason::UpstreamConnectFailed, "the service cannot be reached"),
         CallError::Disconnected(_) => {
