@@ -13,11 +13,13 @@ use tokio::time::Instant;
 use crate::admin::{Admin, State};
 use crate::config::Watched;
 use crate::config::diagnostic::Diagnostics;
-use crate::edge::{BindError, Listener, Terms, TlsError, Workers, bind};
+use crate::edge::descriptors::{self, Shortfall};
+use crate::edge::{BindError, LimitsSpec, Listener, Terms, TlsError, Workers, bind};
 use crate::reload::{History, Inbox, Moves, Parts, Refresher, Reloader, Requests, Seat, Source, Watcher};
 use crate::snapshot::{BuildError, Current, Dispatch, Snapshot};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::logging::Level;
+use crate::telemetry::memory;
 
 pub use signals::{Signal, Signals};
 
@@ -101,6 +103,7 @@ impl App {
             tracing::warn!(%error, "log level unchanged");
         }
 
+        report_resources(&config.limits);
         let mut listeners = Vec::new();
         for spec in &config.listeners {
             let terms = Terms::new(spec, &config.limits, &config.trusted_proxies, None)?;
@@ -234,6 +237,23 @@ impl App {
         if let Some(workers) = Arc::into_inner(workers) {
             workers.stop();
         }
+    }
+}
+
+/// Logs what the system grants the process, and warns where that is less than the limits need.
+fn report_resources(limits: &LimitsSpec) {
+    let mebibytes = |bytes: u64| format!("{} MiB", bytes >> 20);
+    let memory = memory::available().map_or_else(|| "unknown".to_owned(), mebibytes);
+    let buffers = mebibytes(limits.buffers as u64);
+    tracing::info!(%memory, limits.buffers = %buffers, "memory that the process may use");
+    if let Some(short) = descriptors::shortfall(limits.connections) {
+        let Shortfall { limit, connections, needed } = short;
+        tracing::warn!(
+            "limits.connections is {}, but the limit of {limit} file descriptors allows about {connections} client \
+             connections: raise the limit to {needed} (ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of Docker), or \
+             lower limits.connections",
+            limits.connections
+        );
     }
 }
 

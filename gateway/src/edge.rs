@@ -4,9 +4,11 @@
 //! the connection to the worker that has the fewest, so that a handful of connections never leaves a worker idle.
 
 mod activity;
+mod admission;
 mod announced;
 mod body;
 mod connection;
+pub mod descriptors;
 mod fields;
 mod forwarded;
 mod frames;
@@ -34,17 +36,18 @@ use http::request::Parts;
 use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 
+pub use admission::RefusedConnections;
 pub use announced::AnnouncedBody;
 pub use body::{Body, has_no_content};
 pub use fields::Fields;
 pub use framing::Fault;
 pub use listener::{BindError, Listener, bind};
-pub use load::{Charge, Load, Totals};
+pub use load::{Charge, Load, RequestLimits, RequestSlot, Shortage, Totals};
 pub use spec::{CertificatePem, LimitsSpec, ListenerSpec, ListenerTls};
 pub use terms::Terms;
 pub use tls::TlsError;
 pub use trusted::{Breadth, Network, NotANetwork, TrustedProxies, is_public};
-pub use worker::{Admission, Workers};
+pub use worker::Workers;
 
 /// What is known about the connection that a request came on.
 #[derive(Debug, Clone)]

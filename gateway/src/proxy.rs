@@ -6,6 +6,7 @@ mod deadline;
 pub mod explain;
 pub mod failure;
 mod metadata;
+mod pace;
 mod request_body;
 mod room;
 mod target;

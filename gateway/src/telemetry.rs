@@ -6,6 +6,7 @@ pub mod access;
 mod hex;
 mod hidden;
 pub mod logging;
+pub mod memory;
 pub mod metrics;
 mod otlp;
 pub mod process;

@@ -114,7 +114,7 @@ fn settings_are_read() {
     let config = model(
         "routes: []\nlisteners: [{address: 127.0.0.1:0}, {address: \"[::1]:0\"}]\nadmin: {address: localhost:9901}\n\
          errors: problem\nhealth: \"\"\ndocs: /api/docs\ndrain: 0s\nexplain: true\nlog: {level: debug, format: json, access: false}\n\
-         limits: {body: 1KiB, connections: 7, idle_timeout: 1m30s}\n",
+         limits: {body: 1KiB, connections: 7, share: 40%, idle_timeout: 1m30s}\n",
     );
     assert_eq!(config.listeners.len(), 2);
     assert_eq!(config.admin.as_ref().unwrap().address.to_string(), "127.0.0.1:9901");
@@ -128,7 +128,7 @@ fn settings_are_read() {
         (config.log.level, config.log.format, config.log.access),
         (LogLevel::Debug, LogFormat::Json, false)
     );
-    assert_eq!((config.limits.body, config.limits.connections), (1024, 7));
+    assert_eq!((config.limits.body, config.limits.connections, config.limits.share), (1024, 7, 40));
     assert_eq!(config.limits.idle_timeout, Duration::from_secs(90));
 }
 

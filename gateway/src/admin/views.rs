@@ -196,10 +196,17 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
     }
     out.family("gateway_connections", "gauge", "Client connections open now.");
     out.value("gateway_connections", "", state.workers.connections());
+    let about = "Client connections closed as soon as they were accepted, by the limit that was reached.";
+    out.family("gateway_connections_refused_total", "counter", about);
+    for (reason, count) in state.workers.refused().counts() {
+        out.value("gateway_connections_refused_total", &labels(&[("reason", reason)]), count);
+    }
     out.family("gateway_buffered_bytes", "gauge", "Bytes of request and response bodies held now.");
     out.value("gateway_buffered_bytes", "", state.workers.totals().buffered());
     out.family("gateway_requests_in_flight", "gauge", "Requests in flight now.");
     out.value("gateway_requests_in_flight", "", state.workers.totals().requests());
+    out.family("gateway_requests_pending", "gauge", "Requests whose bodies have not arrived yet.");
+    out.value("gateway_requests_pending", "", state.workers.totals().pending());
     if let Some(spans) = &snapshot.spans {
         out.family("gateway_spans_exported_total", "counter", "Spans that the collector took.");
         out.value("gateway_spans_exported_total", "", spans.exported());

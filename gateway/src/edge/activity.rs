@@ -6,6 +6,7 @@
 //! connections, and clients that do not read their answer. What the sweep finds, and that the listener drains, is told to
 //! the connection's task by waking it: while it works, that costs it one look at one number.
 
+mod answers;
 mod sweep;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -17,6 +18,7 @@ use Ordering::Relaxed;
 
 use super::load::{Charge, Load};
 
+use answers::{Answer, Answers};
 use sweep::Clock;
 pub(super) use sweep::Sweep;
 
@@ -28,12 +30,14 @@ pub(super) struct Limits {
     pub(super) head: Duration,
     /// Without any request in flight.
     pub(super) idle: Duration,
-    /// Without progress in writing an answer that the client does not read.
+    /// Without progress in writing an answer that the client does not read; of each answer by itself.
     pub(super) write: Duration,
     /// The same, while more than half of `buffers` is in use.
     pub(super) write_pressed: Duration,
     /// The bytes that the gateway may hold.
     pub(super) buffers: usize,
+    /// The part of them, in percent, that one client may hold once they are short.
+    pub(super) share: u8,
 }
 
 /// Milliseconds on the worker's coarse clock; never 0, which stands for "not since any time".
@@ -41,6 +45,9 @@ type Millis = u64;
 
 /// How long a draining HTTP/1.1 connection is left for a request that is on its way already.
 const LULL: Duration = Duration::from_millis(500);
+
+/// Under pressure, a client that takes other answers has so many times longer for each of them.
+const BESIDE_OTHERS: u32 = 4;
 
 /// What a connection's task is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +95,7 @@ pub(super) struct Activity {
     /// Bytes of answers that are not sent yet, and since when none of them was taken.
     unsent: AtomicUsize,
     unsent_since: AtomicU64,
+    answers: Answers,
     signals: AtomicU8,
     waker: Mutex<Option<Waker>>,
     /// Who waits until every answer is sent, and whether anybody does.
@@ -111,6 +119,7 @@ impl Activity {
             stalled_since: AtomicU64::new(0),
             unsent: AtomicUsize::new(0),
             unsent_since: AtomicU64::new(0),
+            answers: Answers::default(),
             signals: AtomicU8::new(0),
             waker: Mutex::default(),
             awaited: AtomicBool::new(false),
@@ -179,8 +188,8 @@ impl Activity {
 
     /// A request's head is complete. It is in flight until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Relaxed);
         self.load.begin();
+        self.in_flight.fetch_add(1, Relaxed);
         InFlight(Arc::clone(self))
     }
 
@@ -212,10 +221,12 @@ impl Activity {
 
     /// Counts bytes of an answer until they are sent.
     pub(super) fn unsent(self: &Arc<Self>, bytes: usize) -> Unsent {
+        let now = self.clock.now();
         if self.unsent.fetch_add(bytes, Relaxed) == 0 {
-            self.unsent_since.store(self.clock.now(), Relaxed);
+            self.unsent_since.store(now, Relaxed);
         }
-        Unsent { activity: Arc::clone(self), charge: Charge::new(&self.load, bytes), bytes }
+        let answer = self.answers.add(bytes, now);
+        Unsent { activity: Arc::clone(self), answer, charge: Charge::new(&self.load, bytes), bytes }
     }
 
     /// Whether the connection was told so.
@@ -284,6 +295,11 @@ impl Activity {
         if over(&self.frames_since, self.limits.head) {
             return true;
         }
+        // A client that takes other answers has more time for this one: they share its line.
+        let write = if is_pressed { (write * BESIDE_OTHERS).min(self.limits.write) } else { write };
+        if unsent && self.answers.oldest().is_some_and(|since| has_passed(since, now, write)) {
+            return true;
+        }
         if unsent || self.is_busy() {
             return false;
         }
@@ -306,7 +322,6 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.idle_since.store(self.0.clock.now(), Relaxed);
         self.0.in_flight.fetch_sub(1, Relaxed);
-        self.0.load.end();
         self.0.answered();
     }
 }
@@ -315,6 +330,7 @@ impl Drop for InFlight {
 #[derive(Debug)]
 pub(super) struct Unsent {
     activity: Arc<Activity>,
+    answer: Arc<Answer>,
     charge: Charge,
     bytes: usize,
 }
@@ -324,7 +340,8 @@ impl Unsent {
     pub(super) fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        Self { activity: Arc::clone(&self.activity), charge: self.charge.split(bytes), bytes }
+        let (activity, answer) = (Arc::clone(&self.activity), Arc::clone(&self.answer));
+        Self { activity, answer, charge: self.charge.split(bytes), bytes }
     }
 }
 
@@ -334,6 +351,7 @@ impl Drop for Unsent {
             let now = self.activity.clock.now();
             self.activity.unsent_since.store(now, Relaxed);
             self.activity.idle_since.store(now, Relaxed);
+            self.answer.taken(self.bytes, now);
             self.activity.unsent.fetch_sub(self.bytes, Relaxed);
             self.activity.answered();
         }

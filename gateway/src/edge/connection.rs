@@ -25,6 +25,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::activity::{Activity, Heard, Signal};
+use super::admission::Permit;
 use super::frames::FrameWatch;
 use super::framing::Fault;
 use super::io::{Rewound, Watched};
@@ -32,7 +33,6 @@ use super::linger::Linger;
 use super::screened::Screened;
 use super::sniff::{Protocol, is_plain_http, sniff};
 use super::transport::Transport;
-use super::worker::Permit;
 use super::{Body, Handler, Peer, Terms, proxy_protocol, refusal};
 
 /// HTTP/2 streams that one client connection may have open.
@@ -64,12 +64,11 @@ pub(super) async fn serve<H: Handler>(
     activity: Arc<Activity>,
 ) {
     let Accepted { stream, address, terms, permit } = accepted;
-    let connection = Connection { address, worker, terms, handler, activity };
+    let connection = Connection { address, worker, terms, handler, activity, permit };
     if let Err(error) = connection.serve(stream).await {
         // Clients come and go; this is never the gateway's own trouble.
         tracing::debug!(peer = %address, %error, "connection ended");
     }
-    drop(permit);
 }
 
 /// What a connection is served with.
@@ -79,6 +78,7 @@ struct Connection<H> {
     terms: Arc<Terms>,
     handler: Arc<H>,
     activity: Arc<Activity>,
+    permit: Permit,
 }
 
 impl<H: Handler> Connection<H> {
@@ -88,7 +88,9 @@ impl<H: Handler> Connection<H> {
         let mut read_ahead = BytesMut::new();
         if self.terms.proxy_protocol {
             self.address = self.proxied(&mut stream, &mut read_ahead).await?;
+            self.permit.settle(self.address.ip(), &self.terms)?;
         }
+        self.activity.load().set_client(self.permit.client());
         let (stream, protocol) = match self.terms.tls {
             // A handshake is large and over soon.
             Some(_) => Box::pin(self.shake_hands(stream, &mut read_ahead)).await?,

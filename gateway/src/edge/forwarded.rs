@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -23,8 +24,16 @@ impl Peer {
         let proto = headers.get_all(X_FORWARDED_PROTO).iter().next_back();
         let proto = proto.and_then(|value| last(value.to_str().ok()?));
         let mut hosts = headers.get_all(X_FORWARDED_HOST).iter();
+        let address = client(self.address, headers, trusted);
+        // The use of each client is counted for itself; that of trusted proxies is not limited.
+        let load = if trusted.contains(address.ip()) {
+            Arc::clone(&self.load)
+        } else {
+            Arc::new(self.load.of_request(address.ip()))
+        };
         Some(Self {
-            address: client(self.address, headers, trusted),
+            address,
+            load,
             tls: match proto {
                 Some(proto) if proto.eq_ignore_ascii_case("https") => true,
                 Some(proto) if proto.eq_ignore_ascii_case("http") => false,
@@ -86,8 +95,6 @@ fn last(list: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {

@@ -11,15 +11,16 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Terms;
-use super::worker::{Admission, Nudge, Workers};
+use super::admission::RefusedBy;
+use super::worker::{Nudge, Workers};
+use super::{Terms, descriptors};
 
 /// Connections that the system holds until they are accepted.
 const BACKLOG: i32 = 1024;
 /// The pause after the system refused to accept (out of descriptors, mostly), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How often it is said that connections are turned away.
+/// The time between two lines of the log about connections that are refused, or cannot be accepted.
 const TOLD_AGAIN: Duration = Duration::from_secs(1);
 
 /// An address that can't be listened on.
@@ -99,6 +100,7 @@ impl Listener {
             workers: Arc::clone(workers),
             terms: Arc::clone(&self.terms),
             drain: Arc::clone(&self.drain),
+            ceiling: descriptors::ceiling(),
             told: None,
         };
         self.accepting = Some(tokio::spawn(entrance.run(socket, self.stop.clone())));
@@ -152,7 +154,9 @@ struct Entrance {
     workers: Arc<Workers>,
     terms: Arc<ArcSwap<Terms>>,
     drain: Arc<AtomicBool>,
-    /// When it was last said that there are too many.
+    /// The first file descriptor that no client may take.
+    ceiling: Option<u64>,
+    /// When it was last logged that connections are refused.
     told: Option<Instant>,
 }
 
@@ -175,7 +179,9 @@ impl Entrance {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if self.is_news() {
+                        tracing::warn!(%error, "cannot accept connections");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -187,11 +193,25 @@ impl Entrance {
         if stream.set_nodelay(true).is_err() {
             return; // It has gone again.
         }
-        let admission = self.workers.admit(stream, peer, self.terms.load_full(), Arc::clone(&self.drain));
-        let is_news = self.told.is_none_or(|told| told.elapsed() > TOLD_AGAIN);
-        if admission == Admission::TooMany && is_news {
-            self.told = Some(Instant::now());
-            tracing::warn!(%peer, "connection closed: there are as many as limits.connections allows");
+        let admitted = if self.ceiling.is_some_and(|ceiling| descriptors::number(&stream) >= ceiling) {
+            self.workers.refuse(RefusedBy::Descriptors);
+            Err(RefusedBy::Descriptors)
+        } else {
+            self.workers.admit(stream, peer, self.terms.load_full(), Arc::clone(&self.drain))
+        };
+        if let Err(by) = admitted
+            && self.is_news()
+        {
+            tracing::warn!(%peer, "connection closed: {}", by.text());
         }
+    }
+
+    /// Whether it is time for another line of the log.
+    fn is_news(&mut self) -> bool {
+        let is_news = self.told.is_none_or(|told| told.elapsed() > TOLD_AGAIN);
+        if is_news {
+            self.told = Some(Instant::now());
+        }
+        is_news
     }
 }

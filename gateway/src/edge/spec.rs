@@ -61,6 +61,9 @@ pub struct LimitsSpec {
     pub requests: usize,
     /// The bodies of requests and answers held at a time, in all.
     pub buffers: usize,
+    /// The part of `connections`, `requests` and `buffers`, in percent, that one client may use once three quarters of them
+    /// are in use; 100 does not limit clients.
+    pub share: u8,
     /// From the first byte of a request to the end of its head; also the wait for the first byte of a connection.
     pub header_timeout: Duration,
     /// How long a connection may rest between requests.
@@ -78,6 +81,7 @@ impl Default for LimitsSpec {
             connections: 10_000,
             requests: 10_000,
             buffers: 512 << 20,
+            share: 25,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(120),
             stream_idle: Duration::from_secs(300),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 
 use super::activity::Limits;
+use super::load::FairShare;
 use super::spec::ListenerTls;
 use super::tls::{TlsError, server_config};
 use super::{LimitsSpec, ListenerSpec, TrustedProxies};
@@ -18,6 +19,8 @@ pub struct Terms {
     pub(super) max_head: usize,
     /// Connections open at a time, over all listeners and workers.
     pub(super) max_connections: usize,
+    /// The part of them that one client may have once they are short.
+    pub(super) share: FairShare,
     /// The times that the sweep holds a connection to.
     pub(super) limits: Limits,
     /// Whether a PROXY protocol header has to come first.
@@ -59,6 +62,7 @@ impl Terms {
         Ok(Self {
             max_head: limits.headers,
             max_connections: limits.connections,
+            share: FairShare::percent(limits.share),
             limits: Limits::from(limits),
             proxy_protocol: listener.proxy_protocol,
             trusted: trusted.clone(),
@@ -76,6 +80,7 @@ impl From<&LimitsSpec> for Limits {
             write: limits.stream_idle.min(limits.idle_timeout),
             write_pressed: PRESSED.min(limits.stream_idle).min(limits.idle_timeout),
             buffers: limits.buffers,
+            share: limits.share,
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::activity::Sweep;
+use super::admission::{Permit, Places, RefusedBy, RefusedConnections};
 use super::connection::{Accepted, serve};
 use super::{Handler, Terms, Totals};
 
@@ -23,7 +24,7 @@ const BACKLOG: usize = 1024;
 #[derive(Debug)]
 pub struct Workers {
     workers: Vec<Worker>,
-    open: Arc<AtomicUsize>,
+    places: Arc<Places>,
     totals: Arc<Totals>,
     turn: AtomicUsize,
     stop: CancellationToken,
@@ -49,34 +50,6 @@ impl Nudge {
     }
 }
 
-/// What became of a connection offered to the workers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    /// A worker serves it.
-    Taken,
-    /// There are as many as there may be; it was closed.
-    TooMany,
-}
-
-/// A place among the open connections, given back when dropped.
-#[derive(Debug)]
-pub(super) struct Permit(Arc<AtomicUsize>, Arc<AtomicUsize>);
-
-impl Permit {
-    fn take(all: &Arc<AtomicUsize>, own: &Arc<AtomicUsize>) -> Self {
-        all.fetch_add(1, Relaxed);
-        own.fetch_add(1, Relaxed);
-        Self(Arc::clone(all), Arc::clone(own))
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-        self.1.fetch_sub(1, Relaxed);
-    }
-}
-
 impl Workers {
     /// Starts `count` workers (at least one) that answer by `handler`.
     ///
@@ -88,7 +61,8 @@ impl Workers {
         let workers = (0..count.max(1))
             .map(|index| Worker::start(index, Arc::clone(handler), Arc::clone(&totals), stop.clone()))
             .collect::<std::io::Result<Vec<_>>>()?;
-        Ok(Self { workers, open: Arc::default(), totals, turn: AtomicUsize::new(0), stop })
+        let places = Arc::new(Places::new(Arc::clone(&totals)));
+        Ok(Self { workers, places, totals, turn: AtomicUsize::new(0), stop })
     }
 
     /// How many there are.
@@ -98,7 +72,17 @@ impl Workers {
 
     /// Connections open now.
     pub fn connections(&self) -> usize {
-        self.open.load(Relaxed)
+        self.places.open()
+    }
+
+    /// Connections that were closed as soon as they were accepted.
+    pub fn refused(&self) -> &RefusedConnections {
+        self.places.refused()
+    }
+
+    /// Counts a connection that is closed without being offered.
+    pub(super) fn refuse(&self, by: RefusedBy) {
+        self.refused().count(by);
     }
 
     /// What they hold now.
@@ -112,23 +96,23 @@ impl Workers {
     }
 
     /// Gives a connection to the worker with the fewest.
+    ///
+    /// # Errors
+    /// When there are too many connections; this one is closed and counted.
     pub(super) fn admit(
         &self,
         stream: std::net::TcpStream,
         address: SocketAddr,
         terms: Arc<Terms>,
         drain: Arc<AtomicBool>,
-    ) -> Admission {
-        if self.open.load(Relaxed) >= terms.max_connections {
-            return Admission::TooMany;
-        }
-        let Some(worker) = self.idlest() else { return Admission::TooMany };
-        let permit = Permit::take(&self.open, &worker.open);
-        let accepted = Accepted { stream, address, terms, permit };
-        match worker.inbox.try_send((accepted, drain)) {
-            Ok(()) => Admission::Taken,
-            Err(_) => Admission::TooMany,
-        }
+    ) -> Result<(), RefusedBy> {
+        let offer = || {
+            let worker = self.idlest().ok_or(RefusedBy::Limit)?;
+            let permit = Permit::take(&self.places, &worker.open, address.ip(), &terms)?;
+            let accepted = Accepted { stream, address, terms, permit };
+            worker.inbox.try_send((accepted, drain)).map_err(|_| RefusedBy::Limit)
+        };
+        offer().inspect_err(|by| self.refuse(*by))
     }
 
     /// The worker with the fewest connections; among equals, each in its turn.

@@ -16,7 +16,7 @@ use transcode::{DecodeError, EncodeError};
 use upstream::CallError;
 
 use super::code::Code;
-use crate::edge::{Body, Fault};
+use crate::edge::{Body, Fault, Shortage};
 use crate::policy::Refusal;
 use crate::route::ErrorFormat;
 
@@ -144,9 +144,26 @@ impl Failure {
         Self::new(Reason::BodyUnreadable, "the body broke off").with(CONNECTION, "close")
     }
 
-    /// More requests run than may.
-    pub fn overloaded() -> Self {
-        Self::new(Reason::Overloaded, "too many requests at once").retry_after(Duration::from_secs(1))
+    /// A limit of the gateway leaves no room for the request.
+    pub fn overloaded(shortage: Shortage) -> Self {
+        let message = match shortage {
+            Shortage::Requests => "too many requests at once: `limits.requests` is reached",
+            Shortage::RequestShare => {
+                "too many requests of this client at once: its share (`limits.share`) of `limits.requests` is used"
+            }
+            Shortage::Pending => {
+                "too many requests at once wait for their bodies: `limits.requests` is reached"
+            }
+            Shortage::PendingShare => {
+                "too many requests of this client at once wait for their bodies: its share (`limits.share`) of \
+                 `limits.requests` is used"
+            }
+            Shortage::Buffers => "too many bodies at once: `limits.buffers` is reached",
+            Shortage::BufferShare => {
+                "too many bodies of this client at once: its share (`limits.share`) of `limits.buffers` is used"
+            }
+        };
+        Self::new(Reason::Overloaded, message).retry_after(Duration::from_secs(1))
     }
 
     /// The route has nobody to call.

@@ -13,19 +13,17 @@ use tokio::time::Instant;
 
 use super::coding;
 use super::failure::Failure;
-use crate::edge::{Charge, Load};
+use super::pace::Pace;
+use crate::edge::{Charge, Load, RequestSlot};
 use crate::route::BodyType;
-
-/// A client that sends less than this on average, the first pause aside, is only holding its place.
-const BYTES_PER_SECOND: usize = 1024;
 
 /// How a body is read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits<'a> {
     /// The most bytes that it may have.
     pub size: usize,
-    /// The longest pause between two pieces of it.
-    pub pause: Duration,
+    /// The time over which its speed is judged, and so the longest pause between two pieces of it.
+    pub window: Duration,
     /// What the gateway holds in all.
     pub load: &'a std::sync::Arc<Load>,
 }
@@ -55,15 +53,20 @@ impl Whole {
             Some(charge) => charge.grow(grown),
             None => charge = Some(Charge::new(limits.load, grown)),
         }
-        if limits.load.has_room(0) { Ok(Self { bytes, charge }) } else { Err(Failure::overloaded()) }
+        limits.load.reserve(0).map_err(Failure::overloaded)?;
+        Ok(Self { bytes, charge })
     }
 }
 
-/// Reads a body to its end.
+/// Reads a body to its end. While more of it is awaited, `slot` is free for other requests.
 ///
 /// # Errors
 /// When it is too large (before it is read, if it says so itself), too slow, breaks off, or the gateway holds too much.
-pub(super) async fn read(body: Incoming, limits: Limits<'_>) -> Result<Whole, Failure> {
+pub(super) async fn read(
+    body: Incoming,
+    limits: Limits<'_>,
+    slot: &mut RequestSlot<'_>,
+) -> Result<Whole, Failure> {
     if body.is_end_stream() {
         return Ok(Whole::default());
     }
@@ -71,22 +74,24 @@ pub(super) async fn read(body: Incoming, limits: Limits<'_>) -> Result<Whole, Fa
     if body.size_hint().lower() > limits.size as u64 || limits.load.announced().exceeds(limits.size) {
         return Err(Failure::body_too_large(limits.size));
     }
-    let mut reading = Reading { body, limits, started: None, received: 0, charge: None };
+    let pace = Pace::new(limits.window);
+    let mut reading = Reading { body, limits, slot, pace, received: 0, charge: None };
     let bytes = reading.whole().await?;
+    reading.slot.resume().map_err(Failure::overloaded)?;
     Ok(Whole { bytes, charge: reading.charge })
 }
 
 /// A body on its way.
-struct Reading<'a> {
+struct Reading<'a, 's> {
     body: Incoming,
     limits: Limits<'a>,
-    /// When it was first waited for.
-    started: Option<Instant>,
+    slot: &'a mut RequestSlot<'s>,
+    pace: Pace,
     received: usize,
     charge: Option<Charge>,
 }
 
-impl Reading<'_> {
+impl Reading<'_, '_> {
     async fn whole(&mut self) -> Result<Bytes, Failure> {
         let Some(first) = self.next().await? else { return Ok(Bytes::new()) };
         let Some(second) = self.next().await? else { return Ok(first) };
@@ -142,8 +147,19 @@ impl Reading<'_> {
         if self.limits.load.announced().exceeds(self.limits.size) {
             return Err(Failure::body_too_large(self.limits.size));
         }
-        let frame = tokio::time::timeout_at(self.patience(), self.body.frame()).await;
-        frame.map_err(|_| Failure::body_timeout())
+        self.slot.await_body().map_err(Failure::overloaded)?;
+        self.pace.wait(Instant::now(), self.received);
+        loop {
+            let now = Instant::now();
+            let deadline = self.pace.deadline(self.received, self.pressure()).unwrap_or(now);
+            // Bodies that hold memory may have to end sooner when it runs short.
+            let wake = if self.charge.is_some() { deadline.min(now + self.pace.step()) } else { deadline };
+            match tokio::time::timeout_at(wake, self.body.frame()).await {
+                Ok(frame) => return Ok(frame),
+                Err(_) if wake < deadline => {}
+                Err(_) => return Err(Failure::body_timeout()),
+            }
+        }
     }
 
     /// The failure of a body that cannot be read on.
@@ -156,12 +172,9 @@ impl Reading<'_> {
         }
     }
 
-    /// Until when the next piece has to come: soon, and before the whole gets too slow.
-    fn patience(&mut self) -> Instant {
-        let now = Instant::now();
-        let started = *self.started.get_or_insert(now);
-        let earned = Duration::from_secs((self.received / BYTES_PER_SECOND) as u64);
-        (now + self.limits.pause).min(started + self.limits.pause + earned)
+    /// How short memory is, for a body that holds any.
+    fn pressure(&self) -> u32 {
+        self.charge.as_ref().map_or(0, |_| self.limits.load.pressure())
     }
 
     fn take(&mut self, data: Bytes) -> Result<Bytes, Failure> {
@@ -180,7 +193,7 @@ impl Reading<'_> {
         }
         let charge = self.charge.get_or_insert_with(|| Charge::new(self.limits.load, 0));
         charge.grow(bytes.saturating_sub(charge.bytes()));
-        if self.limits.load.has_room(0) { Ok(()) } else { Err(Failure::overloaded()) }
+        self.limits.load.reserve(0).map_err(Failure::overloaded)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use upstream::Room;
 
-use crate::edge::Load;
+use crate::edge::{Charge, Load};
 
 impl Room for Load {
     fn take(&self, bytes: usize) -> bool {
-        let has_room = self.has_room(bytes);
+        // The number of requests bounds what small messages take, in pieces or not.
+        let has_room = bytes < Charge::FREE || self.has_room(bytes);
         if has_room {
             Self::take(self, bytes);
         }

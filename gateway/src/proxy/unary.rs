@@ -18,7 +18,7 @@ use super::metadata;
 use super::request_body::{self, Limits, Whole};
 use super::tries::Tries;
 use super::{Share, Target, Trail, deadline};
-use crate::edge::{Body, Charge, Fields, LimitsSpec, Peer, has_no_content};
+use crate::edge::{Body, Charge, Fields, LimitsSpec, Peer, RequestSlot, has_no_content};
 use crate::policy::Admitted;
 use crate::route::RoutePlan;
 use crate::telemetry::spans::Spans;
@@ -52,7 +52,7 @@ pub struct Exchange<'a> {
     pub started: Instant,
 }
 
-/// Makes the call and tells its answer.
+/// Makes the call and tells its answer. While the body is awaited, `slot` is free for other requests.
 ///
 /// # Errors
 /// Whatever went wrong, from the body's first byte to the answer's last.
@@ -60,11 +60,12 @@ pub async fn unary(
     exchange: &Exchange<'_>,
     head: &Parts,
     body: Incoming,
+    slot: &mut RequestSlot<'_>,
     trail: &mut Trail,
 ) -> Result<Response<Body>, Failure> {
     let plan = &exchange.target.plan;
     // What the body is charged for is held to the end: the call is made of it.
-    let Whole { bytes: body, charge: _charge } = read_body(exchange, head, body).await?;
+    let Whole { bytes: body, charge: _charge } = read_body(exchange, head, body, slot).await?;
     trail.received = body.len();
     let (frame, Encoded { unknown, enum_numbers }) = encode(exchange, head, &body)?;
     if !unknown.is_empty() {
@@ -103,17 +104,17 @@ fn make_room(exchange: &Exchange<'_>) -> Result<Option<Charge>, Failure> {
         return Ok(None);
     }
     let load = &exchange.peer.load;
-    if !load.has_room(expected) {
-        return Err(Failure::overloaded());
-    }
+    load.reserve(expected).map_err(Failure::overloaded)?;
     Ok(Some(Charge::new(load, expected)))
 }
 
 /// Whether an answer that is larger than expected may be held until its client has taken it.
 fn fit(exchange: &Exchange<'_>, answer: usize) -> Result<(), Failure> {
     exchange.target.metrics.record_answer(answer);
-    let is_large = answer >= Charge::FREE;
-    if is_large && !exchange.peer.load.has_room(answer) { Err(Failure::overloaded()) } else { Ok(()) }
+    if answer < Charge::FREE {
+        return Ok(());
+    }
+    exchange.peer.load.reserve(answer).map_err(Failure::overloaded)
 }
 
 /// Sends a copy of the call to the mirror, whose answer nobody waits for. The call's deadline bounds the task.
@@ -125,13 +126,18 @@ fn mirror(target: &Target, call: &Call, metadata: impl Fn() -> HeaderMap) {
     tokio::spawn(async move { drop(mirror.unary(call).await) });
 }
 
-async fn read_body(exchange: &Exchange<'_>, head: &Parts, body: Incoming) -> Result<Whole, Failure> {
+async fn read_body(
+    exchange: &Exchange<'_>,
+    head: &Parts,
+    body: Incoming,
+    slot: &mut RequestSlot<'_>,
+) -> Result<Whole, Failure> {
     let limits = Limits {
         size: exchange.limits.body,
-        pause: exchange.limits.header_timeout,
+        window: exchange.limits.header_timeout,
         load: &exchange.peer.load,
     };
-    let body = request_body::read(body, limits).await?;
+    let body = request_body::read(body, limits, slot).await?;
     if body.bytes.is_empty() {
         return Ok(body);
     }

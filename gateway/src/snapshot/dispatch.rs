@@ -12,7 +12,7 @@ use super::host;
 use super::record::Recorder;
 use super::sharing;
 use super::{Current, Health, Snapshot, Tally};
-use crate::edge::{Body, Fault, Handler, Peer, Refuse};
+use crate::edge::{Body, Fault, Handler, Peer, Refuse, RequestLimits, RequestSlot};
 use crate::policy::{self, Admitted, Refusal};
 use crate::proxy::coding;
 use crate::proxy::explain::near_misses;
@@ -88,7 +88,8 @@ async fn respond<'s>(
     draining: &AtomicBool,
 ) -> Response<Body> {
     let head = recorder.head;
-    let mut response = match answer(snapshot, body, recorder, draining).await {
+    let mut slot = None; // Held until the answer is complete.
+    let mut response = match answer(snapshot, body, recorder, &mut slot, draining).await {
         Ok(response) => {
             let offer = &snapshot.config.compression;
             let response = if offer.is_empty() {
@@ -109,11 +110,12 @@ async fn answer<'s>(
     snapshot: &'s Snapshot,
     body: Incoming,
     recorder: &mut Recorder<'s>,
+    slot: &mut Option<RequestSlot<'s>>,
     draining: &AtomicBool,
 ) -> Result<Response<Body>, Failure> {
-    if recorder.peer.load.requests() > snapshot.config.limits.requests {
-        return Err(Failure::overloaded());
-    }
+    let limits = &snapshot.config.limits;
+    let limits = RequestLimits { requests: limits.requests, share: limits.share };
+    let slot = slot.insert(RequestSlot::take(&recorder.peer.load, limits).map_err(Failure::overloaded)?);
     let head = recorder.head;
     host::check(head, &recorder.fields)?;
     if recorder.fields.is_padded {
@@ -158,7 +160,7 @@ async fn answer<'s>(
         spans: snapshot.spans.as_ref(),
         started: recorder.started,
     };
-    unary(&exchange, head, body, &mut recorder.trail).await
+    unary(&exchange, head, body, slot, &mut recorder.trail).await
 }
 
 /// Asks the route's policies, if it has any that could refuse.

@@ -24,6 +24,7 @@
 //! | `reload` | the file edited while requests run |
 //! | `semantics` | what the suites of other transcoders ask of one |
 //! | `set` | fields that the gateway fills |
+//! | `shares` | what one client may use of the limits |
 //! | `tls` | certificates, names, client certificates, renewal |
 //! | `vouched` | headers that policies set, and clients that send them in any spelling |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -50,6 +51,7 @@ mod refusals;
 mod reload;
 mod semantics;
 mod set;
+mod shares;
 mod tls;
 mod tokens;
 mod tracing;

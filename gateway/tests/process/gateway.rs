@@ -21,12 +21,17 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// The program.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gateway");
+
 /// A running process.
 pub(crate) struct Gateway {
     child: Child,
     folder: TempDir,
     address: SocketAddr,
     admin: SocketAddr,
+    /// The lines of its log until it listened.
+    said: Vec<String>,
 }
 
 /// What its routes.yaml says beside the library.
@@ -43,12 +48,28 @@ pub(crate) struct Settings<'a> {
 impl Gateway {
     /// Starts one before this library; when this returns, it listens.
     pub(crate) fn start(backend: &Backend, settings: &Settings<'_>) -> Self {
-        let (mut child, folder) = launch(backend, settings, None, Stdio::piped());
+        Self::start_by(Command::new(PROGRAM), backend, settings)
+    }
+
+    /// The same, where the system grants no more than so many file descriptors.
+    pub(crate) fn start_with_descriptors(backend: &Backend, settings: &Settings<'_>, most: u32) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n \"$1\"; shift; exec \"$@\"", "sh", &most.to_string(), PROGRAM]);
+        Self::start_by(shell, backend, settings)
+    }
+
+    fn start_by(command: Command, backend: &Backend, settings: &Settings<'_>) -> Self {
+        let (mut child, folder) = launch(command, backend, settings, None, Stdio::piped());
         let mut log = BufReader::new(child.stderr.take().unwrap());
-        let (address, admin) = read_addresses(&mut log);
+        let (address, admin, said) = read_addresses(&mut log);
         // It goes on being read.
         std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(drop));
-        Self { child, folder, address, admin }
+        Self { child, folder, address, admin, said }
+    }
+
+    /// The lines of its log until it listened.
+    pub(crate) fn said(&self) -> &[String] {
+        &self.said
     }
 
     /// Starts one whose log and access records go to this pipe.
@@ -58,11 +79,16 @@ impl Gateway {
         pipe: (PipeReader, PipeWriter),
     ) -> (Self, BufReader<PipeReader>) {
         let (reader, writer) = pipe;
-        let (child, folder) =
-            launch(backend, settings, Some(writer.try_clone().unwrap().into()), writer.into());
+        let (child, folder) = launch(
+            Command::new(PROGRAM),
+            backend,
+            settings,
+            Some(writer.try_clone().unwrap().into()),
+            writer.into(),
+        );
         let mut log = BufReader::new(reader);
-        let (address, admin) = read_addresses(&mut log);
-        (Self { child, folder, address, admin }, log)
+        let (address, admin, said) = read_addresses(&mut log);
+        (Self { child, folder, address, admin, said }, log)
     }
 
     /// Starts one whose log and access records go to a pipe that is full, and has no reader any more.
@@ -143,6 +169,7 @@ impl Drop for Gateway {
 
 /// Starts a process before this library. It writes access records if there is a place for them.
 fn launch(
+    mut command: Command,
     backend: &Backend,
     settings: &Settings<'_>,
     records: Option<Stdio>,
@@ -169,7 +196,7 @@ fn launch(
     for (name, content) in settings.files {
         std::fs::write(folder.path().join(name), content).unwrap();
     }
-    let child = Command::new(env!("CARGO_BIN_EXE_gateway"))
+    let child = command
         .args(["serve", "--workers", "2"])
         .current_dir(folder.path())
         .stdout(records.unwrap_or_else(Stdio::null))
@@ -193,22 +220,22 @@ fn fill(pipe: &PipeWriter) {
 }
 
 /// Reads where it listens off its log.
-fn read_addresses(log: &mut impl BufRead) -> (SocketAddr, SocketAddr) {
+fn read_addresses(log: &mut impl BufRead) -> (SocketAddr, SocketAddr, Vec<String>) {
     let mut lines = log.lines();
-    let mut said = String::new();
+    let mut said = Vec::new();
     let mut find = |what: &str| {
         for line in lines.by_ref().map_while(Result::ok) {
             if let Some((_, rest)) = line.split_once(what) {
                 let url = rest.split_whitespace().next().unwrap();
                 return url.split("//").nth(1).unwrap().parse().unwrap();
             }
-            said.push_str(&line);
+            said.push(line);
         }
-        panic!("the gateway does not start:\n{said}");
+        panic!("the gateway does not start:\n{}", said.join("\n"));
     };
     let address = find("listening on ");
     let admin = find("admin on ");
-    (address, admin)
+    (address, admin, said)
 }
 
 /// Clients that do nothing wrong: over a new HTTP/1.1 connection each time, and over one HTTP/2 connection.

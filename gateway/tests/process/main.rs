@@ -8,6 +8,7 @@
 //! | `http2` | floods of every kind, bombs, clients that grant no window |
 //! | `vectors` | malformed frames, section by section of RFC 9113 |
 //! | `fields` | malformed requests and field sections, played by `vectors` |
+//! | `shares` | clients that take more than their part |
 //! | `openings` | TLS that stalls or is none, PROXY headers that are none |
 //! | `probes` | probes for orchestrators, and the `gateway health` command |
 //! | `log` | a log whose reader has stopped |
@@ -26,9 +27,10 @@ mod http2;
 mod log;
 mod openings;
 mod probes;
+mod shares;
 mod vectors;
 
-use testkit::backend::{Backend, reply};
+use testkit::backend::{Backend, BackendBuilder, reply};
 
 /// Shelves of books, some of them large.
 const LIBRARY: &str = r#"
@@ -47,6 +49,15 @@ const LARGE: usize = 512 << 10;
 
 /// The service behind the gateway: fast, and large where it is asked for it.
 async fn library() -> Backend {
+    service().start().await
+}
+
+/// The same at this address, where another one has been before.
+async fn library_on(address: std::net::SocketAddr) -> Backend {
+    service().start_on(address).await
+}
+
+fn service() -> BackendBuilder {
     let large = "x".repeat(LARGE);
     Backend::of(LIBRARY)
         .on("library.v1.Library/GetBook", move |call| {
@@ -55,6 +66,4 @@ async fn library() -> Backend {
             reply(serde_json::json!({ "name": name, "text": text }))
         })
         .on("library.v1.Library/CreateBook", |_| reply(serde_json::json!({})))
-        .start()
-        .await
 }

@@ -14,6 +14,7 @@ use crate::config::{Context, DocsSpec, LogSpec};
 use crate::edge::LimitsSpec;
 use crate::proxy::coding::Offer;
 use crate::route::{BodyType, DocsPath, DocsPathError, ErrorFormat, OwnPaths};
+use crate::telemetry::memory;
 use crate::telemetry::spans::TracingSpec;
 use crate::telemetry::trace::Sample;
 
@@ -183,6 +184,7 @@ fn set<T: Clone>(target: &mut T, value: &Option<At<T>>) {
 
 fn limits(files: &[File], context: &mut Context) -> LimitsSpec {
     let mut limits = LimitsSpec::default();
+    limits.buffers = default_buffers(limits.buffers, memory::available());
     for raw in files.iter().map(|file| &file.raw.limits) {
         apply_limits(&mut limits, raw);
         if let Some(at) = raw.headers.as_ref().filter(|at| at.value < MIN_HEADERS) {
@@ -192,8 +194,21 @@ fn limits(files: &[File], context: &mut Context) -> LimitsSpec {
                     .with_help("write 8KiB or more; the default is 64KiB"),
             );
         }
+        if let Some(at) = raw.share.as_ref().filter(|at| at.value == 0) {
+            context.push(
+                Diagnostic::error(Code::BadPercent, "a share of 0% leaves nothing to any client")
+                    .at(at.place, "too small")
+                    .with_help("write 1% or more, as 25%; 100% does not limit clients"),
+            );
+        }
     }
     limits
+}
+
+/// The default of `limits.buffers` where the process may use so much memory: a quarter of that, but no more than `most`.
+fn default_buffers(most: usize, memory: Option<u64>) -> usize {
+    let quarter = memory.and_then(|memory| usize::try_from(memory / 4).ok());
+    quarter.map_or(most, |quarter| quarter.clamp(1, most))
 }
 
 /// What browsers with a few cookies need, and what the HTTP reader's buffer takes.
@@ -204,6 +219,7 @@ fn apply_limits(limits: &mut LimitsSpec, raw: &RawLimits) {
     set(&mut limits.response, &raw.response);
     set(&mut limits.headers, &raw.headers);
     set(&mut limits.buffers, &raw.buffers);
+    set(&mut limits.share, &raw.share);
     set(&mut limits.header_timeout, &raw.header_timeout);
     set(&mut limits.idle_timeout, &raw.idle_timeout);
     set(&mut limits.stream_idle, &raw.stream_idle);
@@ -344,4 +360,23 @@ fn log(files: &[File]) -> LogSpec {
         set(&mut log.access, &raw.access);
     }
     log
+}
+
+#[cfg(test)]
+mod tests {
+    use super::default_buffers;
+
+    #[test]
+    fn buffers_default_to_a_quarter_of_the_memory() {
+        const MIB: usize = 1 << 20;
+        for (memory, buffers) in [
+            (None, 512 * MIB),
+            (Some(200 << 20), 50 * MIB),
+            (Some(2 << 30), 512 * MIB),
+            (Some(64 << 30), 512 * MIB),
+            (Some(0), 1),
+        ] {
+            assert_eq!(default_buffers(512 * MIB, memory), buffers, "{memory:?}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ impl Sweep {
     /// Starts to watch a connection.
     pub(in crate::edge) fn watch(&self, limits: Limits, drain: Arc<AtomicBool>) -> Arc<Activity> {
         self.clock.advance();
-        let load = Arc::new(Load::new(Arc::clone(&self.totals), limits.buffers));
+        let load = Arc::new(Load::new(Arc::clone(&self.totals), limits.buffers, limits.share));
         let activity = Activity::new(Arc::clone(&self.clock), limits, load, drain);
         let activity = Arc::new(activity);
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,6 +71,7 @@ impl Sweep {
     /// Tells the connections what they have to know, and forgets the closed ones. Returns how soon to look again.
     pub(in crate::edge) fn look(&self) -> Duration {
         let now = self.clock.advance();
+        self.totals.trim(Instant::now().into());
         let mut period = CALM;
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         connections.retain(|connection| {

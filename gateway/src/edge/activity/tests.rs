@@ -8,6 +8,7 @@ const LIMITS: Limits = Limits {
     write: Duration::from_secs(30),
     write_pressed: Duration::from_secs(5),
     buffers: 1000,
+    share: 100,
 };
 
 fn at(activity: &Activity, seconds: u64) -> bool {
@@ -15,7 +16,7 @@ fn at(activity: &Activity, seconds: u64) -> bool {
 }
 
 fn connection() -> Arc<Activity> {
-    let load = Arc::new(Load::new(Arc::default(), LIMITS.buffers));
+    let load = Arc::new(Load::new(Arc::default(), LIMITS.buffers, LIMITS.share));
     Arc::new(Activity::new(Arc::new(Clock::new()), LIMITS, load, Arc::default()))
 }
 
@@ -102,6 +103,30 @@ fn an_answer_that_is_being_taken_keeps_the_connection_open() {
     drop((answer, more));
     assert!(!at(&connection, 79), "it is idle again");
     assert!(at(&connection, 81));
+}
+
+#[test]
+fn an_answer_that_is_not_taken_beside_others_that_are() {
+    let connection = connection();
+    connection.opened();
+    let held = connection.unsent(300);
+    for second in [10, 20, 29] {
+        connection.clock.set(second * 1000);
+        drop(connection.unsent(100));
+        assert!(!at(&connection, second + 1));
+    }
+    assert!(at(&connection, 31), "this one has not been taken for 30 s, whatever becomes of others");
+    connection.clock.set(31_000);
+    let mut other = connection.unsent(400);
+    drop(held);
+    let waiting = connection.unsent(400);
+    for second in [34, 38, 42, 46, 50] {
+        connection.clock.set(second * 1000);
+        drop(other.split(50));
+        assert!(!at(&connection, second + 1));
+    }
+    assert!(at(&connection, 52), "under pressure it has 20 s");
+    drop((other, waiting));
 }
 
 #[test]

@@ -148,7 +148,7 @@ mod tests {
             response,
             &Offer(vec![Coding::Gzip, Coding::Brotli, Coding::Zstd]),
             &client,
-            &Arc::new(Load::new(Arc::default(), 1 << 30)),
+            &Arc::new(Load::new(Arc::default(), 1 << 30, 25)),
         )
         .await
     }
@@ -173,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_leaves_while_it_waits_for_its_turn_leaves_no_job() {
-        let load = Arc::new(Load::new(Arc::default(), 1 << 30));
+        let load = Arc::new(Load::new(Arc::default(), 1 << 30, 25));
         let at_once = std::thread::available_parallelism().unwrap().get();
         let mut turns = Vec::new();
         for _ in 0..at_once {

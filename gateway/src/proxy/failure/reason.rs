@@ -59,9 +59,9 @@ reasons! {
     UnsupportedEncoding = "UNSUPPORTED_ENCODING", INVALID_ARGUMENT, 415, "The body's content-encoding is not understood.";
     BodyTooLarge = "BODY_TOO_LARGE", RESOURCE_EXHAUSTED, 413, "The body is larger than `limits.body`.";
     MessageTooLarge = "MESSAGE_TOO_LARGE", RESOURCE_EXHAUSTED, 413, "The request message is larger than `max_message` of the upstream, or than the endpoint accepts.";
-    BodyTimeout = "BODY_TIMEOUT", DEADLINE_EXCEEDED, 408, "The client stopped sending in the middle of its body.";
+    BodyTimeout = "BODY_TIMEOUT", DEADLINE_EXCEEDED, 408, "The client stopped sending its body, or sends it too slowly.";
     BodyUnreadable = "BODY_UNREADABLE", INVALID_ARGUMENT, 400, "The body broke off, is not framed as HTTP says, or is not what its content-encoding says.";
-    Overloaded = "OVERLOADED", UNAVAILABLE, 503, "As many requests run as `limits.requests` allows, or there is no room for a body in `limits.buffers`.";
+    Overloaded = "OVERLOADED", UNAVAILABLE, 503, "No room in `limits.requests` or `limits.buffers`, or the client has used its share (`limits.share`) of one of them.";
     AuthMissing = "AUTH_MISSING", UNAUTHENTICATED, 401, "The request shows no token and no key; `WWW-Authenticate` says what is needed.";
     AuthInvalid = "AUTH_INVALID", PERMISSION_DENIED, 403, "The token is malformed, forged, not for this service, or not valid yet.";
     AuthExpired = "AUTH_EXPIRED", PERMISSION_DENIED, 403, "The token was valid once.";
@@ -129,7 +129,10 @@ fn explain(error: &CallError) -> (Reason, Cow<'static, str>) {
             (Reason::NoHealthyUpstream, "the service is not healthy")
         }
         CallError::NoEndpoint(_) => (Reason::NoHealthyUpstream, "the service cannot be reached"),
-        CallError::Overflow(Limit::Room) => (Reason::Overloaded, "there is no room for the answer"),
+        CallError::Overflow(Limit::Room) => (
+            Reason::Overloaded,
+            "there is no room for the answer in `limits.buffers`, or in the client's share of it",
+        ),
         CallError::Overflow(_) => (Reason::UpstreamOverflow, "the service has too many requests at once"),
         CallError::Connect(_) => (Reason::UpstreamConnectFailed, "the service cannot be reached"),
         CallError::Disconnected(_) => {
