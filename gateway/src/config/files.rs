@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Code, Diagnostic, FileId, Place};
 use super::glob;
-use super::raw::{At, Kind, RawFile, Reader, Secret, mask_unparsed, parse_masked};
+use super::raw::{At, Kind, RawFile, Reader, Secret, ignore_foreign, mask_unparsed, parse_masked};
 use super::{Context, Watched};
 use crate::descriptors::read_file;
 
@@ -94,6 +94,8 @@ impl Walk<'_> {
             }
             Ok(mut node) => {
                 let Context { sources, found, .. } = &mut *self.context;
+                // Before variables are filled in: the documentation of an API may contain `${`.
+                ignore_foreign(&mut node, &mut Reader::new(sources, found));
                 let concealed = Reader::new(sources, found).interpolate(&mut node, self.env);
                 for (place, text) in concealed {
                     sources.conceal(place, &text);

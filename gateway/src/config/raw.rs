@@ -22,6 +22,7 @@ mod upstream;
 pub(super) use auth::{RawAsked, RawAuth, RawAuthSpec, RawJwt, RawRouteAuth, api_keys};
 pub(super) use file::{RawDescriptor, RawFile, RawLimits};
 pub(super) use headers::{RawCors, RawEdits, RawHeaders};
+pub(super) use http::ignore_foreign;
 pub(super) use listener::{RawCertificate, RawListener, RawListenerTls};
 pub(super) use node::{Key, Kind};
 pub(super) use rate_limit::{RawLimit, RawRateLimit};

@@ -17,7 +17,6 @@ use crate::route::{GrpcMethod, Idempotency, RoutePlan};
 /// The plan of a rule; nothing when something about it is wrong, which is told.
 pub(super) fn compile(
     rule: &Rule,
-    index: usize,
     inputs: &Inputs<'_>,
     context: &mut Context,
 ) -> Option<RoutePlan> {
@@ -62,7 +61,8 @@ pub(super) fn compile(
         first.map_or(std::time::Duration::from_secs(3), |spec| spec.timeout)
     };
     Some(RoutePlan {
-        index,
+        // Its place among the routes that are served is known when all are compiled.
+        index: 0,
         name: Arc::from(name),
         method: rule.pattern(),
         template: template.clone(),

@@ -1,5 +1,6 @@
 //! Routes of every origin → one table: entries of the files, annotations, and whole services.
 
+mod api;
 mod exposed;
 mod http_method;
 mod table;
@@ -102,23 +103,36 @@ pub(super) struct Shared {
 
 /// Gathers, matches and compiles every route.
 pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context) -> Compiled {
-    // The order decides which of two equal rules stays: what is written in the file before what comes with descriptors.
+    // The order decides which of two equal rules stays: what is written in the file before what comes with an API.
     let mut rules = written::rules(inputs, used, context);
     exposed::annotations(inputs, &mut rules, used, context);
     exposed::auto(inputs, &mut rules, used, context);
 
-    let (mut matcher, kept) = table::table(&rules, &inputs.settings.own, context);
+    // A rule that cannot be served must not keep another one off its path: compiled first, compared then. What a route of
+    // the file replaces is not looked at.
+    let replaced = table::replaced(&rules);
+    let (mut compiled, mut whole) = (Vec::with_capacity(rules.len()), true);
+    for (index, rule) in rules.iter().enumerate() {
+        let plan = if replaced.contains_key(&index) { None } else { plan::compile(rule, inputs, context) };
+        // What comes with descriptors and cannot be served is left out, which has been told.
+        whole &= plan.is_some() || rule.origin.kind != OriginKind::File;
+        compiled.push(plan);
+    }
+    let is_whole = |index: usize, rule: &Rule| {
+        rule.template.is_some()
+            && !replaced.contains_key(&index)
+            && (rule.origin.kind == OriginKind::File || compiled.get(index).is_some_and(Option::is_some))
+    };
+    let compared: Vec<usize> =
+        rules.iter().enumerate().filter(|(index, rule)| is_whole(*index, rule)).map(|(index, _)| index).collect();
+    table::report_replaced(&rules, &replaced, context);
+    let (mut matcher, kept) = table::table(&rules, compared, &inputs.settings.own, context);
     let mut plans = Vec::with_capacity(kept.len());
-    let (mut served, mut whole) = (Vec::with_capacity(kept.len()), true);
+    let mut served = Vec::with_capacity(kept.len());
     for index in &kept {
-        let Some(rule) = rules.get(*index) else { continue };
-        match plan::compile(rule, plans.len(), inputs, context) {
-            Some(plan) => {
-                plans.push(Arc::new(plan));
-                served.push(*index);
-            }
-            // What comes with descriptors and cannot be served is left out, which has been told.
-            None => whole &= rule.origin.kind != OriginKind::File,
+        if let Some(plan) = compiled.get_mut(*index).and_then(Option::take) {
+            plans.push(Arc::new(RoutePlan { index: plans.len(), ..plan }));
+            served.push(*index);
         }
     }
     if served.len() != kept.len() {
@@ -177,7 +191,7 @@ impl Blame {
         match self {
             Self::Operator => Diagnostic::error(code, message),
             Self::Descriptors => Diagnostic::warning(Code::BadAnnotation, message)
-                .with_note("the annotation is left out; the other routes are served"),
+                .with_note("the rule is left out; the other routes are served"),
         }
     }
 }

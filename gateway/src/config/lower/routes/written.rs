@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Blame, Inputs, Places, Rule, Shared, hosts, http_method, targets, template};
+use super::{Blame, Inputs, Places, Rule, Shared, api, hosts, http_method, targets, template};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
@@ -21,14 +21,21 @@ pub(super) fn rules(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context)
         let name = context.sources.shared_name(file.id);
         // An included file's defaults are its own; where they are silent, those of the first file hold.
         let defaults = file.raw.defaults.or(&first.raw.defaults);
+        let mut of_api = api::Rules::default();
         for route in &file.raw.routes {
+            if route.overrides && !of_api.can_be_served(route, inputs, context) {
+                continue;
+            }
             let shared = Arc::new(shared(route, &defaults, inputs, used, context));
             for binding in std::iter::once(&route.binding).chain(&route.additional) {
                 let line = context.line(binding.method.place);
-                let origin = Origin { kind: OriginKind::File, file: Arc::clone(&name), line };
+                // The rules of a service configuration come with an API, as annotations do.
+                let kind = if route.overrides { OriginKind::Annotation } else { OriginKind::File };
+                let origin = Origin { kind, file: Arc::clone(&name), line };
                 rules.extend(rule(binding, origin, &shared, context));
             }
         }
+        of_api.report(context);
     }
     rules
 }
@@ -80,8 +87,9 @@ fn refuse_streams(method: &prost_reflect::MethodDescriptor, grpc: &At<String>, c
 
 fn rule(binding: &RawBinding, origin: Origin, shared: &Arc<Shared>, context: &mut Context) -> Option<Rule> {
     let RawMethod { name: method, place } = &binding.method;
-    http_method::check(method, *place, None, Blame::Operator, context)?;
-    let template = template(&binding.path, None, Blame::Operator, context);
+    let blame = Blame::of(origin.kind);
+    http_method::check(method, *place, None, blame, context)?;
+    let template = template(&binding.path, None, blame, context);
     let place_of = |at: &Option<At<String>>| -> Option<Place> { at.as_ref().map(|at| at.place) };
     let body = binding.body.as_ref().or(shared.settings.body.as_ref());
     let response_body = binding.response_body.as_ref().or(shared.settings.response_body.as_ref());
