@@ -61,7 +61,7 @@ pub(super) fn lower(
         ways.unused(&used, context);
         limiter.unused(&used, context);
     }
-    if compiled.routes.is_empty() && !errors {
+    if compiled.routes.is_empty() && !errors && descriptors.silent.is_empty() {
         context.push(
             Diagnostic::warning(
                 Code::NoRoutes,
@@ -79,6 +79,7 @@ pub(super) fn lower(
         schema: descriptors.schema?,
         schema_digest: descriptors.digest,
         reflected: descriptors.reflected,
+        undescribed: descriptors.silent,
         routes: compiled.routes,
         table,
         auth: ways.specs(),

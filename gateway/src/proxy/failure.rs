@@ -65,6 +65,12 @@ impl Failure {
         Self::new(Reason::RouteNotFound, "no route matches this path")
     }
 
+    /// A route takes the request, and its server has not described its method since the gateway started.
+    pub fn undescribed() -> Self {
+        Self::new(Reason::DescriptorsUnavailable, "the service has not been reached since the gateway started")
+            .retry_after(Duration::from_secs(1))
+    }
+
     /// The path exists, under these other methods.
     pub fn method_not_allowed(allowed: &str) -> Self {
         let message = format!("this path takes {allowed}");

@@ -37,6 +37,8 @@ pub enum Lookup<'t, 'p> {
         /// The value of `Allow`: sorted, HEAD wherever GET is.
         allow: String,
     },
+    /// A route takes the request whose method no descriptor source has so far.
+    Undescribed,
     /// No route matches the path.
     NotFound,
 }
@@ -60,7 +62,8 @@ pub enum CandidateOutcome<'t> {
 }
 
 impl Table {
-    /// A table of these routes; `matcher` was built from the same, in the same order.
+    /// A table of these routes; `matcher` was built from the same, in the same order. What it has beyond them are routes
+    /// whose methods are not described so far.
     pub fn new(matcher: Matcher, routes: Vec<Arc<RoutePlan>>) -> Self {
         Self { matcher, routes }
     }
@@ -90,7 +93,7 @@ impl Table {
             match self.lookup_in(table, method, path)? {
                 Lookup::NotFound => {}
                 Lookup::MethodNotAllowed { allow } => allowed.extend(allow.split(", ").map(str::to_owned)),
-                found @ Lookup::Found { .. } => return Ok(found),
+                found @ (Lookup::Found { .. } | Lookup::Undescribed) => return Ok(found),
             }
         }
         if allowed.is_empty() {
@@ -114,7 +117,7 @@ impl Table {
             }
             http_rule::Lookup::Found(found) => match self.routes.get(*found.value) {
                 Some(route) => Lookup::Found { route, captures: found.captures },
-                None => Lookup::NotFound,
+                None => Lookup::Undescribed,
             },
             http_rule::Lookup::MethodNotAllowed(allowed) => {
                 Lookup::MethodNotAllowed { allow: allowed.to_string() }

@@ -126,6 +126,7 @@ async fn answer<'s>(
         Lookup::Found { route, captures } => (route.index, captures),
         Lookup::MethodNotAllowed { allow } => return not_allowed(head, &allow, own),
         Lookup::NotFound if own.is_some() => return not_allowed(head, "", own),
+        Lookup::Undescribed => return Err(Failure::undescribed()),
         Lookup::NotFound => return Err(Failure::route_not_found()),
     };
     let target = snapshot.targets.get(index).ok_or_else(Failure::route_not_found)?;

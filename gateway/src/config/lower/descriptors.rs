@@ -16,7 +16,7 @@ use crate::config::files::File;
 use crate::config::raw::{At, RawDescriptor};
 use crate::config::{Before, Context, Watched};
 use crate::descriptors::{
-    self, Content, Digest, Input, Made, ProtoError, Reflected, SourceError, SourceErrorKind,
+    self, Content, Digest, Input, Made, ProtoError, Reflected, SourceError, SourceErrorKind, SourceWarningKind,
 };
 
 /// What the sources came to.
@@ -32,6 +32,10 @@ pub(super) struct Descriptors {
     pub(super) reflected: IndexMap<Arc<str>, Reflected>,
     /// The upstreams that are asked, whether they answer or not.
     pub(super) asked: Vec<Arc<str>>,
+    /// Those that did not answer, and never have.
+    pub(super) silent: Vec<Arc<str>>,
+    /// The services that a server has and that do not link.
+    left_out: Vec<String>,
 }
 
 /// Loads the sources of all files.
@@ -76,6 +80,16 @@ pub(super) fn load(
     let made = before.map(|before| Made { schema: &before.config.schema, of: before.config.schema_digest });
     let loaded = descriptors::load_after(&inputs, made);
     context.watch.extend(loaded.watch.into_iter().map(Watched::of));
+    let mut left_out = Vec::new();
+    for warning in loaded.warnings {
+        if let SourceWarningKind::Unlinked { services, .. } = &warning.kind {
+            left_out.extend(services.iter().cloned());
+        }
+        if let Some((input, place)) = inputs.get(warning.input).zip(places.get(warning.input)) {
+            let newer = |index: usize| Some((inputs.get(index)?, *places.get(index)?));
+            context.push(warned(warning.kind, input, newer).at(*place, "named here"));
+        }
+    }
     let mut texts = HashMap::new();
     for error in loaded.errors {
         let input = error.input.and_then(|index| Some((inputs.get(index)?, *places.get(index)?)));
@@ -92,6 +106,46 @@ pub(super) fn load(
         proto_files: loaded.proto_files,
         reflected: told.answers.into_iter().map(|(name, reflected, _)| (name, reflected)).collect(),
         asked: told.asked,
+        silent: told.silent,
+        left_out,
+    }
+}
+
+/// What was done about something that a server has sent.
+fn warned<'i>(
+    kind: SourceWarningKind,
+    input: &Input,
+    other: impl Fn(usize) -> Option<(&'i Input, Place)>,
+) -> Diagnostic {
+    let source = source_name(input);
+    match kind {
+        SourceWarningKind::Unlinked { error, services } => {
+            let file = error.file.unwrap_or_default();
+            let message = match services.as_slice() {
+                [] => format!("a file of {source} is left out: {file} {}", error.kind),
+                [service] => format!("`{service}` of {source} is left out: {file} {}", error.kind),
+                [first, rest @ ..] => {
+                    let n = rest.len();
+                    format!("`{first}` and {n} more services of {source} are left out: {file} {}", error.kind)
+                }
+            };
+            let diagnostic = Diagnostic::warning(Code::DescriptorsUnlinked, message);
+            let diagnostic = services.iter().skip(1).fold(diagnostic, |diagnostic, service| {
+                diagnostic.with_note(format!("`{service}` is left out, too"))
+            });
+            diagnostic.with_help("the server lacks a file that it was built from; to serve all of it, name a source that has the file, or a descriptor set")
+        }
+        SourceWarningKind::Older { file, newer } => {
+            let other = other(newer);
+            let name = other.map_or_else(|| "another source".to_owned(), |(input, _)| source_name(input));
+            let message = format!("{file} of {source} is older than that of {name}, which is used for both");
+            let diagnostic = Diagnostic::warning(Code::DescriptorsConflict, message)
+                .with_note("the newer one has all that the older one has");
+            match other {
+                Some((_, place)) => diagnostic.and_at(place, "has the newer one"),
+                None => diagnostic,
+            }
+        }
     }
 }
 
@@ -223,6 +277,14 @@ fn load_finding(name: &str, error: LoadError) -> Diagnostic {
 }
 
 impl Descriptors {
+    /// Whether a service that is not here may be described later: a server has not answered so far, or what it has sent of
+    /// the service does not link. Either has been reported.
+    pub(super) fn may_come(&self, service: &str) -> bool {
+        let is_here = |schema: &Arc<Schema>| schema.pool().get_service_by_name(service).is_some();
+        self.schema.as_ref().is_some_and(|schema| !is_here(schema))
+            && (!self.silent.is_empty() || self.left_out.iter().any(|other| other == service))
+    }
+
     /// The line of a .proto file as a place, when its text is at hand.
     pub(super) fn place(&self, file: &str, line: u32, context: &mut Context) -> Option<Place> {
         let path = self.proto_files.get(file).filter(|_| line > 0)?;

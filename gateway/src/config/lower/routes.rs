@@ -92,6 +92,8 @@ pub(super) struct Places {
 pub(super) struct Shared {
     /// Nothing when it is broken, or the descriptors are.
     pub(super) method: Option<MethodDescriptor>,
+    /// False for a method of a service that may be described later, and is not now.
+    pub(super) is_described: bool,
     /// Tells its limits from those of other entries: its first rule, for its hosts.
     pub(super) identity: String,
     pub(super) settings: RawSettings,
@@ -113,15 +115,16 @@ pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context
     let replaced = table::replaced(&rules);
     let (mut compiled, mut whole) = (Vec::with_capacity(rules.len()), true);
     for (index, rule) in rules.iter().enumerate() {
-        let plan = if replaced.contains_key(&index) { None } else { plan::compile(rule, inputs, context) };
+        let is_compiled = !replaced.contains_key(&index) && rule.shared.is_described;
+        let plan = if is_compiled { plan::compile(rule, inputs, context) } else { None };
         // What comes with descriptors and cannot be served is left out, which has been told.
-        whole &= plan.is_some() || rule.origin.kind != OriginKind::File;
+        whole &= plan.is_some() || rule.origin.kind != OriginKind::File || !rule.shared.is_described;
         compiled.push(plan);
     }
     let is_whole = |index: usize, rule: &Rule| {
         rule.template.is_some()
             && !replaced.contains_key(&index)
-            && (rule.origin.kind == OriginKind::File || compiled.get(index).is_some_and(Option::is_some))
+            && (rule.origin.kind == OriginKind::File || !rule.shared.is_described || compiled.get(index).is_some_and(Option::is_some))
     };
     let compared: Vec<usize> =
         rules.iter().enumerate().filter(|(index, rule)| is_whole(*index, rule)).map(|(index, _)| index).collect();
@@ -136,7 +139,10 @@ pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context
         }
     }
     if served.len() != kept.len() {
-        matcher = table::build(&rules, &served).0;
+        // Routes that wait for their descriptors come behind those that have a plan.
+        let waits = |index: &&usize| rules.get(**index).is_some_and(|rule| !rule.shared.is_described);
+        let waiting = kept.iter().filter(waits).copied();
+        matcher = table::build(&rules, &served.iter().copied().chain(waiting).collect::<Vec<_>>()).0;
     }
     if !is_lost(inputs.files, "defaults") {
         unprotected::unprotected(&rules, &served, context);

@@ -62,7 +62,7 @@ pub(super) fn services(
                 );
                 continue;
             }
-            if let Some(schema) = &descriptors.schema {
+            if let Some(schema) = descriptors.schema.as_ref().filter(|_| !descriptors.may_come(&key.name)) {
                 methods::service(schema.pool(), &key.name, key.place, context);
             }
             let upstream = raw.upstream.as_ref().and_then(|name| upstreams.resolve(name, context));
@@ -89,6 +89,15 @@ pub(super) fn services(
                     Diagnostic::warning(Code::Ineffective, format!("the prefix of `{}` has no effect", key.name))
                         .at(at.place, "nothing to move")
                         .with_help("add `annotations: true` or `auto: true`; routes have the prefix in their paths"),
+                );
+            }
+            if service.exposes() && descriptors.may_come(&key.name) {
+                context.push(
+                    Diagnostic::warning(
+                        Code::UnknownService,
+                        format!("what `{}` exposes is left out: the service is not described so far", key.name),
+                    )
+                    .at(key.place, "not described"),
                 );
             }
             services.insert(key.name.clone(), service);

@@ -1,6 +1,6 @@
 //! Sources that are servers: asked while the configuration is loaded, and weighed against what they said before.
 //!
-//! A server that cannot be asked refuses a configuration only when nothing is known of it. What is known serves on.
+//! A server that cannot be reached costs its own services only. What it has said before stays in use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub(super) struct Told {
     pub(super) answers: Vec<(Arc<str>, Reflected, Place)>,
     /// The upstreams that were asked, or should have been.
     pub(super) asked: Vec<Arc<str>>,
+    /// Those that cannot be reached, and of which nothing is known.
+    pub(super) silent: Vec<Arc<str>>,
     /// Whether one has said nothing that can be used.
     pub(super) is_broken: bool,
 }
@@ -67,6 +69,10 @@ pub(super) fn ask(
                 context
                     .found
                     .extend(finding.map(|finding| finding.at(place, "the descriptors of before stay")));
+            }
+            Err(error) if error.is_transient() => {
+                context.push(unreachable(&question.upstream, &error).at(place, "asked here"));
+                told.silent.push(question.upstream);
             }
             Err(error) => {
                 told.is_broken = true;
@@ -126,13 +132,16 @@ fn cannot_ask(name: &str, error: &ReflectError) -> Diagnostic {
         ReflectError::NotServed => {
             "switch server reflection on there, or name a descriptor set (`gateway descriptors` makes one)"
         }
-        ReflectError::Unreachable(_) | ReflectError::Late(_) => {
-            "start the server first, or mend the address of the upstream; a descriptor set needs no server"
-        }
         _ => "look at the log of the server; a descriptor set needs no server",
     };
     Diagnostic::error(Code::Reflection, format!("cannot ask `{name}` for its descriptors: {error}"))
         .with_help(help)
+}
+
+fn unreachable(name: &str, error: &ReflectError) -> Diagnostic {
+    Diagnostic::warning(Code::Reflection, format!("cannot ask `{name}` for its descriptors: {error}"))
+        .with_note("until it answers, routes of services that no other source describes answer 503; a gateway that runs keeps asking")
+        .with_help("start the server, or correct the address of the upstream; a descriptor set needs no server")
 }
 
 fn kept(name: &str, error: &ReflectError) -> Diagnostic {

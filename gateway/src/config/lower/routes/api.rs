@@ -38,6 +38,9 @@ impl Rules {
         // Without descriptors nothing is known of any method.
         let Some(schema) = &inputs.descriptors.schema else { return true };
         let Some(descriptor) = schema.pool().get_service_by_name(service) else {
+            if inputs.descriptors.may_come(service) && inputs.services.contains_key(service) {
+                return true;
+            }
             return self.leave_out(service, Why::Unknown, route);
         };
         if !inputs.services.contains_key(service) && !is_lost(inputs.files, "services") {

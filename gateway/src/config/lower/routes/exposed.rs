@@ -117,6 +117,7 @@ fn shared(
         targets: targets(settings, &name, service.place, inputs, used, context),
         policies: policies::policies(settings, inputs, used, context),
         method: Some(method.clone()),
+        is_described: true,
         settings: settings.clone(),
     }
 }

@@ -50,12 +50,13 @@ fn shared(
     let settings = route.settings.or(defaults);
     let hosts = hosts(&settings, context);
     let schema = inputs.descriptors.schema.as_ref();
+    let written = route.grpc.value.trim_start_matches('/').split_once('/').map(|(service, _)| service);
+    let is_described = !written.is_some_and(|service| inputs.descriptors.may_come(service));
+    let schema = schema.filter(|_| is_described);
     let method = schema.and_then(|schema| methods::method(schema.pool(), &route.grpc, context));
     // Whatever is wrong with the method, its service is used, and its upstream can be looked for.
     let service = method.as_ref().map(|method| method.parent_service().full_name().to_owned());
-    let named = service.or_else(|| {
-        route.grpc.value.trim_start_matches('/').split_once('/').map(|(service, _)| service.to_owned())
-    });
+    let named = service.or_else(|| written.map(str::to_owned));
     let known = method.is_some() || schema.is_none();
     let targets = match named {
         Some(service) if known || settings.upstream.is_some() || inputs.services.contains_key(&service) => {
@@ -68,7 +69,7 @@ fn shared(
     }
     let policies = policies::policies(&settings, inputs, used, context);
     let identity = identity(&format!("{} {}", route.binding.method.name, route.binding.path.value), &hosts);
-    Shared { method, identity, settings, hosts, targets, policies }
+    Shared { method, is_described, identity, settings, hosts, targets, policies }
 }
 
 fn refuse_streams(method: &prost_reflect::MethodDescriptor, grpc: &At<String>, context: &mut Context) {
