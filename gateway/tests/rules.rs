@@ -235,7 +235,8 @@ fn files_of_one_name_are_kept_apart_when_they_declare_different_things() {
         "[x2/service.proto, x1.binpb]",
         "[x1/service.proto, x2/service.proto]",
         "[both.binpb]",
-        "[x1/, x2/, both.binpb]",
+        "[x1/, x2/, x1.binpb, x2.binpb]",
+        "[x1.binpb, x2.binpb, x2/, x1/service.proto]",
     ] {
         let yaml = format!(
             "descriptors: {sources}\nupstreams: {{u: {{address: \"localhost:1\"}}}}\nservices: {{s1.S: u, s2.S: u}}\n\

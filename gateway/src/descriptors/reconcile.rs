@@ -51,6 +51,8 @@ pub(super) fn reconcile(sources: &mut [Source<'_>]) -> Vec<Outcome> {
         sources.iter().map(|source| entries(source.set).unwrap_or_default()).collect();
     let mut first: HashMap<String, (usize, usize)> = HashMap::new();
     let mut taken: HashSet<String> = sets.iter().flatten().map(|entry| entry.name.clone()).collect();
+    // Versions that have got other names, with these.
+    let mut renamed: HashMap<String, Vec<(Entry, String)>> = HashMap::new();
     let mut outcomes = Vec::new();
     let mut touched: HashSet<usize> = HashSet::new();
     for second in 0..sources.len() {
@@ -69,7 +71,16 @@ pub(super) fn reconcile(sources: &mut [Source<'_>]) -> Vec<Outcome> {
             let (Ok(old), Ok(new)) = (earlier.decode(), entry.decode()) else { continue };
             if symbols(&old).is_disjoint(&symbols(&new)) {
                 let label = sources.get(second).map_or("", |source| source.label);
-                let new_name = unique(label, &name, &mut taken);
+                let versions = renamed.entry(name.clone()).or_default();
+                let known = versions.iter().find(|(version, _)| agree(version, entry));
+                let new_name = match known {
+                    Some((_, known)) => known.clone(),
+                    None => {
+                        let new_name = unique(label, &name, &mut taken);
+                        versions.push((entry.clone(), new_name.clone()));
+                        new_name
+                    }
+                };
                 outcomes.push(Outcome::Renamed { source: second, file: name.clone(), new_name: new_name.clone() });
                 new_names.insert(name, new_name);
                 continue;
@@ -105,6 +116,7 @@ pub(super) fn reconcile(sources: &mut [Source<'_>]) -> Vec<Outcome> {
     outcomes
 }
 
+#[derive(Clone)]
 struct Entry {
     name: String,
     bytes: Vec<u8>,
@@ -131,7 +143,6 @@ fn agree(one: &Entry, other: &Entry) -> bool {
 
 /// `x2/types.proto`, or the same with a number.
 fn unique(label: &str, name: &str, taken: &mut HashSet<String>) -> String {
-    let label = label.trim_end_matches('/');
     let mut new_name = format!("{label}/{name}");
     let mut n = 1;
     while !taken.insert(new_name.clone()) {

@@ -323,7 +323,8 @@ fn agree(inputs: &[Input], sets: &mut [Set], loaded: &mut Loaded) {
 
 /// What the files of a source are told apart by.
 fn label(source: &str) -> &str {
-    source.strip_prefix("reflection of ").unwrap_or(source)
+    let name = source.strip_prefix("reflection of ").unwrap_or(source);
+    Path::new(name).file_name().and_then(|name| name.to_str()).unwrap_or(name)
 }
 
 /// The input that a file of a set came from: of compiled files, several may be in one set.

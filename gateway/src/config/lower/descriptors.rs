@@ -129,7 +129,10 @@ fn warned<'i>(
                     format!("`{first}` and {n} more services of {source} are left out: {file} {}", error.kind)
                 }
             };
-            let diagnostic = Diagnostic::warning(Code::DescriptorsUnlinked, message);
+            let mut diagnostic = Diagnostic::warning(Code::DescriptorsUnlinked, message);
+            if !services.is_empty() {
+                diagnostic = diagnostic.with_note("its routes answer 503; the other services of the server are served");
+            }
             let diagnostic = services.iter().skip(1).fold(diagnostic, |diagnostic, service| {
                 diagnostic.with_note(format!("`{service}` is left out, too"))
             });

@@ -1,6 +1,7 @@
 //! Sources that are servers: asked while the configuration is loaded, and weighed against what they said before.
 //!
-//! A server that cannot be reached costs its own services only. What it has said before stays in use.
+//! A server that cannot be reached costs a gateway that runs its own services only, and what it has said before stays in
+//! use. For `check` it is an error, as long as nothing is known of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +71,7 @@ pub(super) fn ask(
                     .found
                     .extend(finding.map(|finding| finding.at(place, "the descriptors of before stay")));
             }
-            Err(error) if error.is_transient() => {
+            Err(error) if error.is_transient() && context.serves => {
                 context.push(unreachable(&question.upstream, &error).at(place, "asked here"));
                 told.silent.push(question.upstream);
             }
@@ -131,6 +132,9 @@ fn cannot_ask(name: &str, error: &ReflectError) -> Diagnostic {
     let help = match error {
         ReflectError::NotServed => {
             "switch server reflection on there, or name a descriptor set (`gateway descriptors` makes one)"
+        }
+        ReflectError::Unreachable(_) | ReflectError::Late(_) => {
+            "start the server first, or mend the address of the upstream; a descriptor set needs no server"
         }
         _ => "look at the log of the server; a descriptor set needs no server",
     };
