@@ -39,7 +39,11 @@ fn configured(loaded: &Loaded) -> Arc<GatewayConfig> {
 /// `METHOD path -> Service/Method` of every route.
 fn routes(config: &GatewayConfig) -> Vec<String> {
     let calls = |path: &str| path.trim_start_matches('/').rsplit('.').next().unwrap().to_owned();
-    config.routes.iter().map(|route| format!("{} -> {}", route.name, calls(route.grpc.path.as_str()))).collect()
+    config
+        .routes
+        .iter()
+        .map(|route| format!("{} -> {}", route.name, calls(route.grpc.path.as_str())))
+        .collect()
 }
 
 /// The warnings, a line each.
@@ -57,7 +61,12 @@ fn a_prefix_moves_what_a_service_exposes() {
     let rows: &[(&str, &[&str])] = &[
         (
             "{lib.v1.A: {upstream: u, annotations: true}, lib.v1.B: {upstream: u, annotations: true, prefix: /b}}",
-            &["POST /v1/create -> A/Create", "GET /v1/a/{id} -> A/Get", "GET / -> A/Get", "POST /b/v1/create -> B/Create"],
+            &[
+                "POST /v1/create -> A/Create",
+                "GET /v1/a/{id} -> A/Get",
+                "GET / -> A/Get",
+                "POST /b/v1/create -> B/Create",
+            ],
         ),
         (
             "{lib.v1.A: {upstream: u, annotations: true, auto: true, prefix: /admin/v1}}",
@@ -69,7 +78,10 @@ fn a_prefix_moves_what_a_service_exposes() {
                 "POST /admin/v1/lib.v1.A/Get -> A/Get",
             ],
         ),
-        ("{lib.v1.B: {upstream: u, auto: true, prefix: \"/caf\u{e9}\"}}", &["POST /caf\u{e9}/lib.v1.B/Create -> B/Create"]),
+        (
+            "{lib.v1.B: {upstream: u, auto: true, prefix: \"/caf\u{e9}\"}}",
+            &["POST /caf\u{e9}/lib.v1.B/Create -> B/Create"],
+        ),
     ];
     for (services, expected) in rows {
         let (_folder, loaded) = load(&[("a.proto", ANNOTATED), ("routes.yaml", &yaml(services))]);
@@ -95,7 +107,10 @@ fn of_two_annotations_of_one_path_the_first_service_of_the_file_stays() {
             let found = warnings(&loaded);
             assert_eq!(found.len(), 1, "{found:?}");
             let text = loaded.diagnostics.render(false);
-            for part in [&format!("calls lib.v1.{first}/Create, served"), &format!("calls lib.v1.{second}/Create, left out")] {
+            for part in [
+                &format!("calls lib.v1.{first}/Create, served"),
+                &format!("calls lib.v1.{second}/Create, left out"),
+            ] {
                 assert!(text.contains(part.as_str()), "{part} in {text}");
             }
         }
@@ -104,7 +119,8 @@ fn of_two_annotations_of_one_path_the_first_service_of_the_file_stays() {
 
 #[test]
 fn an_annotation_that_cannot_be_served_keeps_no_other_off_its_path() {
-    let proto = ANNOTATED.replace("get: \"/v1/a/{id}\"", "get: \"/v1/b/{nope}\" additional_bindings { get: \"/v1/b/{id}\" }");
+    let proto = ANNOTATED
+        .replace("get: \"/v1/a/{id}\"", "get: \"/v1/b/{nope}\" additional_bindings { get: \"/v1/b/{id}\" }");
     let (_folder, loaded) =
         load(&[("a.proto", &proto), ("routes.yaml", &yaml("{lib.v1.A: {upstream: u, annotations: true}}"))]);
     let expected = ["POST /v1/create -> A/Create", "GET /v1/b/{id} -> A/Get", "GET / -> A/Get"];
@@ -123,8 +139,10 @@ fn templates_of_public_apis_are_served() {
       rpc EndSession(R) returns (R) { option (google.api.http) = { post: "/v2/{name=**/botSessions/*}:end" body: "*" }; }
       rpc Unreceived(R) returns (R) { option (google.api.http) = { get: "/ibc/{channel}/commitments/{sequences}/unreceived_packets" }; }
     }"#;
-    let (_folder, loaded) =
-        load(&[("a.proto", proto), ("routes.yaml", &yaml("{fs.Firestore: {upstream: u, annotations: true}}"))]);
+    let (_folder, loaded) = load(&[
+        ("a.proto", proto),
+        ("routes.yaml", &yaml("{fs.Firestore: {upstream: u, annotations: true}}")),
+    ]);
     let config = configured(&loaded);
     assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics);
     let rows = [
@@ -144,7 +162,11 @@ fn templates_of_public_apis_are_served() {
             "CreateDocument parent=projects/p/databases/d/documents/a%2Fb collection_id=c/d",
         ),
         ("POST", "/v2/a/b/botSessions/7:end", "EndSession name=a/b/botSessions/7"),
-        ("GET", "/ibc/channel-0/commitments/1,2,3/unreceived_packets", "Unreceived channel=channel-0 sequences=1,2,3"),
+        (
+            "GET",
+            "/ibc/channel-0/commitments/1,2,3/unreceived_packets",
+            "Unreceived channel=channel-0 sequences=1,2,3",
+        ),
     ];
     for (method, path, expected) in rows {
         let Lookup::Found { route, captures } = config.table.lookup(None, method, path).unwrap() else {
@@ -169,15 +191,25 @@ service State { rpc Get(Empty) returns (NodeState); rpc Follow(Empty) returns (s
 fn a_service_configuration_is_taken_as_it_is() {
     let head = "descriptors: [a.proto]\nupstreams: {u: {address: \"localhost:1\"}}\nservices: {node.v1.State: u}\ninclude: [s.yaml]\n";
     let get = "    - selector: node.v1.State.Get\n      get: /v1/state\n";
-    let rules = |rules: &str| format!("type: google.api.Service\nconfig_version: 3\nhttp:\n  rules:\n{rules}{get}");
+    let rules =
+        |rules: &str| format!("type: google.api.Service\nconfig_version: 3\nhttp:\n  rules:\n{rules}{get}");
     let rows: &[(String, &str)] = &[
         (rules(""), ""),
-        (rules("    - selector: node.v1.State.Follow\n      get: /v1/state/follow\n"), "streams are not supported yet"),
+        (
+            rules("    - selector: node.v1.State.Follow\n      get: /v1/state/follow\n"),
+            "streams are not supported yet",
+        ),
         (rules("    - selector: node.v1.State.Gone\n      get: /v1/gone\n"), "has no method `Gone`"),
-        (rules("    - selector: google.iam.v1.IAMPolicy.Get\n      get: /v1/iam\n"), "no descriptor source has this service"),
+        (
+            rules("    - selector: google.iam.v1.IAMPolicy.Get\n      get: /v1/iam\n"),
+            "no descriptor source has this service",
+        ),
         (rules("    - selector: node.v1.State.Get\n      get: /v1/{nope}\n"), "has no field `nope`"),
         (rules("    - selector: node.v1.State.Get\n      get: v1\n"), "is not a path"),
-        (rules("    - selector: node.v1.State.Get\n      get: /v1/state\n"), "match the same requests equally well"),
+        (
+            rules("    - selector: node.v1.State.Get\n      get: /v1/state\n"),
+            "match the same requests equally well",
+        ),
         (rules("    - selector: 'node.v1.*'\n      get: /v1/all\n"), "is not the full name of one method"),
         (rules("").replace("http:", "documentation: {summary: \"${X}\"}\nnobody_knows: [1]\nhttp:"), ""),
         (rules("").replace("type: google.api.Service\n", "backend: {rules: []}\n"), ""),
@@ -191,7 +223,8 @@ fn a_service_configuration_is_taken_as_it_is() {
             part => assert!(found.len() == 1 && found[0].contains(part), "{part} in {found:?}"),
         }
     }
-    let (_folder, loaded) = load(&[("a.proto", NODE), ("routes.yaml", head), ("s.yaml", "http: {rules: []}\nroutess: []\n")]);
+    let (_folder, loaded) =
+        load(&[("a.proto", NODE), ("routes.yaml", head), ("s.yaml", "http: {rules: []}\nroutess: []\n")]);
     assert!(loaded.config.is_none(), "a key of no service configuration is a mistake");
 }
 
@@ -271,7 +304,10 @@ fn files_of_one_name_that_declare_one_thing_differently_are_a_conflict_with_both
         );
     }
     // The same text in two places is one file.
-    write("same/types.proto", b"// Another comment.\nsyntax = \"proto3\"; package types; message Id { string id = 1; }");
+    write(
+        "same/types.proto",
+        b"// Another comment.\nsyntax = \"proto3\"; package types; message Id { string id = 1; }",
+    );
     write("same/S2.proto", &std::fs::read(folder.path().join("x2/S2.proto")).unwrap());
     for name in ["x1", "x2", "same"] {
         let input = gateway::descriptors::Input::path(name, folder.path().join(name));
@@ -285,7 +321,13 @@ fn files_of_one_name_that_declare_one_thing_differently_are_a_conflict_with_both
         write("routes.yaml", yaml.as_bytes());
         config::load(&folder.path().join("routes.yaml"), &|_| None)
     };
-    for sources in ["[x1/, x2/]", "[x1.binpb, x2.binpb]", "[x1.binpb, x2/]", "[x1/S1.proto, x2/S2.proto]", "[x1, x2.binpb]"] {
+    for sources in [
+        "[x1/, x2/]",
+        "[x1.binpb, x2.binpb]",
+        "[x1.binpb, x2/]",
+        "[x1/S1.proto, x2/S2.proto]",
+        "[x1, x2.binpb]",
+    ] {
         let loaded = check(sources);
         assert!(loaded.config.is_none(), "{sources}");
         let text = loaded.diagnostics.render(false);
@@ -294,7 +336,9 @@ fn files_of_one_name_that_declare_one_thing_differently_are_a_conflict_with_both
         }
         assert!(text.ends_with("1 error\n"), "{sources}: {text}");
     }
-    for sources in ["[x1/, same/]", "[x1.binpb, same.binpb]", "[x1.binpb, same/]", "[x1/S1.proto, same/S2.proto]"] {
+    for sources in
+        ["[x1/, same/]", "[x1.binpb, same.binpb]", "[x1.binpb, same/]", "[x1/S1.proto, same/S2.proto]"]
+    {
         let loaded = check(sources);
         assert!(loaded.diagnostics.is_empty(), "{sources}: {}", loaded.diagnostics);
     }

@@ -116,7 +116,7 @@ fn gone(route: &RoutePlan, new: &GatewayConfig) -> String {
             format!("`{}` takes its requests and calls {}", route.name, route.grpc)
         }
         Ok(Lookup::MethodNotAllowed { allow }) => format!("405, the path takes {allow}"),
-        Ok(Lookup::Undescribed | Lookup::NotFound) | Err(_) => match same_method(route, new) {
+        Ok(Lookup::NotFound) | Err(_) => match same_method(route, new) {
             Some(other) => format!("404, {} is at `{}` now", route.grpc, other.name),
             None => "404".to_owned(),
         },

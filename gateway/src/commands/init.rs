@@ -71,7 +71,11 @@ pub fn write(schema: &Arc<Schema>, origin: &Origin, from: &str) -> Result<String
     let upstream_of = |group: usize| {
         if shared { Some(0) } else { live.iter().position(|index| *index == group) }
     };
-    Ok(yaml::write(&yaml::Head { from, source, upstreams: &upstreams, skipped: &skipped }, &groups, upstream_of))
+    Ok(yaml::write(
+        &yaml::Head { from, source, upstreams: &upstreams, skipped: &skipped },
+        &groups,
+        upstream_of,
+    ))
 }
 
 /// The port of the first service, unless the environment says otherwise.

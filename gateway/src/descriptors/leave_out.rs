@@ -10,8 +10,10 @@ use super::file_set::{FileSet, Head};
 /// leave no service, or the file is not there.
 pub(super) fn leave_out(set: &mut Vec<u8>, file: &str) -> Option<Vec<String>> {
     let files = FileSet::decode(set.as_slice()).ok()?.files;
-    let heads: Vec<Head> = files.iter().map(|bytes| Head::decode(bytes.as_slice()).unwrap_or_default()).collect();
-    let mut lost: HashSet<&str> = heads.iter().map(|head| head.name.as_str()).filter(|name| *name == file).collect();
+    let heads: Vec<Head> =
+        files.iter().map(|bytes| Head::decode(bytes.as_slice()).unwrap_or_default()).collect();
+    let mut lost: HashSet<&str> =
+        heads.iter().map(|head| head.name.as_str()).filter(|name| *name == file).collect();
     if lost.is_empty() {
         return None;
     }

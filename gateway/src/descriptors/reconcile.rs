@@ -81,12 +81,17 @@ pub(super) fn reconcile(sources: &mut [Source<'_>]) -> Vec<Outcome> {
                         new_name
                     }
                 };
-                outcomes.push(Outcome::Renamed { source: second, file: name.clone(), new_name: new_name.clone() });
+                outcomes.push(Outcome::Renamed {
+                    source: second,
+                    file: name.clone(),
+                    new_name: new_name.clone(),
+                });
                 new_names.insert(name, new_name);
                 continue;
             }
-            let any_reflected =
-                [place.0, second].iter().any(|index| sources.get(*index).is_some_and(|source| source.is_reflected));
+            let any_reflected = [place.0, second]
+                .iter()
+                .any(|index| sources.get(*index).is_some_and(|source| source.is_reflected));
             let (older, newer) = match (any_reflected, has_all(&new, &old), has_all(&old, &new)) {
                 (true, true, _) => (place, (second, at)),
                 (true, false, true) => ((second, at), place),
@@ -96,7 +101,9 @@ pub(super) fn reconcile(sources: &mut [Source<'_>]) -> Vec<Outcome> {
                 }
             };
             let bytes = sets.get(newer.0).and_then(|set| set.get(newer.1)).map(|entry| entry.bytes.clone());
-            if let (Some(bytes), Some(slot)) = (bytes, sets.get_mut(older.0).and_then(|set| set.get_mut(older.1))) {
+            if let (Some(bytes), Some(slot)) =
+                (bytes, sets.get_mut(older.0).and_then(|set| set.get_mut(older.1)))
+            {
                 slot.bytes = bytes;
                 touched.insert(older.0);
             }
@@ -187,7 +194,8 @@ fn message_has_all(message: &DescriptorProto, other: &DescriptorProto) -> bool {
     };
     // A required field that is new would refuse what was made without it.
     let known: HashSet<i32> = other.field.iter().map(FieldDescriptorProto::number).collect();
-    let is_required = |field: &&FieldDescriptorProto| field.label == Some(2) && !known.contains(&field.number());
+    let is_required =
+        |field: &&FieldDescriptorProto| field.label == Some(2) && !known.contains(&field.number());
     !message.field.iter().any(|field| is_required(&field))
         && each(&message.field, &other.field, FieldDescriptorProto::name, fields)
         && each(&message.nested_type, &other.nested_type, DescriptorProto::name, message_has_all)

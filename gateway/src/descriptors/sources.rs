@@ -330,9 +330,7 @@ fn label(source: &str) -> &str {
 /// The input that a file of a set came from: of compiled files, several may be in one set.
 fn input_of(inputs: &[Input], set: &Set, file: &str) -> Option<usize> {
     let path = set.paths.get(file);
-    let holds = |input: &Input| {
-        matches!((&input.content, path), (Content::Path(folder), Some(path)) if path.starts_with(folder))
-    };
+    let holds = |input: &Input| matches!((&input.content, path), (Content::Path(folder), Some(path)) if path.starts_with(folder));
     inputs.iter().position(holds).or(set.input)
 }
 
@@ -403,9 +401,10 @@ fn compile_protos(
         let compiled = compile::compile(unit.files, roots.clone(), &known, builtin.clone());
         for (input, error) in compiled.errors {
             // A file that several units import is told about once.
-            let told = loaded.errors.iter().any(
-                |known| matches!(&known.kind, SourceErrorKind::Proto(known) if **known == error),
-            );
+            let told = loaded
+                .errors
+                .iter()
+                .any(|known| matches!(&known.kind, SourceErrorKind::Proto(known) if **known == error));
             if !told {
                 let kind = SourceErrorKind::Proto(Box::new(error));
                 loaded.errors.push(SourceError { input: Some(input), kind });
@@ -448,9 +447,7 @@ fn merge(inputs: &[Input], sets: &mut [Set], loaded: &mut Loaded) {
         };
         let index = sets.iter().position(|set| error.source.as_deref() == Some(set.name.as_str()));
         let set = index.and_then(|index| sets.get_mut(index)).filter(|set| is_reflected(inputs, set));
-        let lost = set.and_then(|set| {
-            Some((set.input?, leave_out(&mut set.bytes, error.file.as_deref()?)?))
-        });
+        let lost = set.and_then(|set| Some((set.input?, leave_out(&mut set.bytes, error.file.as_deref()?)?)));
         match lost {
             Some((input, services)) => {
                 let kind = SourceWarningKind::Unlinked { error, services };

@@ -48,7 +48,7 @@ fn folder_of(file: &ProtoFile, files: &[ProtoFile]) -> PathBuf {
     }
     let mut roots = files.iter().filter_map(|other| other.root.as_ref());
     let around = roots.find(|root| file.path.starts_with(root)).map(PathBuf::as_path);
-    around.or_else(|| file.path.parent()).unwrap_or(Path::new("")).to_owned()
+    around.or_else(|| file.path.parent()).unwrap_or_else(|| Path::new("")).to_owned()
 }
 
 /// Whether two folders have files of one name that differ. Files beside one that is named may be imported.
@@ -88,8 +88,6 @@ pub(super) fn join(sets: Vec<Vec<u8>>) -> Vec<u8> {
     let mut names = HashSet::new();
     let all = std::iter::once(first).chain(sets);
     let files = all.filter_map(|set| FileSet::decode(set.as_slice()).ok()).flat_map(|set| set.files);
-    let files = files.filter(|file| {
-        Head::decode(file.as_slice()).is_ok_and(|head| names.insert(head.name))
-    });
+    let files = files.filter(|file| Head::decode(file.as_slice()).is_ok_and(|head| names.insert(head.name)));
     FileSet { files: files.collect() }.encode_to_vec()
 }

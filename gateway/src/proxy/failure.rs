@@ -67,8 +67,11 @@ impl Failure {
 
     /// A route takes the request, and its server has not described its method since the gateway started.
     pub fn undescribed() -> Self {
-        Self::new(Reason::DescriptorsUnavailable, "the service has not been reached since the gateway started")
-            .retry_after(Duration::from_secs(1))
+        Self::new(
+            Reason::DescriptorsUnavailable,
+            "the service has not been reached since the gateway started",
+        )
+        .retry_after(Duration::from_secs(1))
     }
 
     /// The path exists, under these other methods.

@@ -48,7 +48,7 @@ fn routed(snapshot: &Snapshot, head: &Parts, host: Option<&str>, path: &str) -> 
     // A route for any method takes others than those in common use, too.
     let wanted = Method::from_bytes(head.headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok();
     let wanted = wanted.as_ref().map_or("", Method::as_str);
-    let found = matches!(table.lookup(host, wanted, path), Ok(Lookup::Found { .. } | Lookup::Undescribed));
+    let found = matches!(table.lookup(host, wanted, path), Ok(Lookup::Found { .. }));
     Some(route::allowed([&*allow, if found { wanted } else { "" }]))
 }
 

@@ -361,16 +361,22 @@ async fn what_every_server_brings_is_no_conflict() {
 }
 
 /// A server that answers by the name of a service or a file.
-fn described(files: Vec<(&'static str, FileDescriptorProto)>) -> impl Fn(MessageRequest) -> Vec<MessageResponse> {
+fn described(
+    files: Vec<(&'static str, FileDescriptorProto)>,
+) -> impl Fn(MessageRequest) -> Vec<MessageResponse> {
     move |question| {
         let found = |is: &dyn Fn(&str, &FileDescriptorProto) -> bool| {
             let file = files.iter().find(|(service, file)| is(service, file));
             file.map_or_else(none, |(_, file)| bytes(file.encode_to_vec()))
         };
         vec![match question {
-            MessageRequest::ListServices(_) => {
-                list(&files.iter().map(|(service, _)| *service).filter(|name| !name.is_empty()).collect::<Vec<_>>())
-            }
+            MessageRequest::ListServices(_) => list(
+                &files
+                    .iter()
+                    .map(|(service, _)| *service)
+                    .filter(|name| !name.is_empty())
+                    .collect::<Vec<_>>(),
+            ),
             MessageRequest::FileContainingSymbol(name) => found(&|service, _| service == name),
             MessageRequest::FileByFilename(name) => found(&|_, file| file.name() == name),
             _ => none(),
@@ -406,12 +412,14 @@ async fn a_service_that_does_not_link_costs_no_other() {
         ),
         (
             "no.such.Type",
-            vec![("bad.v1.Bad", {
-                let mut file = item_service("a.proto", "bad.v1", "Bad", &[]);
-                file.service[0].method[0].output_type = Some(".no.such.Type".to_owned());
-                file
-            }),
-            ("good.v1.Good", item_service("good.proto", "good.v1", "Good", &[]))],
+            vec![
+                ("bad.v1.Bad", {
+                    let mut file = item_service("a.proto", "bad.v1", "Bad", &[]);
+                    file.service[0].method[0].output_type = Some(".no.such.Type".to_owned());
+                    file
+                }),
+                ("good.v1.Good", item_service("good.proto", "good.v1", "Good", &[])),
+            ],
         ),
     ];
     for (cause, files) in rows {
@@ -449,7 +457,9 @@ async fn a_server_that_is_down_at_start_is_added_when_it_comes() {
     let text = yaml(&place, &backend);
     let address = place.address();
     drop(place);
-    let up = Reflecting::scripted(described(vec![("up.v1.Up", item_service("up.proto", "up.v1", "Up", &[]))])).await;
+    let up =
+        Reflecting::scripted(described(vec![("up.v1.Up", item_service("up.proto", "up.v1", "Up", &[]))]))
+            .await;
     let text = text
         .replace("[{reflection: library}]", "[{reflection: library}, {reflection: up}]")
         .replace("upstreams:\n", &format!("upstreams:\n  up: {{address: {}}}\n", up.address()))
@@ -486,7 +496,10 @@ async fn of_two_versions_of_a_shared_file_the_newer_one_is_used() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        write("common/v1/common.proto", format!("syntax = \"proto3\"; package common.v1; message Money {{ {money} }}"));
+        write(
+            "common/v1/common.proto",
+            format!("syntax = \"proto3\"; package common.v1; message Money {{ {money} }}"),
+        );
         write(
             &format!("{name}.proto"),
             format!(
@@ -500,7 +513,10 @@ async fn of_two_versions_of_a_shared_file_the_newer_one_is_used() {
     const NEW: &str = "int64 units = 1; string currency = 2;";
     let users = Reflecting::start(Version::V1, &server("users", OLD)).await;
     let orders = Reflecting::start(Version::V1, &server("orders", OLD)).await;
-    let backend = Backend::of_set(server("orders", NEW)).on("orders.v1.Svc/Get", |seen| reply(seen.json())).start().await;
+    let backend = Backend::of_set(server("orders", NEW))
+        .on("orders.v1.Svc/Get", |seen| reply(seen.json()))
+        .start()
+        .await;
     let yaml = format!(
         "listeners: [{{address: 127.0.0.1:0}}]\nadmin: {{address: 127.0.0.1:0}}\n\
          descriptors: [{{reflection: users}}, {{reflection: orders}}]\n\
@@ -523,7 +539,10 @@ async fn of_two_versions_of_a_shared_file_the_newer_one_is_used() {
 
     // A restart comes up; so it does with the servers the other way round, and with a set instead of one.
     routes(&yaml).start().await;
-    let turned = yaml.replace("[{reflection: users}, {reflection: orders}]", "[{reflection: orders}, {reflection: users}]");
+    let turned = yaml.replace(
+        "[{reflection: users}, {reflection: orders}]",
+        "[{reflection: orders}, {reflection: users}]",
+    );
     routes(&turned).start().await;
     let with_set = yaml.replace("[{reflection: users}, ", "[users.binpb, ");
     routes(&with_set).file("users.binpb", server("users", OLD)).start().await;
@@ -531,7 +550,10 @@ async fn of_two_versions_of_a_shared_file_the_newer_one_is_used() {
     // What neither has all of is a conflict with both places.
     users.describe(&server("users", "int64 units = 1; bool whole = 3;"));
     let error = routes(&yaml).try_start().await.err().unwrap().to_string();
-    assert!(error.contains("error[descriptors-conflict]") && error.contains("differs from this one"), "{error}");
+    assert!(
+        error.contains("error[descriptors-conflict]") && error.contains("differs from this one"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -261,9 +261,10 @@ static ALL_PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
 /// Two rules; half of the pairs are alike, so that one may hide the other.
 fn pair() -> impl Strategy<Value = [Rule; 2]> {
     let any_two = (rules(), rules()).prop_map(|(one, other)| [one[0].clone(), other[0].clone()]);
-    let text = (0..2_usize, vec(prop_oneof![Just("/a"), Just("/b"), Just("/*")], 0..3)).prop_map(|(stars, tail)| {
-        Template::parse(&format!("/a{}/**{}", "/*".repeat(stars), tail.concat())).unwrap()
-    });
+    let text =
+        (0..2_usize, vec(prop_oneof![Just("/a"), Just("/b"), Just("/*")], 0..3)).prop_map(|(stars, tail)| {
+            Template::parse(&format!("/a{}/**{}", "/*".repeat(stars), tail.concat())).unwrap()
+        });
     let method = || prop_oneof![Just("GET"), Just("HEAD"), Just("*")].prop_map(MethodPattern::from);
     let alike = ([method(), method()], [text.clone(), text])
         .prop_map(|([m, n], [t, u])| [Rule { method: m, template: t }, Rule { method: n, template: u }]);

@@ -126,20 +126,32 @@ fn what_follows_a_double_wildcard() {
             ),
             ("POST /v1/projects/p/databases/d/documents", "none", "no segment for the second variable"),
             ("POST /v1/projects/p/databases/d/documents/", "none", "an empty segment is none that `*` takes"),
-            ("POST /v1/projects/p/databases/d/documents/a/", "405 GET, HEAD", "nor behind others; `**` of another route takes it"),
+            (
+                "POST /v1/projects/p/databases/d/documents/a/",
+                "405 GET, HEAD",
+                "nor behind others; `**` of another route takes it",
+            ),
         ],
     );
     check(
         &["/v2/{name=**/botSessions/*}", "/v2/{name=**/botSessions/*}:end", "/v2/{name=**}", "/**/{last}"],
         &[
             ("/v2/botSessions/7", "/v2/{name=**/botSessions/*} name=\"botSessions/7\"", "at the start"),
-            ("/v2/a/b/botSessions/7", "/v2/{name=**/botSessions/*} name=\"a/b/botSessions/7\"", "in the middle"),
+            (
+                "/v2/a/b/botSessions/7",
+                "/v2/{name=**/botSessions/*} name=\"a/b/botSessions/7\"",
+                "in the middle",
+            ),
             (
                 "/v2/botSessions/1/botSessions/2",
                 "/v2/{name=**/botSessions/*} name=\"botSessions/1/botSessions/2\"",
                 "counted from the end of the path",
             ),
-            ("/v2/a/botSessions/7:end", "/v2/{name=**/botSessions/*}:end name=\"a/botSessions/7\"", "with a verb"),
+            (
+                "/v2/a/botSessions/7:end",
+                "/v2/{name=**/botSessions/*}:end name=\"a/botSessions/7\"",
+                "with a verb",
+            ),
             ("/v2/a/botSessions", "/v2/{name=**} name=\"a/botSessions\"", "the tail is not there"),
             ("/v2/botSessions/", "/v2/{name=**} name=\"botSessions/\"", "`*` takes no empty segment"),
             ("/v1/a", "/**/{last} last=\"a\"", "a template that begins with `**`"),

@@ -115,7 +115,9 @@ impl ResponsePlan {
 fn no_such_field(message: &Message, name: &str) -> BindingError {
     let plan = message.plan();
     if let Some(first) = outermost(message, name) {
-        let text = format!("`{name}` is within `{first}`: response_body names a field of the response itself, not one inside another");
+        let text = format!(
+            "`{name}` is within `{first}`: response_body names a field of the response itself, not one inside another"
+        );
         return BindingError::new(Subject::ResponseBody, text).help(format!("write `{first}`"));
     }
     let message = format!("{} has no field `{name}`", plan.full_name);

@@ -196,7 +196,9 @@ fn free_prefix(service: &ServiceDescriptor, rules: &RuleReader, taken: &Taken<'_
         service.methods().all(|method| {
             let bindings = rules.rules(&method).into_iter().map(|rule| below(prefix, &Binding::from(rule)));
             // What cannot be served is left out below any prefix.
-            bindings.into_iter().all(|binding| taken.key(&method, &binding).map_or(true, |key| taken.is_free(&key)))
+            bindings
+                .into_iter()
+                .all(|binding| taken.key(&method, &binding).map_or(true, |key| taken.is_free(&key)))
         })
     };
     prefixes(service).into_iter().find(is_free).unwrap_or_default()

@@ -93,7 +93,11 @@ pub(super) fn write(
             line(&mut out, 1, format!("# {text}").trim_end());
         }
         if let Some(prefix) = &group.moved {
-            line(&mut out, 1, &format!("# Below {prefix}: other services have the paths of its annotations."));
+            line(
+                &mut out,
+                1,
+                &format!("# Below {prefix}: other services have the paths of its annotations."),
+            );
         }
         for entry in &group.entries {
             out.push('\n');

@@ -16,7 +16,8 @@ use crate::config::files::File;
 use crate::config::raw::{At, RawDescriptor};
 use crate::config::{Before, Context, Watched};
 use crate::descriptors::{
-    self, Content, Digest, Input, Made, ProtoError, Reflected, SourceError, SourceErrorKind, SourceWarningKind,
+    self, Content, Digest, Input, Made, ProtoError, Reflected, SourceError, SourceErrorKind,
+    SourceWarningKind,
 };
 
 /// What the sources came to.
@@ -131,7 +132,8 @@ fn warned<'i>(
             };
             let mut diagnostic = Diagnostic::warning(Code::DescriptorsUnlinked, message);
             if !services.is_empty() {
-                diagnostic = diagnostic.with_note("its routes answer 503; the other services of the server are served");
+                diagnostic = diagnostic
+                    .with_note("its routes answer 503; the other services of the server are served");
             }
             let diagnostic = services.iter().skip(1).fold(diagnostic, |diagnostic, service| {
                 diagnostic.with_note(format!("`{service}` is left out, too"))

@@ -15,11 +15,7 @@ use crate::policy::ChainPlan;
 use crate::route::{GrpcMethod, Idempotency, RoutePlan};
 
 /// The plan of a rule; nothing when something about it is wrong, which is told.
-pub(super) fn compile(
-    rule: &Rule,
-    inputs: &Inputs<'_>,
-    context: &mut Context,
-) -> Option<RoutePlan> {
+pub(super) fn compile(rule: &Rule, inputs: &Inputs<'_>, context: &mut Context) -> Option<RoutePlan> {
     let template = rule.template.as_ref()?;
     let method = rule.shared.method.as_ref()?;
     let schema = inputs.descriptors.schema.as_ref()?;

@@ -124,10 +124,16 @@ pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context
     let is_whole = |index: usize, rule: &Rule| {
         rule.template.is_some()
             && !replaced.contains_key(&index)
-            && (rule.origin.kind == OriginKind::File || !rule.shared.is_described || compiled.get(index).is_some_and(Option::is_some))
+            && (rule.origin.kind == OriginKind::File
+                || !rule.shared.is_described
+                || compiled.get(index).is_some_and(Option::is_some))
     };
-    let compared: Vec<usize> =
-        rules.iter().enumerate().filter(|(index, rule)| is_whole(*index, rule)).map(|(index, _)| index).collect();
+    let compared: Vec<usize> = rules
+        .iter()
+        .enumerate()
+        .filter(|(index, rule)| is_whole(*index, rule))
+        .map(|(index, _)| index)
+        .collect();
     table::report_replaced(&rules, &replaced, context);
     let (mut matcher, kept) = table::table(&rules, compared, &inputs.settings.own, context);
     let mut plans = Vec::with_capacity(kept.len());

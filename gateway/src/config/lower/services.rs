@@ -73,9 +73,7 @@ pub(super) fn services(
                         .with_help("add `upstream: NAME`, with a name from `upstreams`"),
                 );
             }
-            let on = |switch: &Option<At<bool>>| {
-                switch.as_ref().filter(|at| at.value).map(|at| at.place)
-            };
+            let on = |switch: &Option<At<bool>>| switch.as_ref().filter(|at| at.value).map(|at| at.place);
             let service = Service {
                 place: key.place,
                 file: file.id,
@@ -86,16 +84,24 @@ pub(super) fn services(
             };
             if let Some(at) = raw.prefix.as_ref().filter(|_| !service.exposes()) {
                 context.push(
-                    Diagnostic::warning(Code::Ineffective, format!("the prefix of `{}` has no effect", key.name))
-                        .at(at.place, "nothing to move")
-                        .with_help("add `annotations: true` or `auto: true`; routes have the prefix in their paths"),
+                    Diagnostic::warning(
+                        Code::Ineffective,
+                        format!("the prefix of `{}` has no effect", key.name),
+                    )
+                    .at(at.place, "nothing to move")
+                    .with_help(
+                        "add `annotations: true` or `auto: true`; routes have the prefix in their paths",
+                    ),
                 );
             }
             if service.exposes() && descriptors.may_come(&key.name) {
                 context.push(
                     Diagnostic::warning(
                         Code::UnknownService,
-                        format!("what `{}` exposes is left out: the service is not described so far", key.name),
+                        format!(
+                            "what `{}` exposes is left out: the service is not described so far",
+                            key.name
+                        ),
                     )
                     .at(key.place, "not described"),
                 );
@@ -109,9 +115,11 @@ pub(super) fn services(
 /// A prefix that is a literal path; other ones are reported.
 fn prefix(at: &At<String>, context: &mut Context) -> Option<String> {
     let (span, why, help) = match Template::parse(&at.value) {
-        Ok(template) if template.segments().is_empty() => {
-            (0..at.value.len(), "it is the path of the root".to_owned(), "remove it, or write /admin/v1".to_owned())
-        }
+        Ok(template) if template.segments().is_empty() => (
+            0..at.value.len(),
+            "it is the path of the root".to_owned(),
+            "remove it, or write /admin/v1".to_owned(),
+        ),
         Ok(template) if template.verb().is_some() => {
             let colon = at.value.find(':').unwrap_or_default();
             (colon..at.value.len(), "a verb ends a path".to_owned(), "remove the verb".to_owned())

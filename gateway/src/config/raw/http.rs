@@ -51,9 +51,9 @@ const UNUSED_IN_RULES: &[&str] = &[
 /// Takes the foreign keys out of a file that is a service configuration, with a note that lists them.
 pub(in crate::config) fn ignore_foreign(root: &mut Node, reader: &mut Reader<'_>) {
     let Kind::Map(entries) = &mut root.kind else { return };
-    let is_named = entries.iter().any(|(key, value)| {
-        key.name == "type" && matches!(&value.kind, Kind::Scalar(text) if text == TYPE)
-    });
+    let is_named = entries
+        .iter()
+        .any(|(key, value)| key.name == "type" && matches!(&value.kind, Kind::Scalar(text) if text == TYPE));
     if !is_named && !entries.iter().any(|(key, _)| key.name == "http") {
         return;
     }

@@ -117,11 +117,7 @@ pub(in crate::descriptors) fn without_common(set: &[u8], others: &[&[u8]]) -> Ve
     let is_there = |bytes: &Vec<u8>| {
         let Ok(head) = Head::decode(bytes.as_slice()) else { return false };
         let same = |other: &Head| {
-            if is_of_grpc(&head.package) {
-                other.package == head.package
-            } else {
-                other.name == head.name
-            }
+            if is_of_grpc(&head.package) { other.package == head.package } else { other.name == head.name }
         };
         is_common(&head) && others.iter().any(same)
     };

@@ -173,7 +173,12 @@ fn commas_separate_the_elements_of_a_list_in_the_path() {
         (&ids, &[""], "", r"{}"),
         (&ids, &["3,1,3"], "text=x", r#"{"ids":[3,1,3],"text":"x"}"#),
         (&nested, &["a,b c,,", "x,y"], "", r#"{"filter":{"brands":["a","b c","",""]},"text":"x,y"}"#),
-        (&nested, &["a", "x"], "filter.minPrice=1", r#"{"filter":{"brands":["a"],"minPrice":"1"},"text":"x"}"#),
+        (
+            &nested,
+            &["a", "x"],
+            "filter.minPrice=1",
+            r#"{"filter":{"brands":["a"],"minPrice":"1"},"text":"x"}"#,
+        ),
         (&colors, &["RED,2"], "", r#"{"colors":["RED","GREEN"]}"#),
     ];
     for (rule, path, query, json) in rows {
@@ -198,7 +203,11 @@ fn a_list_of_the_path_is_given_by_nothing_else() {
         ids.check(body, Request { path: &["1"], body, ..Request::default() }, twice);
     }
     for body in [r#"{"ids":[]}"#, r#"{"ids":null}"#, "{}"] {
-        ids.check(body, Request { path: &["1"], body, ..Request::default() }, Want::Message(r#"{"ids":[1]}"#));
+        ids.check(
+            body,
+            Request { path: &["1"], body, ..Request::default() },
+            Want::Message(r#"{"ids":[1]}"#),
+        );
     }
 }
 

@@ -93,12 +93,9 @@ impl Rules {
                 ),
             };
             context.push(
-                Diagnostic::warning(
-                    Code::BadAnnotation,
-                    format!("{left_out}: {reason}"),
-                )
-                .at(place, if n == 1 { "" } else { "the first one" })
-                .with_help(help),
+                Diagnostic::warning(Code::BadAnnotation, format!("{left_out}: {reason}"))
+                    .at(place, if n == 1 { "" } else { "the first one" })
+                    .with_help(help),
             );
         }
     }

@@ -47,7 +47,7 @@ pub(super) fn annotations(
             let shared = Arc::new(shared(&method, service, &settings, inputs, used, context));
             let line = origins.line(&method);
             for rule in annotated {
-                rules.extend(annotation(rule, &method, line, switch, service, &shared, inputs, context));
+                rules.extend(annotation(rule, &method, line, service, &shared, inputs, context));
             }
         }
         if !found {
@@ -126,12 +126,12 @@ fn annotation(
     rule: HttpRule,
     method: &MethodDescriptor,
     line: u32,
-    switch: Place,
     service: &Service,
     shared: &Arc<Shared>,
     inputs: &Inputs<'_>,
     context: &mut Context,
 ) -> Option<Rule> {
+    let switch = service.annotations.unwrap_or(service.place);
     let places = places(method, line, switch, inputs, context);
     http_method::check(&rule.method, places.rule, places.note.as_deref(), Blame::Descriptors, context)?;
     let path = At::new(rule.path, places.path);

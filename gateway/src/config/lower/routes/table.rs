@@ -52,8 +52,10 @@ pub(super) fn table(
 
 /// The rules of APIs whose paths routes of the file take, with those routes.
 pub(super) fn replaced(rules: &[Rule]) -> BTreeMap<usize, usize> {
-    let is_written = |index: &usize| rules.get(*index).is_some_and(|rule| rule.origin.kind == OriginKind::File);
-    let whole = (0..rules.len()).filter(|index| rules.get(*index).is_some_and(|rule| rule.template.is_some()));
+    let is_written =
+        |index: &usize| rules.get(*index).is_some_and(|rule| rule.origin.kind == OriginKind::File);
+    let whole =
+        (0..rules.len()).filter(|index| rules.get(*index).is_some_and(|rule| rule.template.is_some()));
     // Of rules that are equal the first one stays.
     let (mut order, others): (Vec<usize>, Vec<usize>) = whole.partition(is_written);
     if order.is_empty() || others.is_empty() {
