@@ -2,8 +2,8 @@
 //!
 //! Two teams each have their `types.proto`, and two servers were built from two versions of a shared file. Files that
 //! declare different things are kept apart: the later one gets another name. Of two versions, the one that has all that
-//! the other has is used for both, when a server is among the sources; whoever names two files can mend them, so between
-//! files it is a conflict.
+//! the other has is used for both, when a server is among the sources; two files can be mended, so between files it is a
+//! conflict.
 
 use std::collections::{HashMap, HashSet};
 

@@ -81,7 +81,7 @@ impl<'t> Explained<'t> {
             Ok(Lookup::NotFound) if own.is_some() => Self::not_allowed("", own, request, misses),
             Ok(Lookup::NotFound) if table.is_undescribed(host, request.method, request.path) => {
                 Self::refused(
-                    "a route matches, but no server has described its method so far (503)".to_owned(),
+                    "a route matches, but its method is not described so far (503)".to_owned(),
                     misses,
                 )
             }

@@ -65,13 +65,10 @@ impl Failure {
         Self::new(Reason::RouteNotFound, "no route matches this path")
     }
 
-    /// A route takes the request, and its server has not described its method since the gateway started.
+    /// A route takes the request, and its method is not described so far.
     pub fn undescribed() -> Self {
-        Self::new(
-            Reason::DescriptorsUnavailable,
-            "the service has not been reached since the gateway started",
-        )
-        .retry_after(Duration::from_secs(1))
+        Self::new(Reason::DescriptorsUnavailable, "the descriptors of the service are not available")
+            .retry_after(Duration::from_secs(1))
     }
 
     /// The path exists, under these other methods.

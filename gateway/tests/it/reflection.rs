@@ -547,8 +547,15 @@ async fn of_two_versions_of_a_shared_file_the_newer_one_is_used() {
     let with_set = yaml.replace("[{reflection: users}, ", "[users.binpb, ");
     routes(&with_set).file("users.binpb", server("users", OLD)).start().await;
 
-    // What neither has all of is a conflict with both places.
+    // Versions of which neither has all that the other has: the one before stays, and blocks no save.
     users.describe(&server("users", "int64 units = 1; bool whole = 3;"));
+    let entry = newest(&gateway, "reflection", "held").await;
+    let told = entry["text"].as_str().unwrap();
+    assert!(told.contains("common/v1/common.proto contradicts another source"), "{told}");
+    gateway.save("routes.yaml", yaml.replace("post: /users", "post: /people"));
+    newest(&gateway, "file", "applied").await;
+    assert_eq!(gateway.send("POST", "/orders", body).await.status, StatusCode::OK);
+    // At a start there is nothing to stay: a conflict with both places.
     let error = routes(&yaml).try_start().await.err().unwrap().to_string();
     assert!(
         error.contains("error[descriptors-conflict]") && error.contains("differs from this one"),

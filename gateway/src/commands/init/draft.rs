@@ -48,7 +48,7 @@ const HEALTH: &str = "/health";
 /// The routes of a schema.
 pub(super) struct Draft {
     pub(super) groups: Vec<Group>,
-    /// The services that come with gRPC libraries: nobody means to serve them over HTTP.
+    /// The services that come with gRPC libraries, which are not meant to be served over HTTP.
     pub(super) skipped: Vec<String>,
 }
 

@@ -73,13 +73,18 @@ pub(super) fn load(
     if inputs.is_empty() && servers.is_empty() && none(files, context) {
         return Descriptors::default();
     }
-    let told = reflected::ask(&servers, upstreams, before, context);
+    let mut told = reflected::ask(&servers, upstreams, before, context);
     for (name, reflected, place) in &told.answers {
         inputs.push(Input::reflected(format!("reflection of {name}"), reflected.clone()));
         places.push(*place);
     }
     let made = before.map(|before| Made { schema: &before.config.schema, of: before.config.schema_digest });
-    let loaded = descriptors::load_after(&inputs, made);
+    let mut loaded = descriptors::load_after(&inputs, made);
+    if let Some(before) = before
+        && keep_known(&loaded.errors, &mut inputs, &mut told, before, context)
+    {
+        loaded = descriptors::load_after(&inputs, made);
+    }
     context.watch.extend(loaded.watch.into_iter().map(Watched::of));
     let mut left_out = Vec::new();
     for warning in loaded.warnings {
@@ -110,6 +115,46 @@ pub(super) fn load(
         silent: told.silent,
         left_out,
     }
+}
+
+/// Where what a server says now contradicts another source, and what it said before did not: takes that back. Otherwise the
+/// server would block every later change of the configuration. Gives whether there was something to take back.
+fn keep_known(
+    errors: &[SourceError],
+    inputs: &mut [Input],
+    told: &mut reflected::Told,
+    before: &Before<'_>,
+    context: &mut Context,
+) -> bool {
+    let conflict = |error: &SourceError| match &error.kind {
+        SourceErrorKind::Load(LoadError { kind: LoadErrorKind::Conflict(other), file, .. }) => {
+            Some((error.input, other.clone(), file.clone().unwrap_or_default()))
+        }
+        _ => None,
+    };
+    let Some(conflicts) = errors.iter().map(conflict).collect::<Option<Vec<_>>>() else { return false };
+    // The servers come behind the files.
+    let first = inputs.len().saturating_sub(told.answers.len());
+    let mut any = false;
+    for (index, (name, fresh, place)) in told.answers.iter_mut().enumerate() {
+        let index = first + index;
+        let Some(known) = before.config.reflected.get(name).filter(|known| *known != fresh) else { continue };
+        let Some(input) = inputs.get_mut(index) else { continue };
+        let is_meant =
+            |(one, other, _): &&(Option<usize>, String, String)| *one == Some(index) || *other == input.name;
+        let Some((_, _, file)) = conflicts.iter().find(is_meant) else { continue };
+        context.push(
+            Diagnostic::warning(
+                Code::DescriptorsConflict,
+                format!("the new descriptors of `{name}` cannot be used: {file} contradicts another source"),
+            )
+            .at(*place, "the descriptors of before stay"),
+        );
+        input.content = Content::Reflected(known.clone());
+        *fresh = known.clone();
+        any = true;
+    }
+    any
 }
 
 /// What was done about something that a server has sent.

@@ -70,7 +70,7 @@ reasons! {
     RateLimitUnavailable = "RATE_LIMIT_UNAVAILABLE", UNAVAILABLE, 503, "The rate-limit service cannot be asked, and `on_failure` is `deny`.";
     ExternalDenied = "EXTERNAL_DENIED", PERMISSION_DENIED, 403, "The authorization service said no; the status may be one of its own.";
     ExternalUnavailable = "EXTERNAL_UNAVAILABLE", UNAVAILABLE, 503, "The authorization service cannot be asked, and `on_failure` is `deny`.";
-    DescriptorsUnavailable = "DESCRIPTORS_UNAVAILABLE", UNAVAILABLE, 503, "The server that describes the service by reflection has not been reached since the gateway started; the gateway keeps trying.";
+    DescriptorsUnavailable = "DESCRIPTORS_UNAVAILABLE", UNAVAILABLE, 503, "The service is not described: the server that describes it by reflection has not been reached since the gateway started, or what it has sent does not link.";
     NoHealthyUpstream = "NO_HEALTHY_UPSTREAM", UNAVAILABLE, 503, "No endpoint of the upstream can be asked.";
     UpstreamOverflow = "UPSTREAM_OVERFLOW", UNAVAILABLE, 503, "A circuit breaker limit of the upstream is reached.";
     UpstreamConnectFailed = "UPSTREAM_CONNECT_FAILED", UNAVAILABLE, 503, "No connection to an endpoint could be made.";

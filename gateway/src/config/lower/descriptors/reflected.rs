@@ -17,7 +17,7 @@ use crate::descriptors::{Question, ReflectError, Reflected, reflect_all};
 
 /// How long a server has.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it has when somebody waits for a saved file, and what it said before could serve on.
+/// How long it has when somebody waits for a saved file, and the gateway runs without an answer, too.
 const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 /// Changes that a finding lists; more are counted.
 const SHOWN: usize = 10;
@@ -55,7 +55,8 @@ pub(super) fn ask(
             continue;
         };
         let hurry = before.is_some_and(|before| {
-            before.why == Why::Saved && before.config.reflected.contains_key(&upstream)
+            let is_known = before.config.reflected.contains_key(&upstream);
+            before.why == Why::Saved && (is_known || before.config.undescribed.contains(&upstream))
         });
         questions.push(Question { upstream, spec, patience: if hurry { SHORT_PATIENCE } else { PATIENCE } });
         places.push(at.place);
