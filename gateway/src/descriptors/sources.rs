@@ -1,5 +1,8 @@
 //! Reads every source and merges them.
 
+mod agree;
+mod link;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,10 +11,10 @@ use aws_lc_rs::digest::{Context, SHA256};
 use transcode::{LoadError, Schema};
 
 use super::compile::{self, Builtin, ProtoError, ProtoFile};
-use super::leave_out::leave_out;
-use super::reconcile::{self, Outcome, Source};
 use super::reflection::{self, Reflected};
 use super::units;
+use agree::agree;
+use link::merge;
 
 /// A source that the configuration names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,55 +288,6 @@ fn is_reflected(inputs: &[Input], set: &Set) -> bool {
     input.is_some_and(|input| matches!(input.content, Content::Reflected(_)))
 }
 
-/// Settles what the sources have under one name and differently.
-fn agree(inputs: &[Input], sets: &mut [Set], loaded: &mut Loaded) {
-    let reflected: Vec<bool> = sets.iter().map(|set| is_reflected(inputs, set)).collect();
-    let labels: Vec<String> = sets.iter().map(|set| label(&set.name).to_owned()).collect();
-    let sources = sets.iter_mut().zip(&labels).zip(reflected);
-    let mut sources: Vec<Source<'_>> = sources
-        .map(|((set, label), is_reflected)| Source { label, is_reflected, set: &mut set.bytes })
-        .collect();
-    for outcome in reconcile::reconcile(&mut sources) {
-        match outcome {
-            Outcome::Renamed { source, file, new_name } => {
-                let Some(set) = sets.get_mut(source) else { continue };
-                if let Some(path) = set.paths.remove(&file) {
-                    set.paths.insert(new_name, path);
-                }
-            }
-            Outcome::Newer { file, older, newer } => {
-                let input = |index: usize| sets.get(index).and_then(|set| input_of(inputs, set, &file));
-                if let (Some(older), Some(newer)) = (input(older), input(newer)) {
-                    let kind = SourceWarningKind::Older { file: file.clone(), newer };
-                    loaded.warnings.push(SourceWarning { input: older, kind });
-                }
-            }
-            Outcome::Conflict { file, first, second } => {
-                let input = |index: usize| sets.get(index).and_then(|set| input_of(inputs, set, &file));
-                let name = |input: Option<usize>| {
-                    input.and_then(|input| inputs.get(input)).map_or("another source", |input| &input.name)
-                };
-                let (first, second) = (input(first), input(second));
-                let error = reconcile::conflict(file.clone(), name(second), name(first));
-                loaded.errors.push(SourceError { input: second, kind: SourceErrorKind::Load(error) });
-            }
-        }
-    }
-}
-
-/// What the files of a source are told apart by.
-fn label(source: &str) -> &str {
-    let name = source.strip_prefix("reflection of ").unwrap_or(source);
-    Path::new(name).file_name().and_then(|name| name.to_str()).unwrap_or(name)
-}
-
-/// The input that a file of a set came from: of compiled files, several may be in one set.
-fn input_of(inputs: &[Input], set: &Set, file: &str) -> Option<usize> {
-    let path = set.paths.get(file);
-    let holds = |input: &Input| matches!((&input.content, path), (Content::Path(folder), Some(path)) if path.starts_with(folder));
-    inputs.iter().position(holds).or(set.input)
-}
-
 /// Deeper than any source tree; a loop of links ends here.
 const MAX_FOLDER_DEPTH: usize = 32;
 
@@ -400,7 +354,7 @@ fn compile_protos(
         let folder = unit.folder;
         let compiled = compile::compile(unit.files, roots.clone(), &known, builtin.clone());
         for (input, error) in compiled.errors {
-            // A file that several units import is told about once.
+            // A file that several units import is reported once.
             let told = loaded
                 .errors
                 .iter()
@@ -433,60 +387,4 @@ fn add_annotations(builtin: Builtin, sets: &mut Vec<Set>) {
         let name = "the built-in google.api".to_owned();
         sets.push(Set { input: None, name, bytes, paths: HashMap::new() });
     }
-}
-
-/// Links all sets. What of a server does not link is left out, as long as others of its services do.
-fn merge(inputs: &[Input], sets: &mut [Set], loaded: &mut Loaded) {
-    loop {
-        let error = match link(sets) {
-            Ok(schema) => {
-                loaded.schema = Some(schema);
-                break;
-            }
-            Err(error) => error,
-        };
-        let index = sets.iter().position(|set| error.source.as_deref() == Some(set.name.as_str()));
-        let set = index.and_then(|index| sets.get_mut(index)).filter(|set| is_reflected(inputs, set));
-        let lost = set.and_then(|set| Some((set.input?, leave_out(&mut set.bytes, error.file.as_deref()?)?)));
-        match lost {
-            Some((input, services)) => {
-                let kind = SourceWarningKind::Unlinked { error, services };
-                loaded.warnings.push(SourceWarning { input, kind });
-            }
-            None => {
-                blame_each(sets, loaded);
-                if loaded.errors.is_empty() {
-                    loaded.errors.push(load_error(sets, error));
-                }
-                return;
-            }
-        }
-    }
-    if !loaded.warnings.is_empty() {
-        // The same sources again have to be linked again, to be told the same about them.
-        loaded.digest = Digest::of(sets);
-    }
-}
-
-fn link(sets: &[Set]) -> Result<Arc<Schema>, LoadError> {
-    let mut builder = Schema::builder();
-    for set in sets {
-        builder = builder.add(&set.name, &set.bytes)?;
-    }
-    builder.build()
-}
-
-/// Tells of each source that is broken by itself, not only of the first one.
-fn blame_each(sets: &[Set], loaded: &mut Loaded) {
-    for set in sets.iter().filter(|set| set.input.is_some()) {
-        if let Err(error) = Schema::builder().add(&set.name, &set.bytes) {
-            loaded.errors.push(load_error(sets, error));
-        }
-    }
-}
-
-fn load_error(sets: &[Set], error: LoadError) -> SourceError {
-    let input =
-        sets.iter().find(|set| error.source.as_deref() == Some(set.name.as_str())).and_then(|set| set.input);
-    SourceError { input, kind: SourceErrorKind::Load(error) }
 }
