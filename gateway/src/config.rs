@@ -60,6 +60,12 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
     load_after(path, env, None)
 }
 
+/// As [`load`], for a gateway that is about to run: a server that cannot be reached costs its own services, and the gateway
+/// asks it again. `check` has an error there, for it cannot prove the routes.
+pub fn load_to_serve(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    load_with(path, env, None, true)
+}
+
 /// How the log is to look: to be known before anything else is, and before anybody could log what is wrong. Finds nothing
 /// where the file is broken.
 pub fn log_format(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Option<LogFormat> {
@@ -77,7 +83,16 @@ pub fn health_target(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Optio
 
 /// The same as [`load`], while a gateway runs.
 pub fn load_after(path: &Path, env: &dyn Fn(&str) -> Option<String>, before: Option<&Before<'_>>) -> Loaded {
-    let mut context = Context::default();
+    load_with(path, env, before, before.is_some())
+}
+
+fn load_with(
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    before: Option<&Before<'_>>,
+    serves: bool,
+) -> Loaded {
+    let mut context = Context { serves, ..Context::default() };
     let files = files::read(path, env, &mut context);
     let config = lower::lower(&files, before, &mut context);
     let diagnostics = Diagnostics::new(context.sources, context.found);
@@ -91,6 +106,8 @@ pub fn load_after(path: &Path, env: &dyn Fn(&str) -> Option<String>, before: Opt
 /// What a load gathers besides the configuration.
 #[derive(Debug, Default)]
 struct Context {
+    /// Whether a gateway is to run with what comes of it, and not only to be told what is wrong.
+    serves: bool,
     sources: Sources,
     found: Vec<Diagnostic>,
     watch: Vec<Watched>,

@@ -126,7 +126,7 @@ impl std::fmt::Debug for Source {
 impl Source {
     /// Loads and checks the whole configuration. Blocks: it reads files, compiles descriptors and asks servers for theirs.
     pub fn load(&self) -> config::Loaded {
-        config::load(&self.path, &*self.environment)
+        config::load_to_serve(&self.path, &*self.environment)
     }
 
     /// The same, while a configuration runs.

@@ -416,3 +416,64 @@ proptest! {
         written(&testkit::backend::compile(&proto));
     }
 }
+
+#[test]
+fn services_with_the_same_annotated_paths_are_told_apart_by_a_prefix() {
+    let proto = |package: &str| {
+        format!(
+            r#"syntax = "proto3"; package lib.{package}.v1; import "google/api/annotations.proto";
+            message Item {{ string id = 1; }}
+            service Things {{
+              rpc Create(Item) returns (Item) {{ option (google.api.http) = {{ post: "/create" body: "*" }}; }}
+              rpc Get(Item) returns (Item) {{ option (google.api.http) = {{ get: "/{package}/{{id}}" }}; }}
+            }}"#
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for package in ["admin", "auth"] {
+        std::fs::write(folder.path().join(format!("{package}.proto")), proto(package)).unwrap();
+    }
+    let input = gateway::descriptors::Input::path("all", folder.path());
+    let text = written(&gateway::descriptors::compile_set(&[input]).unwrap());
+    for part in [
+        "  - post: /create\n    grpc: lib.admin.v1.Things/Create\n",
+        "  - get: /admin/{id}\n    grpc: lib.admin.v1.Things/Get\n",
+        "  # Below /auth: other services have the paths of its annotations.\n",
+        "  - post: /auth/create\n    grpc: lib.auth.v1.Things/Create\n",
+        "  - get: /auth/auth/{id}\n    grpc: lib.auth.v1.Things/Get\n",
+    ] {
+        assert!(text.contains(part), "{part}\n--- in\n{text}");
+    }
+}
+
+#[test]
+fn services_of_grpc_libraries_are_left_out_by_their_names_and_listed() {
+    let service = |package: &str, name: &str| {
+        format!(
+            "syntax = \"proto3\"; package {package}; message Item {{ string id = 1; }} \
+             service {name} {{ rpc GetItem(Item) returns (Item); }}"
+        )
+    };
+    let compiled = |services: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        for (package, name) in services {
+            std::fs::write(folder.path().join(format!("{package}.proto")), service(package, name)).unwrap();
+        }
+        gateway::descriptors::compile_set(&[gateway::descriptors::Input::path("all", folder.path())]).unwrap()
+    };
+    let text = written(&compiled(&[
+        ("grpc.examples.echo", "Echo"),
+        ("grpc.health.v1", "Health"),
+        ("grpc.channelz.v1", "Channelz"),
+        ("google.longrunning", "Operations"),
+    ]));
+    let left_out = "  # Left out, because they come with gRPC libraries: grpc.channelz.v1.Channelz, grpc.health.v1.Health.\n";
+    for part in
+        [left_out, "grpc: grpc.examples.echo.Echo/GetItem", "grpc: google.longrunning.Operations/GetItem"]
+    {
+        assert!(text.contains(part), "{part}\n--- in\n{text}");
+    }
+    let schema = Schema::load(&[&compiled(&[("grpc.health.v1", "Health")])]).unwrap();
+    let error = init::write(&schema, &Origin::Path("a".to_owned()), "a").unwrap_err().to_string();
+    assert!(error.contains("grpc.health.v1.Health"), "{error}");
+}

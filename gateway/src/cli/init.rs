@@ -11,7 +11,7 @@ use upstream::{Address, UpstreamSpec};
 use super::descriptors::describe;
 use super::{InitArgs, InitSource, show};
 use crate::commands::init::{self, Origin};
-use crate::descriptors::{self, Input, Question, reflect_all};
+use crate::descriptors::{self, Input, Question, SourceWarningKind, reflect_all};
 
 /// How long a server has to describe itself.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -62,6 +62,12 @@ fn ask(address: &str) -> Result<Input, String> {
 fn load(input: Input) -> Result<Arc<Schema>, String> {
     let inputs = [input];
     let loaded = descriptors::load(&inputs);
+    for warning in &loaded.warnings {
+        if let SourceWarningKind::Unlinked { error, services } = &warning.kind {
+            let services = if services.is_empty() { "a file".to_owned() } else { services.join(", ") };
+            eprintln!("warning: {services} left out: {error}");
+        }
+    }
     let errors = || loaded.errors.iter().map(|error| describe(&inputs, error)).collect::<Vec<_>>().join("\n");
     loaded.schema.ok_or_else(errors)
 }

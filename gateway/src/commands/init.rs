@@ -15,7 +15,7 @@ use std::sync::Arc;
 use prost_reflect::ServiceDescriptor;
 use transcode::Schema;
 
-use draft::Group;
+use draft::{Draft, Group};
 use names::UpstreamName;
 
 /// Where the descriptors come from, as the file is to name them.
@@ -33,6 +33,9 @@ pub enum NothingToRoute {
     /// No service at all.
     #[error("there is no gRPC service in it")]
     NoService,
+    /// Only services that come with gRPC libraries.
+    #[error("there is no gRPC service in it but those that come with gRPC libraries: {0}")]
+    OnlyInfrastructure(String),
     /// Only services without a method that can be called.
     #[error("no method of its services can be routed: {0}")]
     NoMethod(String),
@@ -43,12 +46,16 @@ pub enum NothingToRoute {
 /// # Errors
 /// When there is nothing to route.
 pub fn write(schema: &Arc<Schema>, origin: &Origin, from: &str) -> Result<String, NothingToRoute> {
-    let groups = draft::draft(schema);
+    let Draft { groups, skipped } = draft::draft(schema);
     let live: Vec<usize> =
         (0..groups.len()).filter(|index| groups.get(*index).is_some_and(Group::is_live)).collect();
     if live.is_empty() {
         let reason = groups.iter().flat_map(|group| &group.entries).find_map(|entry| entry.left_out.clone());
-        return Err(reason.map_or(NothingToRoute::NoService, NothingToRoute::NoMethod));
+        return Err(match reason {
+            Some(reason) => NothingToRoute::NoMethod(reason),
+            None if skipped.is_empty() => NothingToRoute::NoService,
+            None => NothingToRoute::OnlyInfrastructure(skipped.join(", ")),
+        });
     }
     let services: Vec<ServiceDescriptor> =
         live.iter().filter_map(|index| Some(groups.get(*index)?.service.clone())).collect();
@@ -64,7 +71,11 @@ pub fn write(schema: &Arc<Schema>, origin: &Origin, from: &str) -> Result<String
     let upstream_of = |group: usize| {
         if shared { Some(0) } else { live.iter().position(|index| *index == group) }
     };
-    Ok(yaml::write(&yaml::Head { from, source, upstreams: &upstreams }, &groups, upstream_of))
+    Ok(yaml::write(
+        &yaml::Head { from, source, upstreams: &upstreams, skipped: &skipped },
+        &groups,
+        upstream_of,
+    ))
 }
 
 /// The port of the first service, unless the environment says otherwise.

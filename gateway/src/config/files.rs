@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::diagnostic::{Code, Diagnostic, FileId, Place};
 use super::glob;
 use super::raw::{
-    At, Kind, RawFile, Reader, Secret, find_look_alikes, foreign_file, foreign_text, mask_unparsed,
-    parse_masked,
+    At, Kind, RawFile, Reader, Secret, find_look_alikes, foreign_file, foreign_text, ignore_foreign,
+    mask_unparsed, parse_masked,
 };
 use super::{Context, Watched};
 use crate::descriptors::read_file;
@@ -109,6 +109,8 @@ impl Walk<'_> {
                     return false;
                 }
                 let Context { sources, found, .. } = &mut *self.context;
+                // Before variables are filled in: the documentation of an API may contain `${`.
+                ignore_foreign(&mut node, &mut Reader::new(sources, found));
                 let concealed = Reader::new(sources, found).interpolate(&mut node, self.env);
                 for (place, text) in concealed {
                     sources.conceal(place, &text);

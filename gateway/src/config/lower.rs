@@ -46,7 +46,7 @@ pub(super) fn lower(
     let mut sources = descriptors::sources(files, &upstreams, before, context);
     let (descriptors, services, compiled) = loop {
         let (mark, unrouted) = (context.found.len(), used.clone());
-        let descriptors = sources.as_ref().map(|sources| sources.load(before, context)).unwrap_or_default();
+        let descriptors = sources.as_mut().map(|sources| sources.load(before, context)).unwrap_or_default();
         let services = services::services(files, &upstreams, &descriptors, context);
         let inputs = routes::Inputs {
             files,
@@ -78,7 +78,7 @@ pub(super) fn lower(
         ways.unused(&used, context);
         limiter.unused(&used, context);
     }
-    if compiled.routes.is_empty() && !errors {
+    if compiled.routes.is_empty() && !errors && descriptors.silent.is_empty() {
         context.push(
             Diagnostic::warning(
                 Code::NoRoutes,
@@ -96,6 +96,7 @@ pub(super) fn lower(
         schema: descriptors.schema?,
         schema_digest: descriptors.digest,
         reflected: descriptors.reflected,
+        undescribed: descriptors.silent,
         routes: compiled.routes,
         table,
         auth: ways.specs(),

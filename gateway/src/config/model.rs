@@ -33,6 +33,8 @@ pub struct GatewayConfig {
     pub schema_digest: Digest,
     /// What upstreams have told of themselves by reflection, as far as it is in use.
     pub reflected: IndexMap<Arc<str>, Reflected>,
+    /// The upstreams that are descriptor sources and have not described themselves so far.
+    pub undescribed: Vec<Arc<str>>,
     /// Every route; [`RoutePlan::index`] is the position here.
     pub routes: Vec<Arc<RoutePlan>>,
     /// What finds the route of a request.

@@ -28,6 +28,7 @@ pub(super) use auth::{RawAsked, RawAuth, RawAuthSpec, RawJwt, RawRouteAuth, api_
 pub(super) use file::{RawDescriptor, RawFile, RawLimits};
 pub(super) use foreign::{file as foreign_file, text as foreign_text};
 pub(super) use headers::{RawCors, RawEdits, RawForward, RawHeaders};
+pub(super) use http::ignore_foreign;
 pub(super) use listener::{RawCertificate, RawListener, RawListenerTls};
 pub(super) use look_alikes::find as find_look_alikes;
 pub(super) use node::{Key, Kind};

@@ -71,6 +71,9 @@ pub(super) fn compile(
             (file.input, name_in(&root, &file.path), file.path)
         })
         .collect();
+    // The files' own folders come before those of others.
+    let own = |root: &PathBuf| named.iter().any(|(_, _, path)| path.starts_with(root));
+    roots.sort_by_cached_key(|root| !own(root));
     let sets = known.iter().filter_map(|set| DescriptorSetFileResolver::decode(*set).ok()).collect();
     let mut compiler = Compiler::with_file_resolver(Resolver { roots: roots.clone(), sets, builtin });
     compiler.include_imports(true).include_source_info(true);

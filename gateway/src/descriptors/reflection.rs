@@ -92,6 +92,15 @@ pub enum ReflectError {
 }
 
 impl ReflectError {
+    /// Whether the server may answer later: it cannot be reached now.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Late(_) | Self::Call(_) => true,
+            Self::Status(status) => matches!(status.code, code::UNAVAILABLE | code::DEADLINE_EXCEEDED),
+            _ => false,
+        }
+    }
+
     /// Whether the server has no such method at all, so that another version may be tried.
     fn is_unimplemented(&self) -> bool {
         match self {
@@ -203,7 +212,8 @@ fn question(request: MessageRequest) -> bytes::Bytes {
     frame::frame(&request.encode_to_vec())
 }
 
-/// The services that are worth asking for: reflection itself is no service of the application.
+/// The services that are worth asking for: reflection itself is no service of the application. Others may have a name that
+/// begins like its packages.
 fn services(answer: MessageResponse) -> Result<Vec<String>, ReflectError> {
     let list = match answer {
         MessageResponse::ListServicesResponse(list) => list,
@@ -219,7 +229,9 @@ fn services(answer: MessageResponse) -> Result<Vec<String>, ReflectError> {
         return Err(ReflectError::TooLarge);
     }
     let names = list.service.into_iter().map(|service| service.name);
-    Ok(names.filter(|name| !name.starts_with("grpc.reflection.")).collect())
+    let is_reflection =
+        |name: &String| METHODS.iter().any(|method| method.split('/').nth(1) == Some(name.as_str()));
+    Ok(names.filter(|name| !is_reflection(name)).collect())
 }
 
 /// One call of reflection: questions on the way there, answers in their order on the way back.

@@ -1,5 +1,8 @@
 //! Reads every source and merges them.
 
+mod agree;
+mod link;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +12,9 @@ use transcode::{LoadError, Schema};
 
 use super::compile::{self, Builtin, ProtoError, ProtoFile};
 use super::reflection::{self, Reflected};
+use super::units;
+use agree::agree;
+use link::merge;
 
 /// A source that the configuration names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +81,8 @@ pub struct Loaded {
     pub digest: Digest,
     /// Everything that is wrong with them.
     pub errors: Vec<SourceError>,
+    /// What servers have sent and is not used as it came.
+    pub warnings: Vec<SourceWarning>,
     /// The files and folders that were read, or would have been.
     pub watch: Vec<PathBuf>,
     /// Where the .proto files are that were compiled, by the names that descriptors know them by.
@@ -110,11 +118,41 @@ pub enum SourceErrorKind {
     Load(LoadError),
 }
 
+/// What is not used as a server has sent it.
+#[derive(Debug)]
+pub struct SourceWarning {
+    /// The index of the input that the server is.
+    pub input: usize,
+    /// What was done.
+    pub kind: SourceWarningKind,
+}
+
+/// What was done about something that a server has sent.
+#[derive(Debug)]
+pub enum SourceWarningKind {
+    /// A file does not link: it is left out, with those that import it.
+    Unlinked {
+        /// Why.
+        error: LoadError,
+        /// The services that are not served because of it.
+        services: Vec<String>,
+    },
+    /// Another input has a version of a file that has more, and it is used for both.
+    Older {
+        /// The file.
+        file: String,
+        /// The index of the other input.
+        newer: usize,
+    },
+}
+
 /// A descriptor set, and the input that it came from.
 struct Set {
     input: Option<usize>,
     name: String,
     bytes: Vec<u8>,
+    /// Where its files were compiled from, by their names.
+    paths: HashMap<String, PathBuf>,
 }
 
 /// Reads, compiles and merges the inputs.
@@ -140,11 +178,19 @@ pub fn load_after(inputs: &[Input], made: Option<Made<'_>>) -> Loaded {
         compile_protos(protos, roots, &builtin, &mut loaded, &mut sets);
     }
     if loaded.errors.is_empty() {
+        agree(inputs, &mut sets, &mut loaded);
+    }
+    for set in &sets {
+        for (name, path) in &set.paths {
+            loaded.proto_files.entry(name.clone()).or_insert_with(|| path.clone());
+        }
+    }
+    if loaded.errors.is_empty() {
         add_annotations(builtin, &mut sets);
         loaded.digest = Digest::of(&sets);
         match made.filter(|made| made.of == loaded.digest) {
             Some(made) => loaded.schema = Some(Arc::clone(made.schema)),
-            None => merge(&sets, &mut loaded),
+            None => merge(inputs, &mut sets, &mut loaded),
         }
     }
     loaded
@@ -168,11 +214,13 @@ pub fn compile_set(inputs: &[Input]) -> Result<Vec<u8>, Vec<SourceError>> {
         let known = sets.len();
         compile_protos(protos, roots, &Builtin::new(), &mut loaded, &mut sets);
         compiled = sets.split_off(known);
+        agree(inputs, &mut compiled, &mut loaded);
     }
-    match compiled.pop() {
-        Some(set) if loaded.errors.is_empty() => Ok(set.bytes),
-        _ => Err(loaded.errors),
+    if !loaded.errors.is_empty() {
+        return Err(loaded.errors);
     }
+    let sets: Vec<Vec<u8>> = compiled.into_iter().map(|set| set.bytes).collect();
+    Ok(units::join(sets))
 }
 
 /// Reads one input: into `sets`, or into `protos` and `roots` to be compiled together with the others.
@@ -189,7 +237,7 @@ fn read(
         Content::Path(path) => path,
         Content::Reflected(reflected) => {
             let bytes = reflected.set().to_vec();
-            sets.push(Set { input: Some(index), name: input.name.clone(), bytes });
+            sets.push(Set { input: Some(index), name: input.name.clone(), bytes, paths: HashMap::new() });
             return Ok(());
         }
     };
@@ -214,7 +262,7 @@ fn read(
         if bytes.is_empty() {
             return Err(SourceErrorKind::Empty);
         }
-        sets.push(Set { input: Some(index), name: input.name.clone(), bytes });
+        sets.push(Set { input: Some(index), name: input.name.clone(), bytes, paths: HashMap::new() });
     }
     Ok(())
 }
@@ -222,10 +270,7 @@ fn read(
 /// Takes out of what servers have told the common files that other sources have as well; files of the operator count
 /// before those of servers.
 fn thin_out(inputs: &[Input], sets: &mut [Set]) {
-    let reflected = |set: &Set| {
-        let input = set.input.and_then(|index| inputs.get(index));
-        input.is_some_and(|input| matches!(input.content, Content::Reflected(_)))
-    };
+    let reflected = |set: &Set| is_reflected(inputs, set);
     for index in 0..sets.len() {
         let Some(set) = sets.get(index).filter(|set| reflected(set)) else { continue };
         let before =
@@ -236,6 +281,11 @@ fn thin_out(inputs: &[Input], sets: &mut [Set]) {
             set.bytes = bytes;
         }
     }
+}
+
+fn is_reflected(inputs: &[Input], set: &Set) -> bool {
+    let input = set.input.and_then(|index| inputs.get(index));
+    input.is_some_and(|input| matches!(input.content, Content::Reflected(_)))
 }
 
 /// Deeper than any source tree; a loop of links ends here.
@@ -297,19 +347,33 @@ fn compile_protos(
     loaded: &mut Loaded,
     sets: &mut Vec<Set>,
 ) {
-    let known: Vec<&[u8]> = sets.iter().map(|set| set.bytes.as_slice()).collect();
-    let compiled = compile::compile(protos, roots, &known, builtin.clone());
-    loaded.proto_files = compiled.files;
-    let errors = compiled.errors.into_iter();
-    loaded.errors.extend(errors.map(|(input, error)| SourceError {
-        input: Some(input),
-        kind: SourceErrorKind::Proto(Box::new(error)),
-    }));
-    sets.extend(compiled.sets.into_iter().map(|(input, name, bytes)| Set {
-        input: Some(input),
-        name,
-        bytes,
-    }));
+    let units = units::units(protos);
+    let known: Vec<Vec<u8>> = sets.iter().map(|set| set.bytes.clone()).collect();
+    let known: Vec<&[u8]> = known.iter().map(Vec::as_slice).collect();
+    for unit in units {
+        let folder = unit.folder;
+        let compiled = compile::compile(unit.files, roots.clone(), &known, builtin.clone());
+        for (input, error) in compiled.errors {
+            // A file that several units import is reported once.
+            let told = loaded
+                .errors
+                .iter()
+                .any(|known| matches!(&known.kind, SourceErrorKind::Proto(known) if **known == error));
+            if !told {
+                let kind = SourceErrorKind::Proto(Box::new(error));
+                loaded.errors.push(SourceError { input: Some(input), kind });
+            }
+        }
+        let mut paths = Some(compiled.files);
+        sets.extend(compiled.sets.into_iter().map(|(input, name, bytes)| Set {
+            input: Some(input),
+            name: folder.clone().unwrap_or(name),
+            bytes,
+            paths: paths.take().unwrap_or_default(),
+        }));
+        // Where nothing was compiled, the places of errors are needed all the same.
+        loaded.proto_files.extend(paths.unwrap_or_default());
+    }
 }
 
 /// Adds `google.api`'s annotations where no source has them: protoc leaves imports out unless it is told otherwise.
@@ -320,48 +384,7 @@ fn add_annotations(builtin: Builtin, sets: &mut Vec<Set>) {
         .filter(|name| !sets.iter().any(|set| compile::has_file(&set.bytes, name)))
         .collect();
     if let Some(bytes) = compile::annotations(&missing, builtin) {
-        sets.push(Set { input: None, name: "the built-in google.api".to_owned(), bytes });
+        let name = "the built-in google.api".to_owned();
+        sets.push(Set { input: None, name, bytes, paths: HashMap::new() });
     }
-}
-
-fn merge(sets: &[Set], loaded: &mut Loaded) {
-    let mut builder = Schema::builder();
-    for set in sets {
-        match builder.add(&set.name, &set.bytes) {
-            Ok(next) => builder = next,
-            Err(_) => return blame_each(sets, loaded),
-        }
-    }
-    match builder.build() {
-        Ok(schema) => loaded.schema = Some(schema),
-        Err(error) => loaded.errors.push(load_error(sets, error)),
-    }
-}
-
-/// A source was refused as it is: asks each by itself, so that all broken ones are told.
-fn blame_each(sets: &[Set], loaded: &mut Loaded) {
-    for set in sets.iter().filter(|set| set.input.is_some()) {
-        if let Err(error) = Schema::builder().add(&set.name, &set.bytes) {
-            loaded.errors.push(load_error(sets, error));
-        }
-    }
-    if loaded.errors.is_empty() {
-        // They are refused only together.
-        let mut builder = Schema::builder();
-        for set in sets {
-            match builder.add(&set.name, &set.bytes) {
-                Ok(next) => builder = next,
-                Err(error) => {
-                    loaded.errors.push(load_error(sets, error));
-                    return;
-                }
-            }
-        }
-    }
-}
-
-fn load_error(sets: &[Set], error: LoadError) -> SourceError {
-    let input =
-        sets.iter().find(|set| error.source.as_deref() == Some(set.name.as_str())).and_then(|set| set.input);
-    SourceError { input, kind: SourceErrorKind::Load(error) }
 }

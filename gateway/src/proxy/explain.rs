@@ -79,6 +79,12 @@ impl<'t> Explained<'t> {
         match table.lookup(host, request.method, request.path) {
             Err(error) => Self::refused(error.to_string(), misses),
             Ok(Lookup::NotFound) if own.is_some() => Self::not_allowed("", own, request, misses),
+            Ok(Lookup::NotFound) if table.is_undescribed(host, request.method, request.path) => {
+                Self::refused(
+                    "a route matches, but its method is not described so far (503)".to_owned(),
+                    misses,
+                )
+            }
             Ok(Lookup::NotFound) => Self::refused("no route matches this path (404)".to_owned(), misses),
             Ok(Lookup::MethodNotAllowed { allow }) => Self::not_allowed(&allow, own, request, misses),
             Ok(Lookup::Found { route, captures }) => {

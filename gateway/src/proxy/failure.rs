@@ -70,6 +70,12 @@ impl Failure {
         Self::new(Reason::RouteNotFound, "no route matches this path")
     }
 
+    /// A route takes the request, and its method is not described so far.
+    pub fn undescribed() -> Self {
+        Self::new(Reason::DescriptorsUnavailable, "the descriptors of the service are not available")
+            .retry_after(Duration::from_secs(1))
+    }
+
     /// The path exists, under these other methods.
     pub fn method_not_allowed(allowed: &str) -> Self {
         let message = format!("this path takes {allowed}");

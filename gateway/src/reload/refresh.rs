@@ -15,6 +15,8 @@ use crate::config::GatewayConfig;
 use crate::descriptors::{Question, ReflectError, Reflected, reflect};
 use crate::snapshot::Current;
 
+/// How long a server that has never answered is left alone: routes wait for it.
+const RETRY: Duration = Duration::from_secs(2);
 /// How long a server has to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -38,6 +40,9 @@ impl Refresher {
     /// Waits until a server says what it has not said before. May be dropped and begun again at any time.
     pub async fn changed(&mut self, current: &Current) {
         loop {
+            if !current.pin().config.undescribed.is_empty() {
+                self.next = self.next.min(Instant::now() + RETRY);
+            }
             tokio::time::sleep_until(self.next).await;
             let config = Arc::clone(&current.pin().config);
             let questions = questions(&config);
@@ -62,7 +67,8 @@ impl Refresher {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                if self.silent.insert(Arc::clone(&upstream)) {
+                // That it has never answered has been reported by the load.
+                if self.silent.insert(Arc::clone(&upstream)) && config.reflected.contains_key(&upstream) {
                     tracing::warn!(%upstream, %error, "cannot ask for descriptors; those of before stay");
                 }
                 return false;
@@ -87,5 +93,5 @@ fn questions(config: &GatewayConfig) -> Vec<Question> {
         let spec = config.upstreams.get(upstream)?.clone();
         Some(Question { upstream: Arc::clone(upstream), spec, patience: PATIENCE })
     };
-    config.reflected.keys().filter_map(question).collect()
+    config.reflected.keys().chain(&config.undescribed).filter_map(question).collect()
 }

@@ -22,6 +22,8 @@ pub const ANY_METHOD: &str = "DELETE, GET, HEAD, PATCH, POST, PUT";
 pub struct Table {
     matcher: Matcher,
     routes: Vec<Arc<RoutePlan>>,
+    /// Whether the matcher has more than these.
+    has_undescribed: bool,
 }
 
 /// The answer to a request.
@@ -39,7 +41,7 @@ pub enum Lookup<'t, 'p> {
         /// The value of `Allow`: sorted, HEAD wherever GET is.
         allow: String,
     },
-    /// No route matches the path.
+    /// No route matches the path, or one whose method is not described so far: see [`Table::is_undescribed`].
     NotFound,
 }
 
@@ -62,9 +64,13 @@ pub enum CandidateOutcome<'t> {
 }
 
 impl Table {
-    /// A table of these routes; `matcher` was built from the same, in the same order.
+    /// A table of these routes; `matcher` was built from the same, in the same order. What it has beyond them are routes
+    /// whose methods are not described so far.
     pub fn new(matcher: Matcher, routes: Vec<Arc<RoutePlan>>) -> Self {
-        Self { matcher, routes }
+        let beyond =
+            |table: &http_rule::Table<usize>| table.routes().iter().any(|route| route.value >= routes.len());
+        let has_undescribed = matcher.all().any(beyond);
+        Self { matcher, routes, has_undescribed }
     }
 
     /// All routes.
@@ -84,45 +90,62 @@ impl Table {
         method: &str,
         path: &'p str,
     ) -> Result<Lookup<'t, 'p>, PathError> {
+        Ok(self.find(host, method, path)?.unwrap_or(Lookup::NotFound))
+    }
+
+    /// Whether a route would take a request that none takes now, once its method is described.
+    pub fn is_undescribed(&self, host: Option<&str>, method: &str, path: &str) -> bool {
+        self.has_undescribed && matches!(self.find(host, method, path), Ok(None))
+    }
+
+    /// As [`Self::lookup`]; nothing for a route whose method is not described.
+    fn find<'t, 'p>(
+        &'t self,
+        host: Option<&str>,
+        method: &str,
+        path: &'p str,
+    ) -> Result<Option<Lookup<'t, 'p>>, PathError> {
         if let Some(only) = self.matcher.only() {
-            return self.lookup_in(only, method, path);
+            return self.find_in(only, method, path);
         }
         let mut allowed: Vec<String> = Vec::new();
         for table in self.matcher.for_host(host) {
-            match self.lookup_in(table, method, path)? {
-                Lookup::NotFound => {}
-                Lookup::MethodNotAllowed { allow } => allowed.extend(allow.split(", ").map(str::to_owned)),
-                found @ Lookup::Found { .. } => return Ok(found),
+            match self.find_in(table, method, path)? {
+                Some(Lookup::NotFound) => {}
+                Some(Lookup::MethodNotAllowed { allow }) => {
+                    allowed.extend(allow.split(", ").map(str::to_owned));
+                }
+                found @ (Some(Lookup::Found { .. }) | None) => return Ok(found),
             }
         }
         if allowed.is_empty() {
-            return Ok(Lookup::NotFound);
+            return Ok(Some(Lookup::NotFound));
         }
         allowed.sort_unstable();
         allowed.dedup();
-        Ok(Lookup::MethodNotAllowed { allow: allowed.join(", ") })
+        Ok(Some(Lookup::MethodNotAllowed { allow: allowed.join(", ") }))
     }
 
-    fn lookup_in<'t, 'p>(
+    fn find_in<'t, 'p>(
         &'t self,
         table: &'t http_rule::Table<usize>,
         method: &str,
         path: &'p str,
-    ) -> Result<Lookup<'t, 'p>, PathError> {
-        Ok(match table.lookup(method, path)? {
+    ) -> Result<Option<Lookup<'t, 'p>>, PathError> {
+        Ok(Some(match table.lookup(method, path)? {
             // TRACE would show others what a proxy adds, and CONNECT asks for a tunnel: no route for any method means these.
             http_rule::Lookup::Found(_) if matches!(method, "CONNECT" | "TRACE") => {
                 Lookup::MethodNotAllowed { allow: ANY_METHOD.to_owned() }
             }
             http_rule::Lookup::Found(found) => match self.routes.get(*found.value) {
                 Some(route) => Lookup::Found { route, captures: found.captures },
-                None => Lookup::NotFound,
+                None => return Ok(None),
             },
             http_rule::Lookup::MethodNotAllowed(allowed) => {
                 Lookup::MethodNotAllowed { allow: allowed.to_string() }
             }
             http_rule::Lookup::NotFound => Lookup::NotFound,
-        })
+        }))
     }
 
     /// The routes that take a request or nearly do, the most specific first. This looks at all routes: it is for people.

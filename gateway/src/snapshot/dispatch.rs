@@ -134,11 +134,16 @@ async fn answer<'s>(
     {
         return own_answer(snapshot, own, head, draining);
     }
-    let found = snapshot.config.table.lookup(host::of(head, &recorder.fields), head.method.as_str(), path);
+    let host = host::of(head, &recorder.fields);
+    let table = &snapshot.config.table;
+    let found = table.lookup(host, head.method.as_str(), path);
     let (index, captures) = match found.map_err(|error| Failure::bad_path(&error))? {
         Lookup::Found { route, captures } => (route.index, captures),
         Lookup::MethodNotAllowed { allow } => return not_allowed(head, &allow, own),
         Lookup::NotFound if own.is_some() => return not_allowed(head, "", own),
+        Lookup::NotFound if table.is_undescribed(host, head.method.as_str(), path) => {
+            return Err(Failure::undescribed());
+        }
         Lookup::NotFound => return Err(Failure::route_not_found()),
     };
     let target = snapshot.targets.get(index).ok_or_else(Failure::route_not_found)?;

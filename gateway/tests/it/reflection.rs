@@ -452,6 +452,96 @@ impl Teams {
     }
 }
 
+/// A server that answers by the name of a service or a file.
+fn described(
+    files: Vec<(&'static str, FileDescriptorProto)>,
+) -> impl Fn(MessageRequest) -> Vec<MessageResponse> {
+    move |question| {
+        let found = |is: &dyn Fn(&str, &FileDescriptorProto) -> bool| {
+            let file = files.iter().find(|(service, file)| is(service, file));
+            file.map_or_else(none, |(_, file)| bytes(file.encode_to_vec()))
+        };
+        vec![match question {
+            MessageRequest::ListServices(_) => list(
+                &files
+                    .iter()
+                    .map(|(service, _)| *service)
+                    .filter(|name| !name.is_empty())
+                    .collect::<Vec<_>>(),
+            ),
+            MessageRequest::FileContainingSymbol(name) => found(&|service, _| service == name),
+            MessageRequest::FileByFilename(name) => found(&|_, file| file.name() == name),
+            _ => none(),
+        }]
+    }
+}
+
+/// A file of a package with one service, whose one method takes and returns `Item {id}`.
+fn item_service(name: &str, package: &str, service: &str, imports: &[&str]) -> FileDescriptorProto {
+    let set = prost_types::FileDescriptorSet::decode(
+        compile(&format!(
+            "syntax = \"proto3\"; package {package}; message Item {{ string id = 1; }} \
+             service {service} {{ rpc Get(Item) returns (Item); }}"
+        ))
+        .as_slice(),
+    );
+    let mut file = set.unwrap().file.pop().unwrap();
+    file.name = Some(name.to_owned());
+    file.dependency = imports.iter().map(ToString::to_string).collect();
+    file
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_link_costs_no_other() {
+    let rows: [(&str, Vec<(&'static str, FileDescriptorProto)>); 2] = [
+        (
+            "imports \"gogoproto/gogo.proto\"",
+            vec![
+                ("good.v1.Good", item_service("good.proto", "good.v1", "Good", &[])),
+                ("bad.v1.Bad", item_service("bad.proto", "bad.v1", "Bad", &["gogoproto/gogo.proto"])),
+                ("worse.v1.Worse", item_service("worse.proto", "worse.v1", "Worse", &["bad.proto"])),
+            ],
+        ),
+        (
+            "no.such.Type",
+            vec![
+                ("bad.v1.Bad", {
+                    let mut file = item_service("a.proto", "bad.v1", "Bad", &[]);
+                    file.service[0].method[0].output_type = Some(".no.such.Type".to_owned());
+                    file
+                }),
+                ("good.v1.Good", item_service("good.proto", "good.v1", "Good", &[])),
+            ],
+        ),
+    ];
+    for (cause, files) in rows {
+        let server = Reflecting::scripted(described(files)).await;
+        let backend = Backend::of("syntax = \"proto3\"; package good.v1; message Item { string id = 1; } service Good { rpc Get(Item) returns (Item); }")
+            .on("good.v1.Good/Get", |seen| reply(seen.json()))
+            .start()
+            .await;
+        let yaml = format!(
+            "listeners: [{{address: 127.0.0.1:0}}]\nadmin: {{address: 127.0.0.1:0, hosts: [shop.example]}}\ndescriptors: [{{reflection: u}}]\n\
+             upstreams: {{u: {{address: {}}}, backend: {{address: {}}}}}\nservices: {{good.v1.Good: backend, bad.v1.Bad: u}}\n\
+             routes:\n  - {{get: \"/good/{{id}}\", grpc: good.v1.Good/Get}}\n  - {{get: \"/bad/{{id}}\", grpc: bad.v1.Bad/Get}}\n",
+            server.address(),
+            backend.address()
+        );
+        let gateway = routes(&yaml).start().await;
+        assert_eq!(gateway.get("/good/7").await.json(), json!({"id": "7"}), "{cause}");
+        let answer = gateway.get("/bad/7").await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.json()["reason"], "DESCRIPTORS_UNAVAILABLE");
+        // The same again: what is left out is left out again, and a save goes live.
+        gateway.save("routes.yaml", yaml.replace("/good/", "/fine/"));
+        let entry = newest(&gateway, "file", "applied").await;
+        let warnings = entry["warnings"].to_string();
+        assert!(warnings.contains("`bad.v1.Bad`") && warnings.contains("left out"), "{warnings}");
+        assert!(warnings.contains(&cause.replace('"', "\\\"")), "{cause} in {warnings}");
+        assert_eq!(gateway.get("/fine/7").await.json(), json!({"id": "7"}), "{cause}");
+    }
+}
+
 #[tokio::test]
 async fn what_a_server_adds_takes_no_requests_from_others() {
     for (rule, held_by) in [
@@ -524,6 +614,119 @@ async fn a_method_that_gets_the_path_of_another_one_is_held_back() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_down_at_start_is_added_when_it_comes() {
+    let backend = backend().await;
+    let place = Reflecting::start(Version::V1, &compile(&library(TITLE))).await;
+    let text = yaml(&place, &backend);
+    let address = place.address();
+    drop(place);
+    let up =
+        Reflecting::scripted(described(vec![("up.v1.Up", item_service("up.proto", "up.v1", "Up", &[]))]))
+            .await;
+    let text = text
+        .replace("[{reflection: library}]", "[{reflection: library}, {reflection: up}]")
+        .replace("upstreams:\n", &format!("upstreams:\n  up: {{address: {}}}\n", up.address()))
+        .replace("services:\n", "services:\n  up.v1.Up: up\n")
+        + "  - get: /up/{id}\n    grpc: up.v1.Up/Get\n  - get: /**\n    grpc: up.v1.Up/Get\n";
+    let gateway = routes(&text).start().await;
+
+    let answer = gateway.get("/books/emma").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "not the route for everything else");
+    assert_eq!(answer.json()["reason"], "DESCRIPTORS_UNAVAILABLE");
+    assert_eq!(answer.header("retry-after"), "1");
+    assert_eq!(gateway.send("PUT", "/books/emma", "{}").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let answer = gateway.get("/up/7").await;
+    assert_ne!(answer.json()["reason"], "DESCRIPTORS_UNAVAILABLE", "its server has answered");
+
+    // A save is applied all the same.
+    gateway.save("routes.yaml", text.replace("get: /up/", "get: /down/"));
+    let entry = newest(&gateway, "file", "applied").await;
+    let warnings = entry["warnings"].to_string();
+    assert!(warnings.contains("cannot ask `library` for its descriptors"), "{warnings}");
+
+    let _server = Reflecting::start_on(address, Version::V1, &compile(&library(TITLE))).await;
+    newest(&gateway, "reflection", "applied").await;
+    assert_eq!(gateway.get("/books/emma").await.json(), json!({"title": "Emma"}));
+}
+
+/// Two servers that were built from two versions of a shared file.
+#[tokio::test]
+async fn of_two_versions_of_a_shared_file_the_newer_one_is_used() {
+    let server = |name: &str, money: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: String| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(
+            "common/v1/common.proto",
+            format!("syntax = \"proto3\"; package common.v1; message Money {{ {money} }}"),
+        );
+        write(
+            &format!("{name}.proto"),
+            format!(
+                "syntax = \"proto3\"; package {name}.v1; import \"common/v1/common.proto\"; \
+                 service Svc {{ rpc Get(common.v1.Money) returns (common.v1.Money); }}"
+            ),
+        );
+        gateway::descriptors::compile_set(&[Input::path("all", folder.path())]).unwrap()
+    };
+    const OLD: &str = "int64 units = 1;";
+    const NEW: &str = "int64 units = 1; string currency = 2;";
+    let users = Reflecting::start(Version::V1, &server("users", OLD)).await;
+    let orders = Reflecting::start(Version::V1, &server("orders", OLD)).await;
+    let backend = Backend::of_set(server("orders", NEW))
+        .on("orders.v1.Svc/Get", |seen| reply(seen.json()))
+        .start()
+        .await;
+    let yaml = format!(
+        "listeners: [{{address: 127.0.0.1:0}}]\nadmin: {{address: 127.0.0.1:0, hosts: [shop.example]}}\n\
+         descriptors: [{{reflection: users}}, {{reflection: orders}}]\n\
+         upstreams: {{users: {{address: {}}}, orders: {{address: {}}}, backend: {{address: {}}}}}\n\
+         services: {{users.v1.Svc: users, orders.v1.Svc: backend}}\n\
+         routes: [{{post: /users, grpc: users.v1.Svc/Get}}, {{post: /orders, grpc: orders.v1.Svc/Get}}]\n",
+        users.address(),
+        orders.address(),
+        backend.address()
+    );
+    let gateway = routes(&yaml).start().await;
+    let body = r#"{"units":"5","currency":"EUR"}"#;
+    assert_eq!(gateway.send("POST", "/orders", body).await.status, StatusCode::BAD_REQUEST);
+    orders.describe(&server("orders", NEW));
+    let entry = newest(&gateway, "reflection", "applied").await;
+    let warnings = entry["warnings"].to_string();
+    assert!(warnings.contains("common/v1/common.proto of the reflection of users is older"), "{warnings}");
+    let answer = gateway.send("POST", "/orders", body).await;
+    assert_eq!(answer.json(), json!({"units": "5", "currency": "EUR"}));
+
+    // A restart comes up; so it does with the servers the other way round, and with a set instead of one.
+    routes(&yaml).start().await;
+    let turned = yaml.replace(
+        "[{reflection: users}, {reflection: orders}]",
+        "[{reflection: orders}, {reflection: users}]",
+    );
+    routes(&turned).start().await;
+    let with_set = yaml.replace("[{reflection: users}, ", "[users.binpb, ");
+    routes(&with_set).file("users.binpb", server("users", OLD)).start().await;
+
+    // Versions of which neither has all that the other has: the one before stays, and blocks no save.
+    users.describe(&server("users", "int64 units = 1; bool whole = 3;"));
+    let entry = newest(&gateway, "reflection", "held").await;
+    let told = entry["text"].as_str().unwrap();
+    assert!(told.contains("common/v1/common.proto contradicts another source"), "{told}");
+    gateway.save("routes.yaml", yaml.replace("post: /users", "post: /people"));
+    newest(&gateway, "file", "applied").await;
+    assert_eq!(gateway.send("POST", "/orders", body).await.status, StatusCode::OK);
+    // At a start there is nothing to stay: a conflict with both places.
+    let error = routes(&yaml).try_start().await.err().unwrap().to_string();
+    assert!(
+        error.contains("error[descriptors-conflict]") && error.contains("differs from this one"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_starts_with_such_a_route_is_warned_of() {
     let (server, backend) = (TeamServer::start(&["get: \"/users/me\""]).await, backend().await);
     let teams = Teams::start(&[OWN]).await;
@@ -539,4 +742,24 @@ async fn a_server_that_starts_with_such_a_route_is_warned_of() {
     assert!(loaded.config.is_some(), "{text}");
     assert!(text.contains("which `team` describes, takes requests from `GET /users/{name}`"), "{text}");
     assert!(text.contains("no longer gets these"), "{text}");
+}
+
+#[tokio::test]
+async fn packages_that_begin_like_those_of_grpc_are_apis_like_any() {
+    let server = Reflecting::scripted(described(vec![
+        ("grpc.examples.echo.Good", item_service("echo/echo.proto", "grpc.examples.echo", "Good", &[])),
+        ("grpc.reflection.v2.Other", item_service("other.proto", "grpc.reflection.v2", "Other", &[])),
+    ]))
+    .await;
+    let set = compile(
+        "syntax = \"proto3\"; package grpc.examples.echo; message Other { string id = 1; } service OtherSvc { rpc Get(Other) returns (Other); }",
+    );
+    let yaml = format!(
+        "listeners: [{{address: 127.0.0.1:0}}]\ndescriptors: [p2.binpb, {{reflection: u}}]\nupstreams: {{u: {{address: {}}}}}\n\
+         services: {{grpc.examples.echo.Good: u, grpc.examples.echo.OtherSvc: u, grpc.reflection.v2.Other: u}}\n\
+         routes:\n  - {{get: \"/g/{{id}}\", grpc: grpc.examples.echo.Good/Get}}\n  - {{get: \"/o/{{id}}\", grpc: grpc.examples.echo.OtherSvc/Get}}\n  \
+         - {{get: \"/r/{{id}}\", grpc: grpc.reflection.v2.Other/Get}}\n",
+        server.address()
+    );
+    routes(&yaml).file("p2.binpb", set).start().await;
 }

@@ -45,8 +45,10 @@
 //! ```
 //!
 //! * `*` takes exactly one segment, and never an empty one. `{x}` is `{x=*}`.
-//! * `**` takes any number of segments, none and empty ones included, wherever it stands. There is at most one, and
-//!   only literals follow it: `/a/**/b` matches `/a/b`, `/a/x/b` and `/a/x/y/b`.
+//! * `**` takes any number of segments, none and empty ones included, wherever it stands: `/a/**/b` matches `/a/b`,
+//!   `/a/x/b` and `/a/x/y/b`. There is at most one, alone or within a variable. The segments after it, its tail, match
+//!   the last segments of the path: `/v1/{parent=docs/**}/{id}` splits `/v1/docs/a/b` into `docs/a` and `b`.
+//!   (`google/api/http.proto` has `**` last only; a tail of fixed length leaves nothing ambiguous.)
 //! * Literals are compared in a normal form: escapes of unreserved characters are decoded, the hex digits of the
 //!   others are upper case, and what may not stand in a path is escaped. `%41` is `A`; `%3a` is `%3A` but not `:`.
 //! * `/` alone is the template of the root.
@@ -59,7 +61,8 @@
 //!    rest matches the template; such a route is preferred to all routes without a verb. No other route notices
 //!    the verb: to it the colon is data.
 //! 2. Templates are compared segment by segment from the left: a literal beats `*`, which beats `**`. Among
-//!    templates that are equal up to `**`, the one with more literals after it wins.
+//!    templates that are equal up to `**`, the one with the longer tail wins; tails of one length are compared segment by
+//!    segment from the left.
 //! 3. On one template, a route for the request's own method beats GET answering HEAD, which beats a route for any
 //!    method.
 //!

@@ -1,6 +1,6 @@
 //! Which of two templates that match one path is the more specific.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::iter::once;
 
 use crate::template::{Segment, Template};
@@ -12,17 +12,22 @@ use crate::template::{Segment, Template};
 /// compared with each other.
 pub(crate) fn compare(one: &Template, other: &Template) -> Ordering {
     let verbs = other.verb().is_some().cmp(&one.verb().is_some());
-    verbs.then_with(|| classes(one).cmp(classes(other)))
+    verbs.then_with(|| key(one).cmp(&key(other)))
 }
 
-/// The end comes before `**`, which takes nothing where the two meet on one path, and after literals, which are more
-/// than the same template with a `**` alone asks for.
-fn classes(template: &Template) -> impl Iterator<Item = u8> {
+/// A sort key. The segments before `**` come first, closed by what follows them: the end of the template sorts before
+/// `**`, which takes nothing where the two match one path. Then come the tails: a longer one asks for more.
+fn key(template: &Template) -> impl Ord {
     const END: u8 = 2;
+    const MULTI: u8 = 3;
     let class = |segment: &Segment| match segment {
         Segment::Literal(_) => 0,
         Segment::Single => 1,
-        Segment::Multi => 3,
+        Segment::Multi => MULTI,
     };
-    template.segments().iter().map(class).chain(once(END))
+    let (before, tail) = template.around_multi();
+    let prefix: Vec<u8> =
+        before.iter().map(class).chain(once(if tail.is_some() { MULTI } else { END })).collect();
+    let tail: Vec<u8> = tail.unwrap_or_default().iter().map(class).collect();
+    (prefix, Reverse(tail.len()), tail)
 }

@@ -2,7 +2,7 @@
 //! the best of those that match is found by comparing templates.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::iter::once;
 use std::sync::LazyLock;
 
@@ -62,7 +62,7 @@ fn spread<'p>(template: &[Segment], path: &[&'p str]) -> Option<Vec<Vec<&'p str>
     })
 }
 
-/// Verbs first; then literal, `*`, the end, `**`, from the left.
+/// Verbs first; then literal, `*`, the end, `**`, from the left; behind `**` the longer tail, then its segments.
 fn naive_order(one: &Rule, other: &Rule, method: &str) -> Ordering {
     let key = |rule: &Rule| {
         let class = |segment: &Segment| match segment {
@@ -70,14 +70,15 @@ fn naive_order(one: &Rule, other: &Rule, method: &str) -> Ordering {
             Segment::Single => 1,
             Segment::Multi => 3,
         };
-        let mut classes: Vec<u8> = rule.template.segments().iter().map(class).collect();
-        classes.push(2);
+        let classes: Vec<u8> = rule.template.segments().iter().map(class).chain(once(2)).collect();
+        let before = classes.iter().position(|class| *class == 3).map_or(classes.len(), |multi| multi + 1);
+        let (before, tail) = (classes[..before].to_vec(), classes[before..].to_vec());
         let method = match &rule.method {
             MethodPattern::Named(name) if name == method => 0,
             MethodPattern::Named(_) => 1,
             MethodPattern::Any => 2,
         };
-        (rule.template.verb().is_none(), classes, method)
+        (rule.template.verb().is_none(), before, Reverse(tail.len()), tail, method)
     };
     key(one).cmp(&key(other))
 }
@@ -129,7 +130,8 @@ fn table(rules: &[Rule]) -> (Table<()>, Vec<Finding>) {
 /// Templates over an alphabet so small that they overlap in every way.
 fn template() -> impl Strategy<Value = Template> {
     let before = vec(prop_oneof![Just("a"), Just("b"), Just("*"), Just("{}"), Just("{}")], 0..4);
-    let tail = proptest::option::of((any::<bool>(), vec(prop_oneof![Just("a"), Just("b")], 0..3)));
+    let in_tail = prop_oneof![Just("a"), Just("b"), Just("*"), Just("{}")];
+    let tail = proptest::option::of((any::<bool>(), vec(in_tail, 0..3)));
     let verb = prop_oneof![4 => Just(""), 1 => Just(":a"), 1 => Just(":v")];
     (before, tail, verb, any::<bool>()).prop_map(|(before, tail, verb, whole)| {
         let mut text = String::new();
@@ -138,7 +140,14 @@ fn template() -> impl Strategy<Value = Template> {
             text += &if *segment == "{}" { format!("{{x{index}}}") } else { (*segment).to_owned() };
         }
         if let Some((captured, tail)) = tail {
-            let tail: String = tail.iter().map(|literal| format!("/{literal}")).collect();
+            // A variable holds no variable.
+            let within = captured && whole;
+            let segment = |(index, segment): (usize, &&str)| match *segment {
+                "{}" if within => "/*".to_owned(),
+                "{}" => format!("/{{y{index}}}"),
+                segment => format!("/{segment}"),
+            };
+            let tail: String = tail.iter().enumerate().map(segment).collect();
             text += &match (captured, whole) {
                 (true, true) => format!("/{{m=**{tail}}}"),
                 (true, false) => format!("/{{m=**}}{tail}"),
@@ -252,9 +261,10 @@ static ALL_PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
 /// Two rules; half of the pairs are alike, so that one may hide the other.
 fn pair() -> impl Strategy<Value = [Rule; 2]> {
     let any_two = (rules(), rules()).prop_map(|(one, other)| [one[0].clone(), other[0].clone()]);
-    let text = (0..2_usize, vec(prop_oneof![Just("/a"), Just("/b")], 0..3)).prop_map(|(stars, tail)| {
-        Template::parse(&format!("/a{}/**{}", "/*".repeat(stars), tail.concat())).unwrap()
-    });
+    let text =
+        (0..2_usize, vec(prop_oneof![Just("/a"), Just("/b"), Just("/*")], 0..3)).prop_map(|(stars, tail)| {
+            Template::parse(&format!("/a{}/**{}", "/*".repeat(stars), tail.concat())).unwrap()
+        });
     let method = || prop_oneof![Just("GET"), Just("HEAD"), Just("*")].prop_map(MethodPattern::from);
     let alike = ([method(), method()], [text.clone(), text])
         .prop_map(|([m, n], [t, u])| [Rule { method: m, template: t }, Rule { method: n, template: u }]);

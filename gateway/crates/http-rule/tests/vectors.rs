@@ -84,6 +84,95 @@ fn wildcards_and_literals() {
     );
 }
 
+/// Firestore's and Dialogflow's own annotations, and their neighbours.
+#[test]
+fn what_follows_a_double_wildcard() {
+    check(
+        &[
+            "POST /v1/{parent=projects/*/databases/*/documents/**}/{collection_id}",
+            "/v1/{parent=projects/*/databases/*/documents/*/**}/{collection_id}",
+            "/v1/{name=projects/*/databases/*/documents/*/**}",
+            "POST /v1/{parent=projects/*/databases/*/documents}:commit",
+        ],
+        &[
+            (
+                "POST /v1/projects/p/databases/d/documents/books",
+                "POST /v1/{parent=projects/*/databases/*/documents/**}/{collection_id} \
+                 parent=\"projects/p/databases/d/documents\" collection_id=\"books\"",
+                "`**` takes no segment",
+            ),
+            (
+                "POST /v1/projects/p/databases/d/documents/books/7/pages",
+                "POST /v1/{parent=projects/*/databases/*/documents/**}/{collection_id} \
+                 parent=\"projects/p/databases/d/documents/books/7\" collection_id=\"pages\"",
+                "the last segment belongs to the second variable",
+            ),
+            (
+                "/v1/projects/p/databases/d/documents/books/7/pages",
+                "/v1/{parent=projects/*/databases/*/documents/*/**}/{collection_id} \
+                 parent=\"projects/p/databases/d/documents/books/7\" collection_id=\"pages\"",
+                "a longer tail beats a shorter one",
+            ),
+            (
+                "/v1/projects/p/databases/d/documents/books",
+                "/v1/{name=projects/*/databases/*/documents/*/**} name=\"projects/p/databases/d/documents/books\"",
+                "too short for the longer tail",
+            ),
+            (
+                "POST /v1/projects/p/databases/d/documents/a%2Fb/c%2Fd",
+                "POST /v1/{parent=projects/*/databases/*/documents/**}/{collection_id} \
+                 parent=\"projects/p/databases/d/documents/a%2Fb\" collection_id=\"c/d\"",
+                "an escaped slash separates nothing; a single segment decodes it",
+            ),
+            ("POST /v1/projects/p/databases/d/documents", "none", "no segment for the second variable"),
+            ("POST /v1/projects/p/databases/d/documents/", "none", "an empty segment is none that `*` takes"),
+            (
+                "POST /v1/projects/p/databases/d/documents/a/",
+                "405 GET, HEAD",
+                "nor behind others; `**` of another route takes it",
+            ),
+        ],
+    );
+    check(
+        &["/v2/{name=**/botSessions/*}", "/v2/{name=**/botSessions/*}:end", "/v2/{name=**}", "/**/{last}"],
+        &[
+            ("/v2/botSessions/7", "/v2/{name=**/botSessions/*} name=\"botSessions/7\"", "at the start"),
+            (
+                "/v2/a/b/botSessions/7",
+                "/v2/{name=**/botSessions/*} name=\"a/b/botSessions/7\"",
+                "in the middle",
+            ),
+            (
+                "/v2/botSessions/1/botSessions/2",
+                "/v2/{name=**/botSessions/*} name=\"botSessions/1/botSessions/2\"",
+                "counted from the end of the path",
+            ),
+            (
+                "/v2/a/botSessions/7:end",
+                "/v2/{name=**/botSessions/*}:end name=\"a/botSessions/7\"",
+                "with a verb",
+            ),
+            ("/v2/a/botSessions", "/v2/{name=**} name=\"a/botSessions\"", "the tail is not there"),
+            ("/v2/botSessions/", "/v2/{name=**} name=\"botSessions/\"", "`*` takes no empty segment"),
+            ("/v1/a", "/**/{last} last=\"a\"", "a template that begins with `**`"),
+            ("/a", "/**/{last} last=\"a\"", "`**` takes no segment"),
+            ("/", "none", "`*` wants one"),
+        ],
+    );
+    check(
+        &["/**/a/*", "/**/*/b", "/**/*/*/b", "/**/*", "/x/**"],
+        &[
+            ("/q/a/c", "/**/a/*", "a literal in the tail"),
+            ("/a/b", "/**/a/*", "tails of one length: a literal beats `*` from the left"),
+            ("/q/a/b", "/**/*/*/b", "a longer tail beats a shorter one"),
+            ("/c/b", "/**/*/b", "two segments"),
+            ("/b", "/**/*", "one segment"),
+            ("/x/a/b", "/x/**", "a longer prefix beats any tail"),
+            ("/q/r/s", "/**/*", "the shortest tail"),
+        ],
+    );
+}
+
 #[test]
 fn precedence_and_backtracking() {
     let routes =
@@ -107,7 +196,7 @@ fn precedence_and_backtracking() {
         &[
             ("/a", "/a", "the end beats a `**` that takes nothing"),
             ("/a/b", "/a/*", "`*` beats `**`, whatever follows"),
-            ("/a/c/b", "/a/**/b", "more literals after `**`"),
+            ("/a/c/b", "/a/**/b", "a longer tail"),
             ("/a/c/d", "/a/**", "the plain one"),
             ("/c", "/*/**", "`**` takes nothing"),
             ("/", "none", "`*` wants one"),
@@ -334,7 +423,7 @@ fn verbs() {
             ("/some/other:verb/foo", "none", "not at the end"),
             ("/some/other:verb/foo:verb", "/some/*/foo:verb", "at the end"),
             ("/other/bar/foo:verb", "/other/**:verb", "the plain one"),
-            ("/other/bar/foo/const:verb", "/other/**/const:verb", "more literals after `**`"),
+            ("/other/bar/foo/const:verb", "/other/**/const:verb", "a longer tail"),
         ],
     );
     check(

@@ -43,6 +43,8 @@ mod setter;
 mod times;
 mod value;
 
+pub(crate) use path::outermost;
+
 pub use error::{BindingError, Subject};
 pub use request::{RequestParts, RequestPlan};
 pub use rule::{BodyRule, RequestRule, StrayBody};

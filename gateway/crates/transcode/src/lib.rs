@@ -31,6 +31,7 @@ pub use encode::TextError;
 pub use error::{
     DecodeError, DecodeErrorKind, EncodeError, Encoded, LoadError, LoadErrorKind, Reason, Violation,
 };
+pub use load::same_file;
 pub use options::{
     DecodeOptions, EncodeOptions, Enums, IgnoredParameters, MaskPaths, Names, Unknown, UnknownAny, Unset,
 };

@@ -173,6 +173,15 @@ impl Loader {
     }
 }
 
+/// Whether two serialized files are taken for one: they declare the same, comments and options for code generators aside.
+#[must_use]
+pub fn same_file(one: &[u8], other: &[u8]) -> bool {
+    match (raw::File::decode(one), raw::File::decode(other)) {
+        (Ok(one), Ok(other)) => imports::same(&one, &other),
+        _ => false,
+    }
+}
+
 /// The name of a file that as a whole cannot be read.
 fn name_of(bytes: &[u8]) -> Option<String> {
     let (&0x0a, rest) = bytes.split_first()? else { return None };

@@ -2,7 +2,7 @@
 
 use crate::{
     DecodeError, DecodeOptions, Message,
-    binding::{BindingError, Subject},
+    binding::{BindingError, Subject, outermost},
     decode,
     plan::{FieldPlan, Kind, MessagePlan},
 };
@@ -55,7 +55,7 @@ impl ResponsePlan {
             }
             Some(name) => {
                 let field = plan.field_by_proto_name(name).or_else(|| plan.field_by_key(name.as_bytes()));
-                let Some(field) = field else { return Err(no_such_field(plan, name)) };
+                let Some(field) = field else { return Err(no_such_field(message, name)) };
                 let raw = !field.is_list()
                     && field.message().is_some_and(|index| is_http_body(message.schema().plan(index)));
                 if raw { Part::FieldRaw(field.position) } else { Part::Field(field.position) }
@@ -112,13 +112,17 @@ impl ResponsePlan {
 }
 
 #[cold]
-fn no_such_field(plan: &MessagePlan, name: &str) -> BindingError {
+fn no_such_field(message: &Message, name: &str) -> BindingError {
+    let plan = message.plan();
+    if let Some(first) = outermost(message, name) {
+        let text = format!(
+            "`{name}` is within `{first}`: response_body names a field of the response itself, not one inside another"
+        );
+        return BindingError::new(Subject::ResponseBody, text).help(format!("write `{first}`"));
+    }
     let message = format!("{} has no field `{name}`", plan.full_name);
     let known = plan.fields.iter().filter(|field| !field.is_extension).map(|field| field.name.to_string());
     let error = BindingError::new(Subject::ResponseBody, message);
-    if name.contains('.') {
-        return error.help("response_body names a field of the response itself, not one inside another");
-    }
     if name == "*" {
         return error.help("leave response_body out: without it the answer is the whole response");
     }

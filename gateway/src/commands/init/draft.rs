@@ -14,7 +14,7 @@ use transcode::{ResponsePlan, Schema};
 use super::names::is_version;
 use super::rest::{Binding, Things};
 use super::words::{kebab, words};
-use crate::descriptors::{HttpRule, RuleReader};
+use crate::descriptors::{HttpRule, INFRASTRUCTURE, RuleReader};
 use crate::route::{Problem, TableBuilder};
 
 /// The routes of one service.
@@ -22,6 +22,8 @@ pub(super) struct Group {
     pub(super) service: ServiceDescriptor,
     /// In the order of the methods.
     pub(super) entries: Vec<Entry>,
+    /// What comes before the paths of its annotations, because other services have these paths.
+    pub(super) moved: Option<String>,
 }
 
 impl Group {
@@ -43,17 +45,19 @@ pub(super) struct Entry {
 /// Paths of `routes.yaml`'s own default answers.
 const HEALTH: &str = "/health";
 
-/// Services that come with a server rather than being what it is for.
-const COMMON: &[&str] = &["grpc.", "google.longrunning.", "google.iam.", "google.cloud.location."];
+/// The routes of a schema.
+pub(super) struct Draft {
+    pub(super) groups: Vec<Group>,
+    /// The services that come with gRPC libraries, which are not meant to be served over HTTP.
+    pub(super) skipped: Vec<String>,
+}
 
 /// Drafts the routes of every service, in the order of the descriptors.
-pub(super) fn draft(schema: &Arc<Schema>) -> Vec<Group> {
+pub(super) fn draft(schema: &Arc<Schema>) -> Draft {
     let rules = RuleReader::new(schema.pool());
-    let services: Vec<ServiceDescriptor> = schema
-        .pool()
-        .services()
-        .filter(|service| !COMMON.iter().any(|common| service.full_name().starts_with(common)))
-        .collect();
+    let (skipped, services): (Vec<ServiceDescriptor>, Vec<ServiceDescriptor>) =
+        schema.pool().services().partition(|service| INFRASTRUCTURE.contains(&service.package_name()));
+    let skipped = skipped.iter().map(|service| service.full_name().to_owned()).collect();
     let mut taken = Taken { schema, routes: HashMap::new() };
     // Annotations say where they want to be; conventions can go elsewhere.
     let annotated: Vec<Option<Group>> =
@@ -64,7 +68,7 @@ pub(super) fn draft(schema: &Arc<Schema>) -> Vec<Group> {
     });
     let mut groups: Vec<Group> = groups.filter(|group| !group.entries.is_empty()).collect();
     leave_out_what_is_never_reached(&mut groups);
-    groups
+    Draft { groups, skipped }
 }
 
 /// What makes two routes the same to a client.
@@ -158,8 +162,10 @@ fn annotated(service: &ServiceDescriptor, rules: &RuleReader, taken: &mut Taken<
         return None;
     }
     let things = Things::of(service);
+    let prefix = free_prefix(service, rules, taken);
     let entries = service.methods().map(|method| {
-        let bindings: Vec<Binding> = rules.rules(&method).into_iter().map(Binding::from).collect();
+        let bindings = rules.rules(&method).into_iter().map(|rule| below(&prefix, &Binding::from(rule)));
+        let bindings: Vec<Binding> = bindings.collect();
         if bindings.is_empty() {
             return unexposed(method, &things, taken);
         }
@@ -179,7 +185,23 @@ fn annotated(service: &ServiceDescriptor, rules: &RuleReader, taken: &mut Taken<
         }
         Entry { method, bindings: live, left_out: None }
     });
-    Some(Group { service: service.clone(), entries: entries.collect() })
+    let entries = entries.collect();
+    let moved = Some(prefix).filter(|prefix| !prefix.is_empty());
+    Some(Group { service: service.clone(), entries, moved })
+}
+
+/// The shortest prefix below which no other service has a path of these annotations; none when there is no such prefix.
+fn free_prefix(service: &ServiceDescriptor, rules: &RuleReader, taken: &Taken<'_>) -> String {
+    let is_free = |prefix: &String| {
+        service.methods().all(|method| {
+            let bindings = rules.rules(&method).into_iter().map(|rule| below(prefix, &Binding::from(rule)));
+            // What cannot be served is left out below any prefix.
+            bindings
+                .into_iter()
+                .all(|binding| taken.key(&method, &binding).map_or(true, |key| taken.is_free(&key)))
+        })
+    };
+    prefixes(service).into_iter().find(is_free).unwrap_or_default()
 }
 
 impl From<HttpRule> for Binding {
@@ -233,11 +255,15 @@ fn conventional(service: ServiceDescriptor, taken: &mut Taken<'_>) -> Group {
         Entry { method, bindings: found.cloned().into_iter().collect(), left_out }
     });
     let entries = entries.collect();
-    Group { service, entries }
+    Group { service, entries, moved: None }
 }
 
 fn below(prefix: &str, binding: &Binding) -> Binding {
-    Binding { path: format!("{prefix}{}", binding.path), ..binding.clone() }
+    let path = match binding.path.as_str() {
+        "/" if !prefix.is_empty() => prefix.to_owned(),
+        path => format!("{prefix}{path}"),
+    };
+    Binding { path, ..binding.clone() }
 }
 
 /// What may stand before the paths of a service, the shortest first: nothing, what its package says, all of its name.

@@ -20,6 +20,8 @@ pub(super) struct Head<'h> {
     pub(super) source: String,
     /// The upstreams, each with its default address.
     pub(super) upstreams: &'h [(UpstreamName, String)],
+    /// Services that are described and not routed.
+    pub(super) skipped: &'h [String],
 }
 
 /// Writes the file. `upstream_of` tells the upstream of a group by its index.
@@ -65,6 +67,12 @@ pub(super) fn write(
         let upstream = upstream.map(|(upstream, _)| scalar(&upstream.name)).unwrap_or_default();
         line(&mut out, 1, &format!("{}: {upstream}", scalar(group.service.full_name())));
     }
+    if !head.skipped.is_empty() {
+        let text = format!("Left out, because they come with gRPC libraries: {}.", head.skipped.join(", "));
+        for text in wrap(&one_line(&text)) {
+            line(&mut out, 1, &format!("# {text}"));
+        }
+    }
     out.push('\n');
     line(
         &mut out,
@@ -83,6 +91,13 @@ pub(super) fn write(
         title.insert(0, group.service.full_name().to_owned());
         for text in title {
             line(&mut out, 1, format!("# {text}").trim_end());
+        }
+        if let Some(prefix) = &group.moved {
+            line(
+                &mut out,
+                1,
+                &format!("# Below {prefix}: other services have the paths of its annotations."),
+            );
         }
         for entry in &group.entries {
             out.push('\n');

@@ -18,6 +18,7 @@ use crate::config::raw::{At, RawDescriptor};
 use crate::config::{Before, Context, Watched};
 use crate::descriptors::{
     self, Content, Digest, Input, Made, ProtoError, Reflected, SourceError, SourceErrorKind,
+    SourceWarningKind,
 };
 
 /// What the sources came to.
@@ -35,6 +36,10 @@ pub(super) struct Descriptors {
     pub(super) changed: IndexMap<Arc<str>, Reflected>,
     /// The upstreams that are asked, whether they answer or not.
     pub(super) asked: Vec<Arc<str>>,
+    /// Those that did not answer, and never have.
+    pub(super) silent: Vec<Arc<str>>,
+    /// The services that a server has and that do not link.
+    left_out: Vec<String>,
 }
 
 /// The sources that the files name: what is read, and what servers have answered.
@@ -85,7 +90,7 @@ pub(super) fn sources(
 
 impl Sources {
     /// Loads what the sources hold.
-    pub(super) fn load(&self, before: Option<&Before<'_>>, context: &mut Context) -> Descriptors {
+    pub(super) fn load(&mut self, before: Option<&Before<'_>>, context: &mut Context) -> Descriptors {
         let (mut inputs, mut places) = (self.inputs.clone(), self.places.clone());
         for answer in &self.told.answers {
             let name = format!("reflection of {}", answer.upstream);
@@ -94,8 +99,23 @@ impl Sources {
         }
         let made =
             before.map(|before| Made { schema: &before.config.schema, of: before.config.schema_digest });
-        let loaded = descriptors::load_after(&inputs, made);
+        let mut loaded = descriptors::load_after(&inputs, made);
+        if let Some(before) = before
+            && keep_known(&loaded.errors, &mut inputs, &mut self.told, before, context)
+        {
+            loaded = descriptors::load_after(&inputs, made);
+        }
         context.watch.extend(loaded.watch.into_iter().map(Watched::of));
+        let mut left_out = Vec::new();
+        for warning in loaded.warnings {
+            if let SourceWarningKind::Unlinked { services, .. } = &warning.kind {
+                left_out.extend(services.iter().cloned());
+            }
+            if let Some((input, place)) = inputs.get(warning.input).zip(places.get(warning.input)) {
+                let newer = |index: usize| Some((inputs.get(index)?, *places.get(index)?));
+                context.push(warned(warning.kind, input, newer).at(*place, "named here"));
+            }
+        }
         let mut texts = HashMap::new();
         for error in loaded.errors {
             let input = error.input.and_then(|index| Some((inputs.get(index)?, *places.get(index)?)));
@@ -116,12 +136,98 @@ impl Sources {
             reflected: answers.map(named).collect(),
             changed: changed.map(named).collect(),
             asked: self.told.asked.clone(),
+            silent: self.told.silent.clone(),
+            left_out,
         }
     }
 
     /// Goes back to what servers described before, and tells why. Returns whether anything is different now.
     pub(super) fn hold(&mut self, takings: &[Taking], context: &mut Context) -> bool {
         self.told.hold(takings, context)
+    }
+}
+
+/// Where what a server says now contradicts another source, and what it said before did not: takes that back. Otherwise the
+/// server would block every later change of the configuration. Returns whether there was something to take back.
+fn keep_known(
+    errors: &[SourceError],
+    inputs: &mut [Input],
+    told: &mut reflected::Told,
+    before: &Before<'_>,
+    context: &mut Context,
+) -> bool {
+    let conflict = |error: &SourceError| match &error.kind {
+        SourceErrorKind::Load(LoadError { kind: LoadErrorKind::Conflict(other), file, .. }) => {
+            Some((error.input, other.clone(), file.clone().unwrap_or_default()))
+        }
+        _ => None,
+    };
+    let Some(conflicts) = errors.iter().map(conflict).collect::<Option<Vec<_>>>() else { return false };
+    // The servers come behind the files.
+    let first = inputs.len().saturating_sub(told.answers.len());
+    let mut any = false;
+    for (index, answer) in told.answers.iter_mut().enumerate() {
+        let index = first + index;
+        let known = before.config.reflected.get(&answer.upstream).filter(|known| **known != answer.used);
+        let (Some(known), Some(input)) = (known, inputs.get_mut(index)) else { continue };
+        let is_meant =
+            |(one, other, _): &&(Option<usize>, String, String)| *one == Some(index) || *other == input.name;
+        let Some((_, _, file)) = conflicts.iter().find(is_meant) else { continue };
+        let message = format!(
+            "the new descriptors of `{}` cannot be used: {file} contradicts another source",
+            answer.upstream
+        );
+        context.push(
+            Diagnostic::warning(Code::DescriptorsConflict, message)
+                .at(answer.place, "the descriptors of before stay"),
+        );
+        input.content = Content::Reflected(known.clone());
+        answer.used = known.clone();
+        answer.previous = None;
+        any = true;
+    }
+    any
+}
+
+/// What was done about something that a server has sent.
+fn warned<'i>(
+    kind: SourceWarningKind,
+    input: &Input,
+    other: impl Fn(usize) -> Option<(&'i Input, Place)>,
+) -> Diagnostic {
+    let source = source_name(input);
+    match kind {
+        SourceWarningKind::Unlinked { error, services } => {
+            let file = error.file.unwrap_or_default();
+            let message = match services.as_slice() {
+                [] => format!("a file of {source} is left out: {file} {}", error.kind),
+                [service] => format!("`{service}` of {source} is left out: {file} {}", error.kind),
+                [first, rest @ ..] => {
+                    let n = rest.len();
+                    format!("`{first}` and {n} more services of {source} are left out: {file} {}", error.kind)
+                }
+            };
+            let mut diagnostic = Diagnostic::warning(Code::DescriptorsUnlinked, message);
+            if !services.is_empty() {
+                diagnostic = diagnostic
+                    .with_note("its routes answer 503; the other services of the server are served");
+            }
+            let diagnostic = services.iter().skip(1).fold(diagnostic, |diagnostic, service| {
+                diagnostic.with_note(format!("`{service}` is left out, too"))
+            });
+            diagnostic.with_help("the server lacks a file that it was built from; to serve all of it, name a source that has the file, or a descriptor set")
+        }
+        SourceWarningKind::Older { file, newer } => {
+            let other = other(newer);
+            let name = other.map_or_else(|| "another source".to_owned(), |(input, _)| source_name(input));
+            let message = format!("{file} of {source} is older than that of {name}, which is used for both");
+            let diagnostic = Diagnostic::warning(Code::DescriptorsConflict, message)
+                .with_note("the newer one has all that the older one has");
+            match other {
+                Some((_, place)) => diagnostic.and_at(place, "has the newer one"),
+                None => diagnostic,
+            }
+        }
     }
 }
 
@@ -253,6 +359,14 @@ fn load_finding(name: &str, error: LoadError) -> Diagnostic {
 }
 
 impl Descriptors {
+    /// Whether a service that is not here may be described later: a server has not answered so far, or what it has sent of
+    /// the service does not link. Either has been reported.
+    pub(super) fn may_come(&self, service: &str) -> bool {
+        let is_here = |schema: &Arc<Schema>| schema.pool().get_service_by_name(service).is_some();
+        self.schema.as_ref().is_some_and(|schema| !is_here(schema))
+            && (!self.silent.is_empty() || self.left_out.iter().any(|other| other == service))
+    }
+
     /// The line of a .proto file as a place, when its text is at hand.
     pub(super) fn place(&self, file: &str, line: u32, context: &mut Context) -> Option<Place> {
         let path = self.proto_files.get(file).filter(|_| line > 0)?;

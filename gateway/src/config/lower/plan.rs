@@ -15,12 +15,7 @@ use crate::policy::ChainPlan;
 use crate::route::{GrpcMethod, Idempotency, RoutePlan};
 
 /// The plan of a rule; nothing when something about it is wrong, which is told.
-pub(super) fn compile(
-    rule: &Rule,
-    index: usize,
-    inputs: &Inputs<'_>,
-    context: &mut Context,
-) -> Option<RoutePlan> {
+pub(super) fn compile(rule: &Rule, inputs: &Inputs<'_>, context: &mut Context) -> Option<RoutePlan> {
     let template = rule.template.as_ref()?;
     let method = rule.shared.method.as_ref()?;
     let schema = inputs.descriptors.schema.as_ref()?;
@@ -63,7 +58,8 @@ pub(super) fn compile(
         first.map_or(std::time::Duration::from_secs(3), |spec| spec.timeout)
     };
     Some(RoutePlan {
-        index,
+        // Its place among the routes that are served is known when all are compiled.
+        index: 0,
         name: Arc::from(name),
         method: rule.pattern(),
         template: template.clone(),

@@ -1,5 +1,6 @@
 //! Routes of every origin → one table: entries of the files, annotations, and whole services.
 
+mod api;
 mod exposed;
 mod http_method;
 mod notation;
@@ -100,6 +101,8 @@ pub(super) struct Places {
 pub(super) struct Shared {
     /// Nothing when it is broken, or the descriptors are.
     pub(super) method: Option<MethodDescriptor>,
+    /// False for a method of a service that may be described later, and is not now.
+    pub(super) is_described: bool,
     /// Tells its limits from those of other entries: its first rule, for its hosts.
     pub(super) identity: String,
     pub(super) settings: RawSettings,
@@ -111,27 +114,50 @@ pub(super) struct Shared {
 
 /// Gathers, matches and compiles every route.
 pub(super) fn routes(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context) -> Compiled {
-    // The order decides which of two equal rules stays: what is written in the file before what comes with descriptors.
+    // The order decides which of two equal rules stays: what is written in the file before what comes with an API.
     let mut rules = written::rules(inputs, used, context);
     exposed::annotations(inputs, &mut rules, used, context);
     exposed::auto(inputs, &mut rules, used, context);
 
-    let (mut matcher, kept) = table::table(&rules, &inputs.settings.own, context);
+    // A rule that cannot be served must not keep another one off its path: compiled first, compared then. What a route of
+    // the file replaces is not looked at.
+    let replaced = table::replaced(&rules);
+    let (mut compiled, mut whole) = (Vec::with_capacity(rules.len()), true);
+    for (index, rule) in rules.iter().enumerate() {
+        let is_compiled = !replaced.contains_key(&index) && rule.shared.is_described;
+        let plan = if is_compiled { plan::compile(rule, inputs, context) } else { None };
+        // What comes with descriptors and cannot be served is left out, which has been told.
+        whole &= plan.is_some() || rule.origin.kind != OriginKind::File || !rule.shared.is_described;
+        compiled.push(plan);
+    }
+    let is_whole = |index: usize, rule: &Rule| {
+        rule.template.is_some()
+            && !replaced.contains_key(&index)
+            && (rule.origin.kind == OriginKind::File
+                || !rule.shared.is_described
+                || compiled.get(index).is_some_and(Option::is_some))
+    };
+    let compared: Vec<usize> = rules
+        .iter()
+        .enumerate()
+        .filter(|(index, rule)| is_whole(*index, rule))
+        .map(|(index, _)| index)
+        .collect();
+    table::report_replaced(&rules, &replaced, context);
+    let (mut matcher, kept) = table::table(&rules, compared, &inputs.settings.own, context);
     let mut plans = Vec::with_capacity(kept.len());
-    let (mut served, mut whole) = (Vec::with_capacity(kept.len()), true);
+    let mut served = Vec::with_capacity(kept.len());
     for index in &kept {
-        let Some(rule) = rules.get(*index) else { continue };
-        match plan::compile(rule, plans.len(), inputs, context) {
-            Some(plan) => {
-                plans.push(Arc::new(plan));
-                served.push(*index);
-            }
-            // What comes with descriptors and cannot be served is left out, which has been told.
-            None => whole &= rule.origin.kind != OriginKind::File,
+        if let Some(plan) = compiled.get_mut(*index).and_then(Option::take) {
+            plans.push(Arc::new(RoutePlan { index: plans.len(), ..plan }));
+            served.push(*index);
         }
     }
     if served.len() != kept.len() {
-        matcher = table::build(&rules, &served).0;
+        // Routes that wait for their descriptors come behind those that have a plan.
+        let waits = |index: &&usize| rules.get(**index).is_some_and(|rule| !rule.shared.is_described);
+        let waiting = kept.iter().filter(waits).copied();
+        matcher = table::build(&rules, &served.iter().copied().chain(waiting).collect::<Vec<_>>()).0;
     }
     if !is_lost(inputs.files, "defaults") {
         unprotected::unprotected(&rules, &served, context);
@@ -204,7 +230,7 @@ impl Blame {
         match self {
             Self::Operator => Diagnostic::error(code, message),
             Self::Descriptors => Diagnostic::warning(Code::BadAnnotation, message)
-                .with_note("the annotation is left out; the other routes are served"),
+                .with_note("the rule is left out; the other routes are served"),
         }
     }
 }

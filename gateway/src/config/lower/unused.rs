@@ -22,8 +22,7 @@ pub(super) struct Used {
 /// Tells about upstreams and services that nothing refers to.
 pub(super) fn unused(upstreams: &Upstreams, services: &Services, used: &Used, context: &mut Context) {
     for (name, service) in services {
-        let exposed = service.annotations.is_some() || service.auto.is_some();
-        if !exposed && !used.services.contains(name) {
+        if !service.exposes() && !used.services.contains(name) {
             context.push(
                 Diagnostic::warning(Code::UnusedService, format!("no route calls the service `{name}`"))
                     .at(service.place, "never called")

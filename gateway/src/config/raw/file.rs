@@ -135,11 +135,7 @@ impl RawFile {
         let Some(entries) = reader.entries(node, "a mapping of settings, as `routes:`") else {
             return file;
         };
-        let is_service = entries.iter().any(|(key, _)| key.name == "http");
         for (key, value) in entries {
-            if is_service && http::BESIDES.contains(&key.name.as_str()) {
-                continue;
-            }
             let (_, broken) = reader.judged(value, |value, reader| file.read_key(key, value, reader));
             file.lost.extend(lost(key, value, broken));
             file.keys.push(key.clone());

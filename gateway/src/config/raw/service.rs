@@ -8,11 +8,13 @@ pub(in crate::config) struct RawService {
     pub(in crate::config) upstream: Option<At<String>>,
     pub(in crate::config) annotations: Option<At<bool>>,
     pub(in crate::config) auto: Option<At<bool>>,
+    /// What comes before the paths that it exposes.
+    pub(in crate::config) prefix: Option<At<String>>,
     /// Whether what stands here is broken in a way that has been told.
     pub(in crate::config) broken: bool,
 }
 
-const KEYS: &[&str] = &["upstream", "annotations", "auto", "grpc"];
+const KEYS: &[&str] = &["upstream", "annotations", "auto", "prefix", "grpc"];
 
 /// Reads `shop.Service: userService`, or the mapping that it is short for.
 pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> RawService {
@@ -31,6 +33,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> RawService {
             "upstream" => service.upstream = reader.name(value, "the name of an upstream"),
             "annotations" => service.annotations = reader.boolean(value),
             "auto" => service.auto = reader.boolean(value),
+            "prefix" => service.prefix = reader.name(value, "a path, as /admin/v1"),
             "grpc" => reader.not_supported(key),
             _ => reader.unknown_key(key, "a service", KEYS),
         }

@@ -8,35 +8,10 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use super::{BATCH, ReflectError, Reflected, Session};
+use crate::descriptors::file_set::{FileSet, Head};
 
 /// The most files, and the most services.
 pub(super) const MAX_FILES: usize = 20_000;
-
-/// What has to be known of a file to find the others.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Head {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    package: String,
-    #[prost(string, repeated, tag = "3")]
-    imports: Vec<String>,
-    #[prost(message, repeated, tag = "6")]
-    services: Vec<ServiceHead>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct ServiceHead {
-    #[prost(string, tag = "1")]
-    name: String,
-}
-
-/// A FileDescriptorSet whose files stay as they came.
-#[derive(Clone, PartialEq, prost::Message)]
-struct FileSet {
-    #[prost(bytes = "vec", repeated, tag = "1")]
-    files: Vec<Vec<u8>>,
-}
 
 /// A FileDescriptorSet of which only the names of the files are read.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -123,11 +98,7 @@ impl Files {
             if self.files.contains_key(&head.name) || is_built_in(&head.name) {
                 continue;
             }
-            let full = |service: ServiceHead| match head.package.as_str() {
-                "" => service.name,
-                package => format!("{package}.{}", service.name),
-            };
-            self.services.extend(head.services.into_iter().map(full));
+            self.services.extend(head.services());
             self.imports.extend(head.imports);
             self.files.insert(head.name, bytes);
         }
@@ -165,11 +136,7 @@ pub(in crate::descriptors) fn without_common(set: &[u8], others: &[&[u8]]) -> Ve
     let is_there = |bytes: &Vec<u8>| {
         let Ok(head) = Head::decode(bytes.as_slice()) else { return false };
         let same = |other: &Head| {
-            if head.package.starts_with("grpc.") {
-                other.package == head.package
-            } else {
-                other.name == head.name
-            }
+            if is_of_grpc(&head.package) { other.package == head.package } else { other.name == head.name }
         };
         is_common(&head) && others.iter().any(same)
     };
@@ -178,5 +145,10 @@ pub(in crate::descriptors) fn without_common(set: &[u8], others: &[&[u8]]) -> Ve
 }
 
 fn is_common(head: &Head) -> bool {
-    head.name.starts_with("google/") || head.package.starts_with("grpc.")
+    head.name.starts_with("google/") || is_of_grpc(&head.package)
+}
+
+/// Whether a package is one of gRPC's own. Others may begin with `grpc.`, too: `grpc.examples.echo` is an API like any.
+fn is_of_grpc(package: &str) -> bool {
+    crate::descriptors::INFRASTRUCTURE.contains(&package)
 }

@@ -50,14 +50,14 @@ reasons! {
     RouteNotFound = "ROUTE_NOT_FOUND", NOT_FOUND, 404, "No route takes this path.";
     MethodNotAllowed = "METHOD_NOT_ALLOWED", UNIMPLEMENTED, 405, "The path exists under other methods, which `Allow` lists.";
     BadPath = "BAD_PATH", INVALID_ARGUMENT, 400, "The path has a malformed escape, invalid UTF-8, a dot segment, or too many segments.";
-    BadHead = "BAD_HEAD", INVALID_ARGUMENT, 400, "The request's head is malformed or ambiguous: it can be read in two ways, has not exactly one Host, or has `content-type`, `authorization` or `grpc-timeout` with two values.";
+    BadHead = "BAD_HEAD", INVALID_ARGUMENT, 400, "The request's head is malformed or ambiguous: it can be read in two ways, has not exactly one Host, has `content-type`, `authorization` or `grpc-timeout` with two values, or (HTTP/2) a `host` that differs from `:authority` or a value that begins or ends with a blank.";
     UriTooLong = "URI_TOO_LONG", RESOURCE_EXHAUSTED, 414, "The request line is longer than `limits.headers`.";
     HeadersTooLarge = "HEADERS_TOO_LARGE", RESOURCE_EXHAUSTED, 431, "The headers are larger than `limits.headers`, or more than 100 over HTTP/1.1.";
     MetadataTooLarge = "METADATA_TOO_LARGE", RESOURCE_EXHAUSTED, 431, "The headers that go to the service are larger than `max_metadata` of the upstream, or than the endpoint accepts.";
     InvalidRequest = "INVALID_REQUEST", INVALID_ARGUMENT, 400, "Path, query or body do not fit the request message; `details` lists every violation.";
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", INVALID_ARGUMENT, 415, "The body's content-type is not JSON.";
     UnsupportedEncoding = "UNSUPPORTED_ENCODING", INVALID_ARGUMENT, 415, "The body's content-encoding is not understood.";
-    BodyTooLarge = "BODY_TOO_LARGE", RESOURCE_EXHAUSTED, 413, "The body is larger than `limits.body`.";
+    BodyTooLarge = "BODY_TOO_LARGE", RESOURCE_EXHAUSTED, 413, "The body is larger than `limits.body`, or announces that by `content-length` or the size of a chunk.";
     MessageTooLarge = "MESSAGE_TOO_LARGE", RESOURCE_EXHAUSTED, 413, "The request message is larger than `max_message` of the upstream, or than the endpoint accepts.";
     BodyTimeout = "BODY_TIMEOUT", DEADLINE_EXCEEDED, 408, "The client stopped sending its body, or sends it too slowly.";
     BodyUnreadable = "BODY_UNREADABLE", INVALID_ARGUMENT, 400, "The body broke off, is not framed as HTTP says, or is not what its content-encoding says.";
@@ -75,6 +75,7 @@ reasons! {
     ExternalDenied = "EXTERNAL_DENIED", PERMISSION_DENIED, 403, "The authorization service said no; the status may be one of its own.";
     ExternalUnavailable = "EXTERNAL_UNAVAILABLE", UNAVAILABLE, 503, "The authorization service cannot be asked, and `on_failure` is `deny`.";
     ExternalInvalid = "EXTERNAL_INVALID", INTERNAL, 502, "The authorization service set a header that cannot be sent upstream: its value is not printable ASCII, or not base64 under a name in `-bin`.";
+    DescriptorsUnavailable = "DESCRIPTORS_UNAVAILABLE", UNAVAILABLE, 503, "The service is not described: the server that describes it by reflection has not been reached since the gateway started, or what it has sent does not link.";
     NoHealthyUpstream = "NO_HEALTHY_UPSTREAM", UNAVAILABLE, 503, "No endpoint of the upstream can be asked.";
     UpstreamOverflow = "UPSTREAM_OVERFLOW", UNAVAILABLE, 503, "A circuit breaker limit of the upstream is reached.";
     UpstreamConnectFailed = "UPSTREAM_CONNECT_FAILED", UNAVAILABLE, 503, "No connection to an endpoint could be made.";

@@ -50,7 +50,7 @@ impl<T> TableBuilder<T> {
 
     /// The finished table, and all that is suspicious about its routes, in the order of the later route of each pair.
     ///
-    /// The cost is linear in the sizes of the templates.
+    /// The cost is linear in the sizes of the templates, but for templates with `**` whose tails overlap in many ways.
     #[must_use]
     pub fn build(self) -> (Table<T>, Vec<Finding>) {
         let mut table = Table { routes: self.routes, plain: Trie::default(), verbs: NameMap::default() };

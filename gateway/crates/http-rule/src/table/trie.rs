@@ -1,10 +1,10 @@
 //! The tries that paths are matched in.
 //!
-//! A trie of prefixes holds what comes before `**`: literals and single wildcards, one level for each segment. A node
-//! whose templates go on with `**` points into a second kind of trie, of the literals that come after it, read
-//! from the path's last segment backwards. Only literals follow a `**`, and they must reach the path's end, so
-//! that each template with `**` lines up with a path in one way only: nothing has to be tried in several places, and a
-//! search visits each prefix node at most once and follows at most one chain of tail nodes from it.
+//! A node stands for templates that begin alike: literals and single wildcards, one level for each segment. A node
+//! whose templates continue with `**` points to the tails of these templates, one trie of the same nodes for each
+//! length of a tail. A tail must reach the end of the path, so its length and the path's say where it begins: each
+//! template with `**` lines up with a path in one way only, no segment is tried in several places, and a search
+//! visits each node at most once.
 
 use std::ops::ControlFlow;
 
@@ -17,30 +17,28 @@ use crate::template::{Segment, Template};
 /// The routes of one verb, or those without.
 #[derive(Debug, Default)]
 pub(super) struct Trie {
-    prefixes: Vec<Prefix>,
-    tails: Vec<Tail>,
+    nodes: Vec<Node>,
     leaves: Vec<Leaf>,
 }
 
-/// Templates that begin alike. Numbers are indices into the trie's lists; the root is 0.
+/// Templates that begin alike, or tails of one length that do. Numbers are indices into the trie's lists; the root
+/// is 0.
 #[derive(Debug, Default)]
-struct Prefix {
+struct Node {
     literals: Children,
     single: Option<u32>,
-    /// The template that ends here.
+    /// The template, or tail, that ends here.
     leaf: Option<u32>,
-    /// The tails of the templates that go on with `**`.
-    tails: Option<u32>,
+    /// The tails of the templates that continue with `**`, the shortest first.
+    tails: Vec<Tails>,
 }
 
-/// Templates that are alike up to `**` and end alike.
-#[derive(Debug, Default)]
-struct Tail {
-    /// By the segment before those that led here.
-    before: Children,
-    /// The tail with one literal less.
-    parent: Option<u32>,
-    leaf: Option<u32>,
+/// The tails of one length.
+#[derive(Debug, Clone, Copy)]
+struct Tails {
+    length: usize,
+    /// The node that they begin at.
+    root: u32,
 }
 
 /// The routes of one template, as matching sees it: no two have the same method.
@@ -76,51 +74,51 @@ impl Trie {
     /// The leaf of a template, made if it is not there.
     pub(super) fn leaf_mut(&mut self, template: &Template) -> Result<&mut Leaf, Full> {
         let (before, after) = template.around_multi();
-        if self.prefixes.is_empty() {
-            self.prefixes.push(Prefix::default());
+        if self.nodes.is_empty() {
+            self.nodes.push(Node::default());
         }
         let mut node = 0;
         for segment in before {
             node = self.child(node, segment)?;
         }
-        let Self { prefixes, tails, leaves } = self;
-        let prefix = prefixes.get_mut(node as usize).ok_or(Full)?;
-        let Some(after) = after else {
-            return enter(&mut prefix.leaf, leaves, Leaf::default());
-        };
-        let mut tail = index_of(&mut prefix.tails, tails, Tail::default())?;
-        for segment in after.iter().rev() {
-            let Segment::Literal(text) = segment else { return Err(Full) };
-            let known = tails.get(tail as usize).and_then(|tail| tail.before.get(text));
-            tail = match known {
-                Some(known) => known,
-                None => {
-                    let new = push(tails, Tail { parent: Some(tail), ..Tail::default() })?;
-                    tails.get_mut(tail as usize).ok_or(Full)?.before.insert(text, new);
-                    new
-                }
-            };
+        if let Some(after) = after {
+            node = self.tails(node, after.len())?;
+            for segment in after {
+                node = self.child(node, segment)?;
+            }
         }
-        enter(&mut tails.get_mut(tail as usize).ok_or(Full)?.leaf, leaves, Leaf::default())
+        let slot = &mut self.nodes.get_mut(node as usize).ok_or(Full)?.leaf;
+        let index = match *slot {
+            Some(index) => index,
+            None => *slot.insert(push(&mut self.leaves, Leaf::default())?),
+        };
+        self.leaves.get_mut(index as usize).ok_or(Full)
+    }
+
+    /// The root of a node's tails of one length, made if it is not there.
+    fn tails(&mut self, node: u32, length: usize) -> Result<u32, Full> {
+        let place = self.node(node).ok_or(Full)?.tails.binary_search_by_key(&length, |tails| tails.length);
+        match place {
+            Ok(known) => self.node(node).and_then(|node| node.tails.get(known)).map(|t| t.root).ok_or(Full),
+            Err(place) => {
+                let root = push(&mut self.nodes, Node::default())?;
+                let node = self.nodes.get_mut(node as usize).ok_or(Full)?;
+                node.tails.insert(place, Tails { length, root });
+                Ok(root)
+            }
+        }
     }
 
     fn child(&mut self, node: u32, segment: &Segment) -> Result<u32, Full> {
-        let prefix = self.prefixes.get(node as usize).ok_or(Full)?;
-        let known = match segment {
-            Segment::Literal(text) => prefix.literals.get(text),
-            Segment::Single => prefix.single,
-            Segment::Multi => return Err(Full),
-        };
-        if let Some(known) = known {
+        if let Some(known) = self.node(node).ok_or(Full)?.child(segment) {
             return Ok(known);
         }
-        let new = push(&mut self.prefixes, Prefix::default())?;
-        let prefix = self.prefixes.get_mut(node as usize).ok_or(Full)?;
+        let new = push(&mut self.nodes, Node::default())?;
+        let node = self.nodes.get_mut(node as usize).ok_or(Full)?;
         match segment {
-            Segment::Literal(text) => {
-                prefix.literals.insert(text, new);
-            }
-            _ => prefix.single = Some(new),
+            Segment::Literal(text) => node.literals.insert(text, new),
+            Segment::Single => node.single = Some(new),
+            Segment::Multi => return Err(Full),
         }
         Ok(new)
     }
@@ -137,115 +135,95 @@ impl Trie {
     ) -> ControlFlow<()> {
         let mut pending = Inline::<Visit, 16>::new();
         pending.push(Visit::default());
-        while let Some(Visit { node, depth, tails }) = pending.pop() {
+        while let Some(Visit { node, depth }) = pending.pop() {
             *steps += 1;
-            if tails {
-                self.search_tails(node, depth as usize, segments, steps, &mut offer)?;
-                continue;
-            }
-            let Some(prefix) = self.prefixes.get(node as usize) else { continue };
+            let Some(node) = self.node(node) else { continue };
+            let left = segments.len().saturating_sub(depth as usize);
             // What is pushed last is tried first.
-            if let Some(node) = prefix.tails {
-                pending.push(Visit { node, depth, tails: true });
+            for tails in node.tails.iter().take_while(|tails| tails.length <= left) {
+                // A path has fewer segments than an index can hold.
+                let skipped = u32::try_from(left - tails.length).unwrap_or(u32::MAX);
+                pending.push(Visit { node: tails.root, depth: depth + skipped });
             }
-            if depth as usize == segments.len() {
-                if let Some(leaf) = self.leaf(prefix.leaf) {
+            if left == 0 {
+                if let Some(leaf) = self.leaf(node.leaf) {
                     offer(leaf)?;
                 }
                 continue;
             }
             let text = segments.text(depth as usize);
-            if let Some(node) = prefix.single
+            if let Some(node) = node.single
                 && !text.is_empty()
             {
-                pending.push(Visit { node, depth: depth + 1, tails: false });
+                pending.push(Visit { node, depth: depth + 1 });
             }
-            if let Some(node) = prefix.literals.get(text) {
-                pending.push(Visit { node, depth: depth + 1, tails: false });
+            if let Some(node) = node.literals.get(text) {
+                pending.push(Visit { node, depth: depth + 1 });
             }
         }
         ControlFlow::Continue(())
     }
 
-    /// As [`Self::search`], for what follows a `**` that begins at segment `from`: the longest tail first.
-    fn search_tails<'t>(
-        &'t self,
-        root: u32,
-        from: usize,
-        segments: &Segments<'_>,
-        steps: &mut usize,
-        offer: &mut impl FnMut(&'t Leaf) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        let Some(mut tail) = self.tails.get(root as usize) else { return ControlFlow::Continue(()) };
-        let mut rest = from..segments.len();
-        while let Some(last) = rest.next_back() {
-            *steps += 1;
-            let before = tail.before.get(segments.text(last));
-            let Some(longer) = before.and_then(|longer| self.tails.get(longer as usize)) else { break };
-            tail = longer;
-        }
-        loop {
-            if let Some(leaf) = self.leaf(tail.leaf) {
-                offer(leaf)?;
-            }
-            match tail.parent.and_then(|parent| self.tails.get(parent as usize)) {
-                Some(shorter) => tail = shorter,
-                None => return ControlFlow::Continue(()),
-            }
-        }
-    }
-
     /// The leaves of the templates that take all that a template with `**` takes and are tried before it: its own
-    /// prefix, at least one `*`, `**`, and an end of its own tail such that there is room for the `*`s. The one that is tried
-    /// first comes first.
+    /// prefix, at least one `*`, `**`, and a tail that takes the end of its own tail and is short enough to leave room
+    /// for the `*`s. The one that is tried first comes first.
     ///
     /// No other template can do both. What is more specific asks for more somewhere, and leaves over what does not have
-    /// it; only a `*` before a `**` asks for nothing that the literals of a tail would not bring along.
+    /// it; only a `*` before a `**` asks for nothing that the segments of a tail would not bring along.
     pub(super) fn covering<'t>(&'t self, template: &Template) -> Vec<&'t Leaf> {
         let (before, Some(after)) = template.around_multi() else { return Vec::new() };
-        let mut found = Vec::new();
-        let Some(mut node) = self.node(before) else { return found };
+        // More `*` are tried before fewer.
+        let mut prefixes = Vec::new();
+        let mut prefix = self.walk(0, before);
         for room in (0..after.len()).rev() {
-            let Some(single) = self.prefixes.get(node as usize).and_then(|prefix| prefix.single) else {
-                break;
-            };
-            node = single;
-            let mut tail = self.prefixes.get(node as usize).and_then(|prefix| prefix.tails);
-            let mut rest = after.iter().rev().take(room);
-            while let Some(here) = tail.and_then(|tail| self.tails.get(tail as usize)) {
-                found.extend(self.leaf(here.leaf));
-                tail = match rest.next() {
-                    Some(Segment::Literal(text)) => here.before.get(text),
-                    _ => None,
-                };
+            prefix = prefix.and_then(|node| self.node(node)?.single);
+            prefixes.extend(prefix.and_then(|node| self.node(node)).map(|node| (node, room)));
+        }
+        let mut found = Vec::new();
+        for (prefix, room) in prefixes.into_iter().rev() {
+            for tails in prefix.tails.iter().rev().filter(|tails| tails.length <= room) {
+                let end = after.get(after.len() - tails.length..).unwrap_or_default();
+                self.covering_tails(tails.root, end, &mut found);
             }
         }
-        // More `*` are tried before fewer, longer tails before shorter.
-        found.reverse();
         found
+    }
+
+    /// Adds the leaves of the tails of one length that take all that `end` takes.
+    fn covering_tails<'t>(&'t self, root: u32, end: &[Segment], found: &mut Vec<&'t Leaf>) {
+        let mut pending = vec![(root, end)];
+        while let Some((node, end)) = pending.pop() {
+            let Some(node) = self.node(node) else { continue };
+            match end.split_first() {
+                None => found.extend(self.leaf(node.leaf)),
+                Some((segment, rest)) => {
+                    pending.extend(node.single.map(|node| (node, rest)));
+                    if let Segment::Literal(text) = segment {
+                        pending.extend(node.literals.get(text).map(|node| (node, rest)));
+                    }
+                }
+            }
+        }
     }
 
     /// The leaf of a template.
     pub(super) fn leaf_of(&self, template: &Template) -> Option<&Leaf> {
         let (before, after) = template.around_multi();
-        let prefix = self.prefixes.get(self.node(before)? as usize)?;
-        let Some(after) = after else { return self.leaf(prefix.leaf) };
-        let tail = after.iter().rev().try_fold(prefix.tails?, |tail, segment| match segment {
-            Segment::Literal(text) => self.tails.get(tail as usize)?.before.get(text),
-            _ => None,
-        })?;
-        self.leaf(self.tails.get(tail as usize)?.leaf)
+        let mut node = self.walk(0, before)?;
+        if let Some(after) = after {
+            let tails = self.node(node)?.tails.iter().find(|tails| tails.length == after.len())?;
+            node = self.walk(tails.root, after)?;
+        }
+        self.leaf(self.node(node)?.leaf)
     }
 
-    fn node(&self, segments: &[Segment]) -> Option<u32> {
-        segments.iter().try_fold(0_u32, |node, segment| {
-            let prefix = self.prefixes.get(node as usize)?;
-            match segment {
-                Segment::Literal(text) => prefix.literals.get(text),
-                Segment::Single => prefix.single,
-                Segment::Multi => None,
-            }
-        })
+    fn walk(&self, from: u32, segments: &[Segment]) -> Option<u32> {
+        segments.iter().try_fold(from, |node, segment| self.node(node)?.child(segment))
+    }
+
+    #[inline]
+    fn node(&self, node: u32) -> Option<&Node> {
+        self.nodes.get(node as usize)
     }
 
     #[inline]
@@ -253,37 +231,32 @@ impl Trie {
         self.leaves.get(leaf? as usize)
     }
 
-    /// How many nodes there are, which bounds the steps of a search together with the longest tail.
+    /// The number of nodes, which bounds the steps of a search.
     #[cfg(test)]
     pub(super) fn n_nodes(&self) -> usize {
-        self.prefixes.len() + self.tails.len()
+        self.nodes.len()
     }
 }
 
-/// A prefix node, or the root of its tails, that a search has yet to look at.
+impl Node {
+    fn child(&self, segment: &Segment) -> Option<u32> {
+        match segment {
+            Segment::Literal(text) => self.literals.get(text),
+            Segment::Single => self.single,
+            Segment::Multi => None,
+        }
+    }
+}
+
+/// A node that a search has yet to look at, and the segment of the path that it is held against.
 #[derive(Clone, Copy, Default)]
 struct Visit {
     node: u32,
     depth: u32,
-    tails: bool,
 }
 
 fn push<T>(list: &mut Vec<T>, value: T) -> Result<u32, Full> {
     let index = u32::try_from(list.len()).map_err(|_| Full)?;
     list.push(value);
     Ok(index)
-}
-
-fn index_of<T>(slot: &mut Option<u32>, list: &mut Vec<T>, new: T) -> Result<u32, Full> {
-    if let Some(index) = *slot {
-        return Ok(index);
-    }
-    let index = push(list, new)?;
-    *slot = Some(index);
-    Ok(index)
-}
-
-fn enter<'l, T>(slot: &mut Option<u32>, list: &'l mut Vec<T>, new: T) -> Result<&'l mut T, Full> {
-    let index = index_of(slot, list, new)?;
-    list.get_mut(index as usize).ok_or(Full)
 }

@@ -57,8 +57,8 @@ pub enum TemplateErrorKind {
     NestedVariable,
     /// A verb within a variable.
     VerbInVariable,
-    /// Something other than literals after `**`.
-    AfterMulti,
+    /// A second `**`.
+    SecondMulti,
     /// The same field path twice.
     DuplicateVariable,
     /// A field path that is the beginning of another one.
@@ -96,8 +96,7 @@ impl TemplateError {
         self.span.clone()
     }
 
-    /// Other bytes of the template that the message speaks of: the first one of two equal variables, the `**` that
-    /// something follows.
+    /// Other bytes of the template that the message refers to: the first one of two equal variables, the first `**`.
     #[must_use]
     pub fn related(&self) -> Option<Range<usize>> {
         self.related.clone()
@@ -131,7 +130,7 @@ impl TemplateError {
             Kind::SlashInVariable => "a variable cannot capture the slash before it".into(),
             Kind::NestedVariable => "a variable within a variable".into(),
             Kind::VerbInVariable => "a verb within a variable".into(),
-            Kind::AfterMulti => format!("`{text}` after `**`, which only literals may follow"),
+            Kind::SecondMulti => "a template has at most one `**`, and this is the second".into(),
             Kind::DuplicateVariable => format!("`{text}` is captured twice"),
             Kind::VariableWithinVariable => {
                 let other = self.related().and_then(|span| self.template.get(span)).unwrap_or_default();
@@ -191,7 +190,7 @@ impl TemplateError {
             Kind::SlashInVariable => "put the slash before the brace: `/{name=a/**}`, not `{name=/a/**}`".into(),
             Kind::NestedVariable => "capture the parts side by side, as in `/{a}/{b}`, or the whole, as in `{a=*/*}`".into(),
             Kind::VerbInVariable => "write the verb behind the last `}`, at the template's end".into(),
-            Kind::AfterMulti => "put it before the `**`, or write `*` instead of `**`".into(),
+            Kind::SecondMulti => "write `*` for each segment that one of them matches".into(),
             Kind::DuplicateVariable => "name another field, or write `*` where the value does not matter".into(),
             Kind::VariableWithinVariable => "capture the field or its parts, not both".into(),
             Kind::EmptyVerb => "write the verb, as in `:cancel`, or leave the colon out".into(),

@@ -90,10 +90,11 @@ impl Parser<'_> {
         let start = self.at;
         self.take('*');
         if !self.take('*') {
-            self.refuse_after_multi(start..self.at)?;
             return self.push(Segment::Single, start);
         }
-        self.refuse_after_multi(start..self.at)?;
+        if let Some((_, first)) = &self.multi {
+            return Err(self.error(Kind::SecondMulti, start..self.at).related_to(first.clone()));
+        }
         self.multi = Some((self.segments.len(), start..self.at));
         self.push(Segment::Multi, start)
     }
@@ -150,11 +151,10 @@ impl Parser<'_> {
             match self.peek() {
                 Some('/') => return Err(self.error(Kind::SlashInVariable, self.at..self.at + 1)),
                 Some('}') => return Err(self.error(Kind::EmptyPattern, self.at - 1..self.at)),
-                _ => self.refuse_variable_after_multi(open)?,
+                _ => {}
             }
             self.segment_list(Some(open))?;
         } else {
-            self.refuse_variable_after_multi(open)?;
             self.push(Segment::Single, open)?;
         }
         match self.peek() {
@@ -226,19 +226,6 @@ impl Parser<'_> {
             return Err(self.error(kind, span.clone()).related_to(other.span.clone()));
         }
         Ok(())
-    }
-
-    fn refuse_after_multi(&self, span: Range<usize>) -> Parsed {
-        match &self.multi {
-            Some((_, multi)) => Err(self.error(Kind::AfterMulti, span).related_to(multi.clone())),
-            None => Ok(()),
-        }
-    }
-
-    fn refuse_variable_after_multi(&self, open: usize) -> Parsed {
-        let rest = self.text.get(open..).unwrap_or_default();
-        let close = rest.find('}').map_or(self.text.len(), |close| open + close + 1);
-        self.refuse_after_multi(open..close)
     }
 
     /// The verb, if one begins here; then the template ends.

@@ -40,6 +40,11 @@ fn templates() {
         ("/v1/{a.b_c.d2=shelves/*/books/**}:go", "v1 shelves * books ** a.b_c.d2=1..5+ :go", "all at once"),
         ("/{a}/{b=x/*}/{c=**}/end", "* x * ** end a=0..1 b=1..3+ c=3..4+", "side by side"),
         ("/{x=**/y/z}/foo", "** y z foo x=0..3+", "literals after `**`, in the variable and behind it"),
+        ("/a/**/*", "a ** *", "`*` may follow `**`"),
+        ("/a/**/{x}", "a ** * x=2..3", "a variable may follow `**`"),
+        ("/a/{y=**}/{x=foo}", "a ** foo y=1..2+ x=2..3", "a variable of a literal, too"),
+        ("/{a=**/b/*}/{c}:go", "** b * * a=0..3+ c=3..4 :go", "a tail in the variable and behind it"),
+        ("/{a=x/**/y}/{b=*/z}", "x ** y * z a=0..3+ b=3..5+", "a variable of several segments in the tail"),
         ("/{a}:go", "* a=0..1 :go", "a verb after a variable"),
         ("/**:go", "** :go", "a verb after `**`"),
         ("/a:b", "a :b", "a verb after a literal"),
@@ -120,12 +125,11 @@ fn errors_say_where() {
         ("/{[{]a}}", Kind::NestedVariable, "within"),
         ("/{a=b[:]c}", Kind::VerbInVariable, "last `}`"),
         ("/{a=[:]c}", Kind::VerbInVariable, "last `}`"),
-        ("/a/**/[*]", Kind::AfterMulti, "`*` after `**`"),
-        ("/a/**/[**]", Kind::AfterMulti, "only literals"),
-        ("/a/**/foo/[**]", Kind::AfterMulti, "only literals"),
-        ("/a/**/foo/[*]", Kind::AfterMulti, "only literals"),
-        ("/a/**/[{x}]", Kind::AfterMulti, "`{x}` after `**`"),
-        ("/a/{y=**}/[{x=foo}]", Kind::AfterMulti, "only literals"),
+        ("/a/**/[**]", Kind::SecondMulti, "at most one `**`"),
+        ("/a/**/foo/[**]", Kind::SecondMulti, "write `*`"),
+        ("/a/{y=**}/{x=b/[**]}", Kind::SecondMulti, "at most one"),
+        ("/{x=**/b/[**]}", Kind::SecondMulti, "at most one"),
+        ("/**/{x}/[**]:go", Kind::SecondMulti, "at most one"),
         ("/{a}/{[a]}", Kind::DuplicateVariable, "`a` is captured twice"),
         ("/{a}/{[a.b]}", Kind::VariableWithinVariable, "`a.b` and `a`"),
         ("/{a.b.c}/{[a.b]}", Kind::VariableWithinVariable, "`a.b` and `a.b.c`"),
@@ -153,7 +157,7 @@ fn marked_at(text: &str) -> (usize, usize) {
 
 #[test]
 fn errors_point_at_what_they_speak_of() {
-    for (text, related) in [("/{a}/{a}", "a"), ("/{a.b}/{a}", "a.b"), ("/x/**/{y}", "**")] {
+    for (text, related) in [("/{a}/{a}", "a"), ("/{a.b}/{a}", "a.b"), ("/x/**/{y=**}", "**")] {
         let error = Template::parse(text).unwrap_err();
         assert_eq!(&text[error.related().unwrap()], related);
         assert!(error.related().unwrap().start < error.span().start);

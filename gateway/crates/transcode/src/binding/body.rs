@@ -3,7 +3,7 @@
 use super::{
     error::{BindingError, Subject},
     parameters::Open,
-    path::unknown_field,
+    path::{outermost, unknown_field},
     raw,
     rule::BodyRule,
 };
@@ -38,10 +38,7 @@ impl BodyPlan {
             return Ok(if raw { Self::FieldRaw(field.position) } else { Self::Field(field.position) });
         }
         let error = unknown_field(Subject::Body, request, name);
-        Err(match name.contains('.') {
-            true => error.help("the body fills one top-level field of the request, not one inside another"),
-            false => error,
-        })
+        Err(inner_field(message, name).unwrap_or(error))
     }
 
     pub(super) fn position(self) -> Option<u32> {
@@ -62,4 +59,12 @@ impl BodyPlan {
     pub(super) fn is_json(self) -> bool {
         matches!(self, Self::Whole | Self::Field(_))
     }
+}
+
+/// The error for the path of a field within another one: it exists, but a body fills a field of the request itself.
+fn inner_field(message: &Message, path: &str) -> Option<BindingError> {
+    let first = outermost(message, path)?;
+    let text = format!("`{path}` is within `{first}`: the body fills a field of the request itself");
+    let error = BindingError::new(Subject::Body, text);
+    Some(error.help(format!("write `{first}`, and let clients send it as a whole")))
 }

@@ -95,6 +95,10 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
         let Some((leaf, parents)) = steps.split_last() else { return };
         let digest = digest(&steps);
         if leaf.field.is_list() {
+            if self.find(&steps, digest, 0..0).is_some_and(|earlier| self.is_from_path(earlier)) {
+                report.violation(&text.name, Reason::Conflict, "given twice: the path gives the whole list");
+                return self.out.truncate(at);
+            }
             nest(parents, at, self.out);
             if leaf.parent.well_known != WellKnown::None {
                 self.digests.push(digest);
@@ -123,6 +127,36 @@ impl<'b, 's, 'r> Binder<'b, 's, 'r> {
         };
         self.digests.push(digest);
         self.given.push(Given { steps, text, wire, key: 0..0 });
+    }
+
+    /// Gives a list all of its elements, which commas separate; an empty text gives none. Only the path does so, and then
+    /// nothing else may give the list.
+    pub(crate) fn give_list(&mut self, steps: Steps<'s>, name: &'r str, text: &'r str, report: &mut Report) {
+        let Some((leaf, parents)) = steps.split_last() else { return };
+        let piece = |value: &'r str| Text {
+            name: Cow::Borrowed(name),
+            value: Cow::Borrowed(value),
+            source: Source::Path,
+        };
+        if !self.oneofs_agree(&steps, &piece(text), report) {
+            return;
+        }
+        let mut in_body = false;
+        each(self.body_fields(), &numbers(&steps), &mut |_| in_body = true);
+        if in_body {
+            let description = "given twice: the path gives the whole list, and the body has it, too";
+            return report.violation(name, Reason::Conflict, description);
+        }
+        for element in text.split(',').filter(|_| !text.is_empty()) {
+            let Some(at) = self.append(leaf.field, &piece(element), report) else { return };
+            nest(parents, at, self.out);
+        }
+        self.digests.push(digest(&steps));
+        self.given.push(Given { steps, text: piece(text), wire: None, key: 0..0 });
+    }
+
+    fn is_from_path(&self, given: usize) -> bool {
+        self.given.get(given).is_some_and(|given| given.text.source == Source::Path)
     }
 
     /// Gives a map an entry, whose key is this part of the parameter's name. The body has no say: it would have the whole

@@ -83,7 +83,8 @@ pub(crate) struct FieldPath {
 }
 
 impl FieldPath {
-    /// Resolves a path of proto names that leads through singular messages to one scalar value.
+    /// Resolves a path of proto names that leads through singular messages to one scalar value, or, for a variable, to a
+    /// list of scalars and enums, whose elements are then separated by commas.
     pub(crate) fn compile(root: &Message, path: &str, subject: Subject) -> Result<Self, BindingError> {
         let schema = root.schema();
         let mut plan = root.plan();
@@ -99,6 +100,7 @@ impl FieldPath {
             match inside(shape, field) {
                 Some(index) if !last => plan = schema.plan(index),
                 _ if last && shape == Shape::Leaf => {}
+                _ if last && shape == Shape::Leaves && takes_lists(subject) && is_plain(plan, field) => {}
                 _ => return Err(misfit(subject, path, segment, field, shape, last)),
             }
         }
@@ -113,6 +115,31 @@ impl FieldPath {
         };
         self.places.iter().filter_map(resolve).collect()
     }
+}
+
+/// The first name of the path of a field that lies within another one; nothing when there is no such field.
+pub(crate) fn outermost<'p>(message: &Message, path: &'p str) -> Option<&'p str> {
+    let (first, _) = path.split_once('.')?;
+    let mut plan = message.plan();
+    let mut names = path.split('.').peekable();
+    while let Some(name) = names.next() {
+        let field = plan.field_by_proto_name(name)?;
+        if names.peek().is_some() {
+            plan = message.schema().plan(field.message()?);
+        }
+    }
+    Some(first)
+}
+
+/// Whether one text may give several elements: `google/api/http.proto` has no lists in a path, but annotations that were
+/// written for grpc-gateway have them. What the gateway itself sets is one value.
+fn takes_lists(subject: Subject) -> bool {
+    matches!(subject, Subject::Variable(_))
+}
+
+/// Whether commas separate the elements of a list and nothing else: those of well-known types have JSON forms of their own.
+fn is_plain(parent: &MessagePlan, field: &FieldPlan) -> bool {
+    parent.well_known == WellKnown::None && !matches!(field.kind, Kind::Message(_) | Kind::Group(_))
 }
 
 /// The error for a name that a message does not have.

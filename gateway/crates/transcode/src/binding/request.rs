@@ -197,12 +197,17 @@ impl RequestPlan {
         let encoded = body.is_ok().then_some(start..out.len());
         let mut binder = Binder::new(schema, options.unknown, encoded, out);
         for (variable, capture) in self.variables.iter().zip(parts.captures) {
+            let steps = variable.steps(schema);
+            if steps.last().is_some_and(|leaf| leaf.field.is_list()) {
+                binder.give_list(steps, &variable.name, capture, &mut report);
+                continue;
+            }
             let text = Text {
                 name: Cow::Borrowed(&*variable.name),
                 value: Cow::Borrowed(capture),
                 source: Source::Path,
             };
-            binder.give(variable.steps(schema), text, &mut report);
+            binder.give(steps, text, &mut report);
         }
         if let Some(query) = parts.query {
             let rules = Query {

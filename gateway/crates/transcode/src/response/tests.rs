@@ -127,5 +127,8 @@ fn a_field_that_is_not_there_is_found_out_at_load() {
     assert_eq!(error.to_string(), "r.Reply has no field `nam`");
     assert!(error.known.contains(&"name".to_owned()));
     let error = ResponsePlan::compile(&message, Some("child.name")).unwrap_err();
-    assert!(error.help.unwrap().contains("not one inside another"));
+    assert!(error.message.contains("`child.name` is within `child`"), "{error}");
+    assert_eq!(error.help.unwrap(), "write `child`");
+    let error = ResponsePlan::compile(&message, Some("child.nam")).unwrap_err();
+    assert_eq!(error.to_string(), "r.Reply has no field `child.nam`");
 }

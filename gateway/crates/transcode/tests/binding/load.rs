@@ -23,6 +23,7 @@ fn rules_that_fit() {
         ("Bodies", &["id"], "counts"),
         ("Upload", &["name"], "file"),
         ("Legacy", &["part.name"], "*"),
+        ("Search", &["ids", "filter.brands"], "*"),
     ];
     for (request, variables, body) in rows {
         assert_eq!(errors(request, variables, body), [], "{request} {variables:?} {body}");
@@ -35,14 +36,14 @@ fn rules_that_do_not_fit() {
         ("Search", &["nope"], "", Subject::Variable(0), "bind.Search has no field `nope`"),
         ("Search", &["text", "filter.nope"], "", Subject::Variable(1), "bind.Filter has no field `nope`"),
         ("Search", &["pageSize"], "", Subject::Variable(0), "has no field `pageSize`"),
-        ("Search", &["ids"], "", Subject::Variable(0), "`ids` is a list"),
         ("Search", &["days"], "", Subject::Variable(0), "`days` is a list"),
         ("Search", &["filter"], "", Subject::Variable(0), "`filter` is a message"),
         ("Search", &["nothing"], "", Subject::Variable(0), "`nothing` is a message"),
         ("Search", &["labels"], "", Subject::Variable(0), "`labels` is a map"),
         ("Search", &["labels.a"], "", Subject::Variable(0), "`labels` in `labels.a` is a map"),
         ("Search", &["filters.min_price"], "", Subject::Variable(0), "is a list of messages"),
-        ("Search", &["filter.brands"], "", Subject::Variable(0), "`brands` in `filter.brands` is a list"),
+        ("Search", &["ids", "ids"], "", Subject::Variable(1), "filled by the variable `ids` already"),
+        ("Search", &["filter.brands.a"], "", Subject::Variable(0), "is a list, so nothing lies within it"),
         ("Search", &["extra"], "", Subject::Variable(0), "is a value of any shape"),
         ("Search", &["any"], "", Subject::Variable(0), "is a value of any shape"),
         ("Search", &["text.x"], "", Subject::Variable(0), "`text` in `text.x` is of type string"),
@@ -50,7 +51,9 @@ fn rules_that_do_not_fit() {
         ("Search", &["fields.paths"], "", Subject::Variable(0), "`paths` in `fields.paths` is a list"),
         ("Search", &["named"], "", Subject::Variable(0), "`named` is a map of messages"),
         ("Search", &["text"], "nope", Subject::Body, "bind.Search has no field `nope`"),
-        ("Search", &["text"], "filter.inner", Subject::Body, "has no field `filter.inner`"),
+        ("Search", &["text"], "filter.inner", Subject::Body, "`filter.inner` is within `filter`"),
+        ("Search", &["text"], "filter.nope", Subject::Body, "has no field `filter.nope`"),
+        ("Search", &["text"], "text.nope", Subject::Body, "has no field `text.nope`"),
         ("Search", &["text"], "pageSize", Subject::Body, "has no field `pageSize`"),
         ("Search", &["text"], "text", Subject::Variable(0), "`text` is filled by the body"),
         ("Search", &["text", "text"], "", Subject::Variable(1), "filled by the variable `text` already"),
@@ -68,7 +71,7 @@ fn rules_that_do_not_fit() {
 
 #[test]
 fn every_error_is_told_and_names_come_with_the_ones_that_are_known() {
-    let found = errors("Search", &["nope", "ids", "filter.min_prize"], "exrta");
+    let found = errors("Search", &["nope", "days", "filter.min_prize"], "exrta");
     let subjects: Vec<_> = found.iter().map(|error| error.subject).collect();
     let expected = [Subject::Variable(0), Subject::Variable(1), Subject::Variable(2), Subject::Body];
     assert_eq!(subjects, expected);

@@ -161,6 +161,56 @@ fn repeated_fields_repeat_the_parameter_in_order() {
     }
 }
 
+/// As annotations that were written for grpc-gateway expect: IBC's `{packet_commitment_sequences}`.
+#[test]
+fn commas_separate_the_elements_of_a_list_in_the_path() {
+    let ids = rule("GET", "Search", &["ids"], "");
+    let nested = rule("GET", "Search", &["filter.brands", "text"], "");
+    let colors = rule("GET", "Search", &["colors"], "");
+    let rows: &[(&_, &[&str], _, _)] = &[
+        (&ids, &["1,2,3"], "", r#"{"ids":[1,2,3]}"#),
+        (&ids, &["7"], "", r#"{"ids":[7]}"#),
+        (&ids, &[""], "", r"{}"),
+        (&ids, &["3,1,3"], "text=x", r#"{"ids":[3,1,3],"text":"x"}"#),
+        (&nested, &["a,b c,,", "x,y"], "", r#"{"filter":{"brands":["a","b c","",""]},"text":"x,y"}"#),
+        (
+            &nested,
+            &["a", "x"],
+            "filter.minPrice=1",
+            r#"{"filter":{"brands":["a"],"minPrice":"1"},"text":"x"}"#,
+        ),
+        (&colors, &["RED,2"], "", r#"{"colors":["RED","GREEN"]}"#),
+    ];
+    for (rule, path, query, json) in rows {
+        rule.check(path[0], Request { path, query, ..Request::default() }, Want::Message(json));
+    }
+    for text in ["1,x", "1,,2", "1,2,", ",", "1;2", "1, 2"] {
+        let want = Want::Refused(&[("ids", Reason::Type, "")]);
+        ids.check(text, Request { path: &[text], ..Request::default() }, want);
+    }
+    let unknown = Want::Refused(&[("colors", Reason::UnknownEnum, "")]);
+    colors.check("an unknown name", Request { path: &["RED,MAUVE"], ..Request::default() }, unknown);
+}
+
+#[test]
+fn a_list_of_the_path_is_given_by_nothing_else() {
+    let ids = rule("POST", "Search", &["ids"], "");
+    let twice = Want::Refused(&[("ids", Reason::Conflict, "the path gives the whole list")]);
+    ids.check("query", Request { path: &["1"], query: "ids=1", ..Request::default() }, twice);
+    let ids = rule("POST", "Search", &["ids"], "*");
+    for body in [r#"{"ids":[1]}"#, r#"{"ids":[2,3]}"#] {
+        let twice = Want::Refused(&[("ids", Reason::Conflict, "the body has it, too")]);
+        ids.check(body, Request { path: &["1"], body, ..Request::default() }, twice);
+    }
+    for body in [r#"{"ids":[]}"#, r#"{"ids":null}"#, "{}"] {
+        ids.check(
+            body,
+            Request { path: &["1"], body, ..Request::default() },
+            Want::Message(r#"{"ids":[1]}"#),
+        );
+    }
+}
+
 #[test]
 fn nested_fields_are_named_by_paths_of_either_name() {
     let rule = rule("GET", "Search", &[], "");

@@ -1,6 +1,7 @@
 //! Sources that are servers: asked while the configuration is loaded, and weighed against what they said before.
 //!
-//! A server that cannot be asked refuses a configuration only when nothing is known of it. What is known serves on.
+//! A server that cannot be reached costs a gateway that runs its own services only, and what it has said before stays in
+//! use. For `check` it is an error, as long as nothing is known of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::descriptors::{Question, ReflectError, Reflected, reflect_all};
 
 /// How long a server has.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it has when somebody waits for a saved file, and what it said before could serve on.
+/// How long it has when somebody waits for a saved file, and the gateway runs without an answer, too.
 const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 /// Changes that a finding lists; more are counted.
 const SHOWN: usize = 10;
@@ -31,6 +32,8 @@ pub(super) struct Told {
     pub(super) answers: Vec<Answer>,
     /// The upstreams that were asked, or should have been.
     pub(super) asked: Vec<Arc<str>>,
+    /// Those that cannot be reached, and of which nothing is known.
+    pub(super) silent: Vec<Arc<str>>,
     /// Whether one has said nothing that can be used.
     pub(super) is_broken: bool,
 }
@@ -91,7 +94,8 @@ pub(super) fn ask(
             continue;
         };
         let hurry = before.is_some_and(|before| {
-            before.why == Why::Saved && before.config.reflected.contains_key(&upstream)
+            let is_known = before.config.reflected.contains_key(&upstream);
+            before.why == Why::Saved && (is_known || before.config.undescribed.contains(&upstream))
         });
         questions.push(Question { upstream, spec, patience: if hurry { SHORT_PATIENCE } else { PATIENCE } });
         places.push(at.place);
@@ -106,6 +110,10 @@ pub(super) fn ask(
                 let answer = Answer { upstream: question.upstream, used: reflected, previous, place };
                 told.answers.push(answer);
                 context.found.extend(finding.map(|finding| finding.at(place, STAYS)));
+            }
+            Err(error) if error.is_transient() && context.serves => {
+                context.push(unreachable(&question.upstream, &error).at(place, "asked here"));
+                told.silent.push(question.upstream);
             }
             Err(error) => {
                 told.is_broken = true;
@@ -172,6 +180,12 @@ fn cannot_ask(name: &str, error: &ReflectError) -> Diagnostic {
     };
     Diagnostic::error(Code::Reflection, format!("cannot ask `{name}` for its descriptors: {error}"))
         .with_help(help)
+}
+
+fn unreachable(name: &str, error: &ReflectError) -> Diagnostic {
+    Diagnostic::warning(Code::Reflection, format!("cannot ask `{name}` for its descriptors: {error}"))
+        .with_note("until it answers, routes of services that no other source describes answer 503; a gateway that runs keeps asking")
+        .with_help("start the server, or correct the address of the upstream; a descriptor set needs no server")
 }
 
 fn kept(name: &str, error: &ReflectError) -> Diagnostic {

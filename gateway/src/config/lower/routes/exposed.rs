@@ -47,7 +47,7 @@ pub(super) fn annotations(
             let shared = Arc::new(shared(&method, service, &settings, inputs, used, context));
             let line = origins.line(&method);
             for rule in annotated {
-                rules.extend(annotation(rule, &method, line, switch, &shared, inputs, context));
+                rules.extend(annotation(rule, &method, line, service, &shared, inputs, context));
             }
         }
         if !found {
@@ -79,7 +79,7 @@ pub(super) fn auto(inputs: &Inputs<'_>, rules: &mut Vec<Rule>, used: &mut Used, 
             }
             let line = origins.line(&method);
             let shared = Arc::new(shared(&method, service, &settings, inputs, used, context));
-            let path = At::new(format!("/{name}/{}", method.name()), switch);
+            let path = At::new(format!("{}/{name}/{}", service.prefix, method.name()), switch);
             let places = places(&method, line, switch, inputs, context);
             rules.push(Rule {
                 origin: Origin { kind: OriginKind::Auto, file: method.parent_file().name().into(), line },
@@ -117,6 +117,7 @@ fn shared(
         targets: targets(settings, &name, service.place, inputs, used, context),
         policies: policies::policies(settings, inputs, used, context),
         method: Some(method.clone()),
+        is_described: true,
         settings: settings.clone(),
     }
 }
@@ -125,17 +126,24 @@ fn annotation(
     rule: HttpRule,
     method: &MethodDescriptor,
     line: u32,
-    switch: Place,
+    service: &Service,
     shared: &Arc<Shared>,
     inputs: &Inputs<'_>,
     context: &mut Context,
 ) -> Option<Rule> {
+    let switch = service.annotations.unwrap_or(service.place);
     let places = places(method, line, switch, inputs, context);
     http_method::check(&rule.method, places.rule, places.note.as_deref(), Blame::Descriptors, context)?;
     let path = At::new(rule.path, places.path);
+    let mut read = template(&path, places.note.as_deref(), Blame::Descriptors, context);
+    if read.is_some() && !service.prefix.is_empty() {
+        let root = if path.value == "/" { "" } else { path.value.as_str() };
+        let moved = At::new(format!("{}{root}", service.prefix), path.place);
+        read = template(&moved, places.note.as_deref(), Blame::Descriptors, context);
+    }
     Some(Rule {
         origin: Origin { kind: OriginKind::Annotation, file: method.parent_file().name().into(), line },
-        template: template(&path, places.note.as_deref(), Blame::Descriptors, context),
+        template: read,
         places,
         http_method: rule.method,
         body: rule.body,

@@ -1,6 +1,6 @@
 //! The table, and what is wrong between routes: conflicts, shadows, and the gateway's own paths.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use http_rule::{MethodPattern, Template};
 
@@ -10,10 +10,12 @@ use crate::config::diagnostic::{Code, Diagnostic};
 use crate::route::{Matcher, OriginKind, Own, OwnPaths, Problem, TableBuilder};
 
 /// The matcher, and the rules that it leads to, in its order.
-pub(super) fn table(rules: &[Rule], own: &OwnPaths, context: &mut Context) -> (Matcher, Vec<usize>) {
-    let whole: Vec<usize> = (0..rules.len())
-        .filter(|index| rules.get(*index).is_some_and(|rule| rule.template.is_some()))
-        .collect();
+pub(super) fn table(
+    rules: &[Rule],
+    whole: Vec<usize>,
+    own: &OwnPaths,
+    context: &mut Context,
+) -> (Matcher, Vec<usize>) {
     let (matcher, problems) = build(rules, &whole);
     let mut dropped = HashSet::new();
     for problem in problems {
@@ -46,6 +48,36 @@ pub(super) fn table(rules: &[Rule], own: &OwnPaths, context: &mut Context) -> (M
     }
     let kept: Vec<usize> = whole.into_iter().filter(|index| !dropped.contains(index)).collect();
     (build(rules, &kept).0, kept)
+}
+
+/// The rules of APIs whose paths routes of the file take, with those routes.
+pub(super) fn replaced(rules: &[Rule]) -> BTreeMap<usize, usize> {
+    let is_written =
+        |index: &usize| rules.get(*index).is_some_and(|rule| rule.origin.kind == OriginKind::File);
+    let whole =
+        (0..rules.len()).filter(|index| rules.get(*index).is_some_and(|rule| rule.template.is_some()));
+    // Of rules that are equal the first one stays.
+    let (mut order, others): (Vec<usize>, Vec<usize>) = whole.partition(is_written);
+    if order.is_empty() || others.is_empty() {
+        return BTreeMap::new();
+    }
+    order.extend(others);
+    let pairs = build(rules, &order).1.into_iter().filter_map(|problem| match problem {
+        Problem::Conflict { first, second } => Some((*order.get(second)?, *order.get(first)?)),
+        Problem::Shadowed { .. } => None,
+    });
+    pairs.filter(|(second, first)| is_written(first) && !is_written(second)).collect()
+}
+
+/// Reports the annotations that routes of the file replace.
+pub(super) fn report_replaced(rules: &[Rule], replaced: &BTreeMap<usize, usize>, context: &mut Context) {
+    for (second, first) in replaced {
+        if let (Some(first), Some(second)) = (rules.get(*first), rules.get(*second))
+            && let Some(diagnostic) = conflict(first, second)
+        {
+            context.push(diagnostic);
+        }
+    }
 }
 
 /// The matcher of these rules.
@@ -81,6 +113,14 @@ fn conflict(first: &Rule, second: &Rule) -> Option<Diagnostic> {
             format!("`{}` replaces the annotation of the same path", first.name()),
         )
         .at(first.places.rule, "this route is served"),
+        // Their authors may have had a prefix in mind, or another order: what an API brings along costs that route only.
+        (OriginKind::Annotation, OriginKind::Annotation) => Diagnostic::warning(
+            Code::RouteConflict,
+            format!("`{}` and `{}` match the same requests equally well", first.name(), second.name()),
+        )
+        .at(second.places.path, format!("{}, left out", calls(second)))
+        .and_at(first.places.path, format!("{}, served", calls(first)))
+        .with_help(way_out(first, second)),
         // Whoever writes a route of that name means it.
         (OriginKind::File | OriginKind::Annotation, OriginKind::Auto) => return None,
         _ => Diagnostic::error(
@@ -93,6 +133,18 @@ fn conflict(first: &Rule, second: &Rule) -> Option<Diagnostic> {
     };
     let notes = [&first.places.note, &second.places.note];
     Some(notes.into_iter().flatten().fold(diagnostic, |diagnostic, note| diagnostic.with_note(note.clone())))
+}
+
+/// What an operator can do about two rules of an API.
+fn way_out(first: &Rule, second: &Rule) -> &'static str {
+    let of = [first, second].map(|rule| rule.shared.method.as_ref().map(|method| method.parent_service()));
+    if let [Some(one), Some(other)] = of
+        && one == other
+    {
+        "to serve it too, write a route with a path of its own under `routes`"
+    } else {
+        "to serve both, give one of the services a `prefix`, or write a route with a path of its own under `routes`"
+    }
 }
 
 fn shadowed(route: &Rule, by: &Rule) -> Diagnostic {

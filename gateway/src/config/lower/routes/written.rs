@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Blame, Inputs, Places, Rule, Shared, hosts, http_method, targets, template};
+use super::{Blame, Inputs, Places, Rule, Shared, api, hosts, http_method, targets, template};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
@@ -21,15 +21,22 @@ pub(super) fn rules(inputs: &Inputs<'_>, used: &mut Used, context: &mut Context)
         let name = context.sources.shared_name(file.id);
         // An included file's defaults are its own; where they are silent, those of the first file hold.
         let defaults = file.raw.defaults.or(&first.raw.defaults);
+        let mut of_api = api::Rules::default();
         for route in &file.raw.routes {
+            if route.overrides && !of_api.can_be_served(route, inputs, context) {
+                continue;
+            }
             let shared = Arc::new(shared(route, &defaults, inputs, used, context));
             warn_of_mask(route, context);
             for binding in std::iter::once(&route.binding).chain(&route.additional) {
                 let line = context.line(binding.method.place);
-                let origin = Origin { kind: OriginKind::File, file: Arc::clone(&name), line };
+                // The rules of a service configuration come with an API, as annotations do.
+                let kind = if route.overrides { OriginKind::Annotation } else { OriginKind::File };
+                let origin = Origin { kind, file: Arc::clone(&name), line };
                 rules.extend(rule(binding, origin, &shared, context));
             }
         }
+        of_api.report(context);
     }
     rules
 }
@@ -44,12 +51,13 @@ fn shared(
     let settings = route.settings.or(defaults);
     let hosts = hosts(&settings, context);
     let schema = inputs.descriptors.schema.as_ref();
+    let written = route.grpc.value.trim_start_matches('/').split_once('/').map(|(service, _)| service);
+    let is_described = !written.is_some_and(|service| inputs.descriptors.may_come(service));
+    let schema = schema.filter(|_| is_described);
     let method = schema.and_then(|schema| methods::method(schema.pool(), &route.grpc, context));
     // Whatever is wrong with the method, its service is used, and its upstream can be looked for.
     let service = method.as_ref().map(|method| method.parent_service().full_name().to_owned());
-    let named = service.or_else(|| {
-        route.grpc.value.trim_start_matches('/').split_once('/').map(|(service, _)| service.to_owned())
-    });
+    let named = service.or_else(|| written.map(str::to_owned));
     let known = method.is_some() || schema.is_none();
     let targets = match named {
         Some(service) if known || settings.upstream.is_some() || inputs.services.contains_key(&service) => {
@@ -62,7 +70,7 @@ fn shared(
     }
     let policies = policies::policies(&settings, inputs, used, context);
     let identity = identity(&format!("{} {}", route.binding.method.name, route.binding.path.value), &hosts);
-    Shared { method, identity, settings, hosts, targets, policies }
+    Shared { method, is_described, identity, settings, hosts, targets, policies }
 }
 
 /// Only a PATCH has a mask made for it.
@@ -94,8 +102,9 @@ fn refuse_streams(method: &prost_reflect::MethodDescriptor, grpc: &At<String>, c
 
 fn rule(binding: &RawBinding, origin: Origin, shared: &Arc<Shared>, context: &mut Context) -> Option<Rule> {
     let RawMethod { name: method, place } = &binding.method;
-    http_method::check(method, *place, None, Blame::Operator, context)?;
-    let template = template(&binding.path, None, Blame::Operator, context);
+    let blame = Blame::of(origin.kind);
+    http_method::check(method, *place, None, blame, context)?;
+    let template = template(&binding.path, None, blame, context);
     let place_of = |at: &Option<At<String>>| -> Option<Place> { at.as_ref().map(|at| at.place) };
     let body = binding.body.as_ref().or(shared.settings.body.as_ref());
     let response_body = binding.response_body.as_ref().or(shared.settings.response_body.as_ref());
