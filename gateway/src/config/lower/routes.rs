@@ -179,7 +179,12 @@ fn template(
 ) -> Option<Template> {
     match Template::parse(&path.value) {
         Ok(template) => {
-            if let Some(name) = notation::dollar_name(&path.value) {
+            // `$$` in the file is a dollar sign that is meant.
+            let is_meant = || context.sources.slice(path.place).contains("$$");
+            if let Some(name) = notation::dollar_name(&path.value)
+                && severity == Blame::Operator
+                && !is_meant()
+            {
                 context.push(literal_dollar(path, name, context));
             }
             Some(template)
