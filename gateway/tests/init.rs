@@ -13,7 +13,12 @@ fn written(set: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("all.binpb"), set).unwrap();
     let schema = Schema::load(&[set]).unwrap();
-    let text = init::write(&schema, &Origin::Path("all.binpb".to_owned()), "all.binpb").unwrap();
+    let text = init::write(
+        &schema,
+        &Origin::Path { path: "all.binpb".to_owned(), imports: Vec::new() },
+        "all.binpb",
+    )
+    .unwrap();
     let file = folder.path().join("routes.yaml");
     std::fs::write(&file, &text).unwrap();
     let loaded = config::load(&file, &|_| None);

@@ -29,6 +29,8 @@ pub enum Content {
     Text(Vec<u8>),
     /// A `FileDescriptorProto` in its wire format, as descriptor sets have it.
     Descriptor(Vec<u8>),
+    /// It is the file that has this other name, which was asked for before or is among those that are compiled.
+    Same(String),
     /// It is there and cannot be read.
     Unreadable(String),
 }

@@ -28,6 +28,7 @@ pub fn compile(names: &[String], find: &mut dyn FnMut(&str) -> Option<Content>) 
         }
     }
     loading.see(&order);
+    loading.use_own_names();
     let Loading { mut pool, names: indices, mut mistakes, .. } = loading;
     link(&mut pool, &order);
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
@@ -76,6 +77,12 @@ struct Loading<'f> {
     mistakes: Vec<Mistake>,
 }
 
+enum Read {
+    Unit(Box<Unit>),
+    /// It goes by another name.
+    Same(String),
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     New,
@@ -91,17 +98,33 @@ impl Loading<'_> {
             if self.names.contains_key(&name) {
                 continue;
             }
-            let Some(unit) = self.read(&name) else { continue };
+            let unit = match self.read(&name) {
+                Some(Read::Unit(unit)) => *unit,
+                Some(Read::Same(other)) => {
+                    self.open(&other);
+                    if let Some(index) = self.names.get(&other).copied() {
+                        self.names.insert(name, index);
+                    }
+                    continue;
+                }
+                None => continue,
+            };
             wanted.extend(unit.file.dependency.iter().chain(&unit.file.option_dependency).rev().cloned());
             self.names.insert(name, self.pool.units.len());
             self.pool.units.push(unit);
         }
     }
 
-    fn read(&mut self, name: &str) -> Option<Unit> {
-        let content = (self.find)(name)
-            .or_else(|| crate::builtin(name).map(|text| Content::Text(text.as_bytes().to_vec())));
-        let unit = match content? {
+    fn read(&mut self, name: &str) -> Option<Read> {
+        let Some(content) = (self.find)(name) else {
+            let text = crate::builtin(name)?;
+            // Its source info would name a file that is nowhere.
+            let unit = self.parse(name, text.as_bytes().to_vec());
+            return Some(Read::Unit(Box::new(Unit { spots: Vec::new(), ..unit })));
+        };
+        let unit = match content {
+            Content::Same(other) if other == name => return None,
+            Content::Same(other) => return Some(Read::Same(other)),
             Content::Text(bytes) => self.parse(name, without_mark(&bytes).to_vec()),
             Content::Descriptor(bytes) => {
                 let file = File::decode(&*bytes).unwrap_or_default();
@@ -123,7 +146,7 @@ impl Loading<'_> {
                 Unit { is_complete: false, ..unit(File { name: Some(name.to_owned()), ..File::default() }) }
             }
         };
-        Some(unit)
+        Some(Read::Unit(Box::new(unit)))
     }
 
     fn parse(&mut self, name: &str, text: Vec<u8>) -> Unit {
@@ -213,6 +236,21 @@ impl Loading<'_> {
         self.pool.report(unit, &path, message, None);
         if let Some(unit) = self.pool.units.get_mut(unit) {
             unit.is_complete = false;
+        }
+    }
+
+    /// Imports by another name of a file become imports by its own.
+    fn use_own_names(&mut self) {
+        let own: Vec<Option<String>> = self.pool.units.iter().map(|unit| unit.file.name.clone()).collect();
+        for unit in self.pool.units.iter_mut().filter(|unit| unit.is_source) {
+            for name in unit.file.dependency.iter_mut().chain(&mut unit.file.option_dependency) {
+                let index = self.names.get(name.as_str());
+                if let Some(own) =
+                    index.and_then(|index| own.get(*index)?.as_ref()).filter(|own| *own != name)
+                {
+                    name.clone_from(own);
+                }
+            }
         }
     }
 
@@ -315,7 +353,7 @@ fn finish(unit: &mut Unit) -> CompiledFile {
     if unit.is_source {
         file.messages.iter_mut().for_each(name_in_json);
         file.extensions.iter_mut().for_each(name_field);
-        file.source_code_info = Some(source_info(unit));
+        file.source_code_info = (!unit.spots.is_empty()).then(|| source_info(unit));
     }
     CompiledFile { name: file.name.clone().unwrap_or_default(), descriptor: file.encode_to_vec() }
 }

@@ -3,7 +3,7 @@
 mod reflected;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -43,11 +43,12 @@ pub(super) fn load(
 ) -> Descriptors {
     let mut inputs: Vec<Input> = Vec::new();
     let mut places: Vec<Place> = Vec::new();
+    let mut folders_at: HashMap<PathBuf, Place> = HashMap::new();
     let mut servers: Vec<&At<String>> = Vec::new();
     for file in files {
         for source in &file.raw.descriptors {
-            let at = match source {
-                RawDescriptor::Path(at) => at,
+            let (at, imports) = match source {
+                RawDescriptor::Path { path, imports } => (path, imports),
                 RawDescriptor::Reflection(at) => {
                     match servers.iter().find(|other| other.value == at.value) {
                         Some(first) => context.push(named_again(at, Some(first.place))),
@@ -56,13 +57,15 @@ pub(super) fn load(
                     continue;
                 }
             };
-            let input = Input::path(at.value.clone(), file.path(&at.value));
+            let folders = imports.iter().map(|folder| file.path(&folder.value)).collect();
+            let input = Input::path(at.value.clone(), file.path(&at.value)).with_imports(folders);
             if let Some(first) = inputs.iter().position(|other| other.content == input.content) {
                 context.push(named_again(at, places.get(first).copied()));
                 continue;
             }
             inputs.push(input);
             places.push(at.place);
+            folders_at.extend(imports.iter().map(|folder| (file.path(&folder.value), folder.place)));
         }
     }
     if inputs.is_empty() && servers.is_empty() && none(files, context) {
@@ -77,7 +80,18 @@ pub(super) fn load(
     let loaded = descriptors::load_after(&inputs, made);
     context.watch.extend(loaded.watch.into_iter().map(Watched::of));
     let mut texts = HashMap::new();
+    for warning in loaded.warnings {
+        let named = warning.input.and_then(|index| places.get(index)).copied();
+        if let SourceErrorKind::Proto(error) = warning.kind {
+            let finding = proto_finding(*error, named, Severity::Warning, &mut texts, context);
+            context.push(finding);
+        }
+    }
     for error in loaded.errors {
+        if let SourceErrorKind::NoImports(folder, text) = &error.kind {
+            context.push(no_imports(folder, text, folders_at.get(folder).copied()));
+            continue;
+        }
         let input = error.input.and_then(|index| Some((inputs.get(index)?, *places.get(index)?)));
         let other = conflicting(&error, &inputs, &places);
         let diagnostic = finding(error, input, &mut texts, context);
@@ -163,9 +177,20 @@ fn finding(
         }
         SourceErrorKind::Empty => Diagnostic::error(Code::BadDescriptors, format!("{name} is empty"))
             .with_help("make it again: `gateway descriptors`, `buf build -o` and `protoc --include_imports -o` write descriptor sets"),
-        SourceErrorKind::Proto(error) => return proto_finding(*error, place, texts, context),
+        SourceErrorKind::NoImports(folder, text) => return no_imports(&folder, &text, place),
+        SourceErrorKind::Proto(error) => return proto_finding(*error, place, Severity::Error, texts, context),
         SourceErrorKind::Load(error) => load_finding(&name, error),
     };
+    match place {
+        Some(place) => diagnostic.at(place, "named here"),
+        None => diagnostic,
+    }
+}
+
+fn no_imports(folder: &Path, text: &str, place: Option<Place>) -> Diagnostic {
+    let message = format!("cannot read the folder for imports `{}`: {text}", folder.display());
+    let diagnostic = Diagnostic::error(Code::FileUnreadable, message)
+        .with_help("relative paths count from the folder of this file");
     match place {
         Some(place) => diagnostic.at(place, "named here"),
         None => diagnostic,
@@ -176,10 +201,15 @@ fn finding(
 fn proto_finding(
     error: ProtoError,
     named: Option<Place>,
+    severity: Severity,
     texts: &mut HashMap<PathBuf, FileId>,
     context: &mut Context,
 ) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error(Code::ProtoSyntax, error.message).with_help_if(error.help);
+    let diagnostic = match severity {
+        Severity::Error => Diagnostic::error(Code::ProtoSyntax, error.message),
+        Severity::Warning | Severity::Note => Diagnostic::warning(Code::ProtoSyntax, error.message),
+    };
+    let mut diagnostic = diagnostic.with_help_if(error.help);
     let Some(range) = error.at.filter(|_| !error.text.is_empty()) else {
         let diagnostic = diagnostic.with_note(format!("in {}", error.path.display()));
         return match named {
@@ -229,7 +259,7 @@ impl Descriptors {
         let name = path.display().to_string();
         let id = match context.sources.find(&name) {
             Some(id) => id,
-            None => context.sources.add(name, descriptors::read_text(path).ok()?),
+            None => context.sources.add(name, descriptors::proto_text(path)?),
         };
         Some(context.sources.line_of(id, line))
     }
