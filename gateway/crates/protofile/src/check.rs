@@ -6,7 +6,7 @@ mod style;
 
 use crate::descriptor::{EnumType, Field, File, MessageType, edition, kind, label};
 use crate::features::{self, Features};
-use crate::link::{Pool, Report, json_name};
+use crate::link::{Pool, Report};
 use crate::parse::Owner;
 use crate::wire;
 
@@ -29,7 +29,6 @@ struct Finding {
 
 struct Checker<'p> {
     pool: &'p Pool,
-    unit: usize,
     edition: i32,
     /// Whether names and options are resolved.
     is_linked: bool,
@@ -41,7 +40,7 @@ impl Pool {
     pub(crate) fn check(&mut self, unit: usize, is_linked: bool) {
         let Some(checked) = self.units.get(unit) else { return };
         let mut checker =
-            Checker { pool: self, unit, edition: checked.edition, is_linked, found: Vec::new() };
+            Checker { pool: self, edition: checked.edition, is_linked, found: Vec::new() };
         checker.file(&checked.file);
         for finding in checker.found {
             let at = self.at(unit, &finding.path);
@@ -371,9 +370,4 @@ impl Checker<'_> {
         }
         self.enum_names(descriptor, features, path);
     }
-}
-
-/// The JSON name of a field: its own, or the one that follows from its name.
-fn json_name_of(field: &Field) -> String {
-    field.json_name.clone().unwrap_or_else(|| json_name(field.name.as_deref().unwrap_or_default()))
 }

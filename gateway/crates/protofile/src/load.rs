@@ -338,9 +338,9 @@ fn mark(pool: &Pool, names: &HashMap<String, usize>, root: usize, wanted: &mut [
             Some(is_wanted) if !*is_wanted => *is_wanted = true,
             _ => continue,
         }
-        // What is imported for its options alone is no part of what is made.
         let Some(unit) = pool.units.get(index) else { continue };
-        stack.extend(unit.file.dependency.iter().filter_map(|name| names.get(name)));
+        let imports = unit.file.dependency.iter().chain(&unit.file.option_dependency);
+        stack.extend(imports.filter_map(|name| names.get(name)));
     }
 }
 

@@ -67,6 +67,14 @@ impl Pool {
         let Some(options) = self.units.get_mut(unit).map(|unit| std::mem::take(&mut unit.options)) else {
             return;
         };
+        // Options of fields say how other options are to be taken.
+        let (fields, others): (Vec<_>, Vec<_>) =
+            options.into_iter().partition(|option| option.owner == Owner::Field);
+        self.interpret_all(unit, &fields);
+        self.interpret_all(unit, &others);
+    }
+
+    fn interpret_all(&mut self, unit: usize, options: &[RawOption]) {
         let mut trees = Trees::new();
         let mut places: Vec<(usize, Vec<i32>)> = Vec::new();
         let mut counts: HashMap<Vec<i32>, i32> = HashMap::new();
@@ -91,7 +99,7 @@ impl Pool {
             }
         }
         let stripped =
-            source_only.contains(&true).then(|| self.without_source_only(unit, &options, &source_only));
+            source_only.contains(&true).then(|| self.without_source_only(unit, options, &source_only));
         let Some(unit) = self.units.get_mut(unit) else { return };
         for (spot, path) in places {
             if let Some(spot) = unit.spots.get_mut(spot) {
@@ -103,10 +111,7 @@ impl Pool {
                 slot.get_or_insert_default().extend(tree.encode());
             }
         }
-        unit.options = options;
-        if let Some(stripped) = stripped {
-            unit.stripped = stripped;
-        }
+        unit.stripped.extend(stripped.into_iter().flatten());
     }
 
     /// The options of those elements that have some which are for the source alone, without these.

@@ -261,7 +261,9 @@ impl Reader<'_> {
         } else {
             return self.wrong(self.lexer.current, "expected \"{\"");
         };
-        if self.pool.message(type_name).is_none() {
+        let is_known_host =
+            matches!(url.split('/').next(), Some("type.googleapis.com" | "type.googleprod.com"));
+        if !is_known_host || self.pool.message(type_name).is_none() {
             return self.wrong(at, format!("`{type_name}` is not defined"));
         }
         let value = self.fields(type_name, Some(close))?.encode();
