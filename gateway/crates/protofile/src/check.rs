@@ -39,8 +39,7 @@ impl Pool {
     /// Checks a file. What depends on other files is left out when these are not there.
     pub(crate) fn check(&mut self, unit: usize, is_linked: bool) {
         let Some(checked) = self.units.get(unit) else { return };
-        let mut checker =
-            Checker { pool: self, edition: checked.edition, is_linked, found: Vec::new() };
+        let mut checker = Checker { pool: self, edition: checked.edition, is_linked, found: Vec::new() };
         checker.file(&checked.file);
         for finding in checker.found {
             let at = self.at(unit, &finding.path);
