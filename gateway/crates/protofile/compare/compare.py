@@ -1,6 +1,7 @@
 """Compares the compiler with protoc: which files they take, and the descriptors that they make, field by field.
 
     compare.py sets --ours PROGRAM [--protoc PROGRAM] -I FOLDER... NAME...
+    compare.py cases --ours PROGRAM
     compare.py mutants --ours PROGRAM --count N --seed N
 
 `sets` compiles all files in one go (`--each`: one by one). `mutants` changes a token of small files at random, and compares
@@ -28,16 +29,15 @@ def protoc(program, arguments):
 
     # The files that protoc brings.
     arguments = arguments + ["-I", os.path.join(os.path.dirname(grpc_tools.__file__), "_proto")]
+    # In a process of its own: some files abort it.
     with tempfile.TemporaryFile() as log:
-        saved = os.dup(2)
-        os.dup2(log.fileno(), 2)
-        try:
-            code = grpc_tools.protoc.main(["protoc"] + arguments)
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+        child = os.fork()
+        if child == 0:
+            os.dup2(log.fileno(), 2)
+            os._exit(grpc_tools.protoc.main(["protoc"] + arguments))
+        _, status = os.waitpid(child, 0)
         log.seek(0)
-        return code == 0, log.read().decode(errors="replace")
+        return status == 0, log.read().decode(errors="replace")
 
 
 def ours(program, arguments):
@@ -58,8 +58,12 @@ def read(path):
 def with_options_known(reference, sets):
     """The sets again, with the custom options that the reference declares decoded."""
     pool = descriptor_pool.DescriptorPool()
-    for file in reference.file:
-        pool.AddSerializedFile(file.SerializeToString())
+    try:
+        for file in reference.file:
+            pool.AddSerializedFile(file.SerializeToString())
+    except TypeError:
+        # Python is stricter than protoc about JSON names.
+        return sets
     try:
         descriptor = pool.FindMessageTypeByName("google.protobuf.FileDescriptorSet")
     except KeyError:
@@ -115,7 +119,7 @@ def compare(arguments, names, tally):
     others = {file.name: file for file in right.file}
     for file in left.file:
         other = others.get(file.name)
-        if other is None or file.name in tally.seen:
+        if other is None or file.name in tally.seen or file.name in arguments.ignore:
             continue
         tally.seen.add(file.name)
         tally.files += 1
@@ -179,6 +183,24 @@ def mutate(text, chance):
     return "".join(tokens)
 
 
+def cases(arguments):
+    """One small file in each line of cases.txt."""
+    tally = Tally()
+    lines = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases.txt"), encoding="utf-8").read().splitlines()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments.I = [folder]
+        for number, line in enumerate(lines):
+            name = f"case{number}.proto"
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(line + "\n")
+            before = tally.differ
+            compare(arguments, [name], tally)
+            if tally.differ > before:
+                print(f"  {line}")
+    tally.report("cases")
+    return tally.differ <= arguments.allowed
+
+
 def mutants(arguments):
     tally, chance = Tally(), random.Random(arguments.seed)
     seeds = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seeds")
@@ -209,11 +231,12 @@ def mutants(arguments):
 def main():
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(required=True)
-    for name, run in (("sets", sets), ("mutants", mutants)):
+    for name, run in (("sets", sets), ("cases", cases), ("mutants", mutants)):
         command = commands.add_parser(name)
         command.set_defaults(run=run)
         command.add_argument("--ours", required=True)
         command.add_argument("--protoc")
+        command.add_argument("--ignore", action="append", default=[], metavar="NAME")
         command.add_argument("--verbose", action="store_true")
         command.add_argument("--allowed", type=int, default=0, help="differences that are known")
         if name == "sets":
@@ -221,7 +244,7 @@ def main():
             command.add_argument("--each", action="store_true")
             command.add_argument("--title", default="files")
             command.add_argument("names", nargs="+")
-        else:
+        elif name == "mutants":
             command.add_argument("--count", type=int, default=500)
             command.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()

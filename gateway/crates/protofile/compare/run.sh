@@ -50,6 +50,7 @@ fetch() {
     echo "$into/package"
 }
 
+compare cases
 compare mutants --count "$count" --seed "${SEED:-1}"
 # shellcheck disable=SC2046 # names without spaces
 compare sets --title "the files of PyPI packages" -I "$packages" $(names "$packages" google)
@@ -60,7 +61,8 @@ if folder=$(fetch google-proto-files@5.0.3); then
     compare sets --title "googleapis" -I "$folder" $(names "$folder" google grafeas -not -path '*/preview/*' -not -path 'google/protobuf/*')
     compare sets --each --title "protobuf's tests" -I "$folder" $(names "$folder" google/protobuf)
     if protoc=$(command -v protoc); then
-        compare sets --protoc "$protoc" --title "google/cloud with the system's protoc" -I "$folder" $(names "$folder" google/cloud/compute google/cloud/aiplatform google/pubsub google/spanner)
+        # Older ones know no retention of options.
+        compare sets --protoc "$protoc" --ignore google/protobuf/descriptor.proto --title "google/cloud with the system's protoc" -I "$folder" $(names "$folder" google/cloud/compute google/cloud/aiplatform google/pubsub google/spanner)
     fi
 else
     echo "SKIPPED: google-proto-files (npm)"
@@ -70,7 +72,7 @@ if folder=$(fetch @grpc/grpc-js-xds@1.14.1); then
     # validate.proto of a later version than the one that Envoy's files are bundled with.
     mkdir -p "$cache/validate/validate" && cp "$cache/venv/data/validate.proto" "$cache/validate/validate/"
     compare sets --title "Envoy" -I "$cache/validate" -I "$deps/envoy-api" -I "$deps/xds" -I "$deps/googleapis" \
-        $(names "$deps/envoy-api" envoy -path '*v3*' -not -path '*/trace/v3/*' -not -path '*/bootstrap/v3/*')
+        $(names "$deps/envoy-api" envoy -path '*v3*' -not -path '*/trace/v3/*' -not -path '*/bootstrap/v3/*' -not -path '*/open_telemetry/v3/*' -not -path '*/metrics/v3/*')
 else
     echo "SKIPPED: @grpc/grpc-js-xds (npm)"
 fi

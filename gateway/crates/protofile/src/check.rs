@@ -19,6 +19,9 @@ pub(crate) fn is_map_entry(message: &MessageType) -> bool {
     wire::number(message.options.as_ref(), 7) == Some(1)
 }
 
+/// `FileOptions.java_multiple_files`
+const JAVA_MULTIPLE_FILES: u64 = 10;
+
 /// A finding: path, message, help, and whether it is only a warning.
 struct Finding {
     path: Vec<i32>,
@@ -36,6 +39,21 @@ struct Checker<'p> {
 }
 
 impl Pool {
+    /// Whether the enum of a full name takes its own values only.
+    pub(crate) fn is_closed(&self, name: &str) -> bool {
+        let Some(symbol) = self.symbol(name) else { return false };
+        let Some(unit) = self.units.get(symbol.file) else { return false };
+        let mut features = Features::of_edition(unit.edition).with(Owner::File, unit.file.options.as_ref());
+        let Some(descriptor) = self.enumeration(name) else { return false };
+        // Features of the messages around it count, too.
+        let outer = symbol.path.len().saturating_sub(2);
+        for len in (2..=outer).step_by(2) {
+            let message = symbol.path.get(..len).and_then(|path| crate::link::message_at(&unit.file, path));
+            features = features.with(Owner::Message, message.and_then(|message| message.options.as_ref()));
+        }
+        features.with(Owner::Enum, descriptor.options.as_ref()).enum_type == features::CLOSED
+    }
+
     /// Checks a file. What depends on other files is left out when these are not there.
     pub(crate) fn check(&mut self, unit: usize, is_linked: bool) {
         let Some(checked) = self.units.get(unit) else { return };
@@ -72,6 +90,14 @@ impl Checker<'_> {
         let features = Features::of_edition(self.edition).with(Owner::File, file.options.as_ref());
         if features.field_presence == features::LEGACY_REQUIRED {
             self.wrong(&[8], "fields cannot be required by default");
+        }
+        if self.edition >= edition::E2024
+            && wire::number(file.options.as_ref(), JAVA_MULTIPLE_FILES).is_some()
+        {
+            self.wrong(
+                &[8, 10],
+                "edition 2024 has no `java_multiple_files`: use features.(pb.java).nest_in_file_class",
+            );
         }
         self.imports(file);
         self.file_style(file, features);
@@ -133,6 +159,18 @@ impl Checker<'_> {
         for (index, field) in (0..).zip(&message.extensions) {
             self.field(field, features, &inside([6, index]));
         }
+        let nested = (0..).zip(&message.messages).map(|(index, nested)| ([3, index], nested.visibility));
+        let nested =
+            nested.chain((0..).zip(&message.enums).map(|(index, nested)| ([4, index], nested.visibility)));
+        for (step, visibility) in nested {
+            if visibility == Some(features::EXPORT) && features.default_symbol_visibility == features::STRICT
+            {
+                self.wrong(
+                    &inside(step),
+                    "with default_symbol_visibility = STRICT only types of the top level are exported",
+                );
+            }
+        }
         for (index, nested) in (0..).zip(&message.messages) {
             if is_map_entry(nested) {
                 self.map_entry(message, nested, index, path);
@@ -185,6 +223,12 @@ impl Checker<'_> {
         }
         if field.extendee.is_some() && field.label == Some(label::REQUIRED) {
             self.wrong(path, format!("the extension `{name}` cannot be required"));
+        }
+        let extendee = field.extendee.as_deref().and_then(|name| self.pool.message(name.strip_prefix('.')?));
+        if extendee.is_some_and(is_message_set)
+            && (field.label != Some(label::OPTIONAL) || field.r#type != Some(kind::MESSAGE))
+        {
+            self.wrong(path, "extensions of a message with message_set_wire_format are optional messages");
         }
         self.default(field, features, &inside(7));
         if self.is_proto3() {
@@ -249,19 +293,7 @@ impl Checker<'_> {
     /// Whether the enum of a field is closed.
     fn is_closed_elsewhere(&self, field: &Field) -> bool {
         let name = field.type_name.as_deref().and_then(|name| name.strip_prefix('.'));
-        let Some((name, symbol)) = name.and_then(|name| Some((name, self.pool.symbol(name)?))) else {
-            return false;
-        };
-        let Some(unit) = self.pool.units.get(symbol.file) else { return false };
-        let mut features = Features::of_edition(unit.edition).with(Owner::File, unit.file.options.as_ref());
-        let Some(descriptor) = self.pool.enumeration(name) else { return false };
-        // Features of the messages around it count, too.
-        let outer = symbol.path.len().saturating_sub(2);
-        for len in (2..=outer).step_by(2) {
-            let message = symbol.path.get(..len).and_then(|path| crate::link::message_at(&unit.file, path));
-            features = features.with(Owner::Message, message.and_then(|message| message.options.as_ref()));
-        }
-        features.with(Owner::Enum, descriptor.options.as_ref()).enum_type == features::CLOSED
+        name.is_some_and(|name| self.pool.is_closed(name))
     }
 
     fn field_options(&mut self, field: &Field, features: Features, path: &[i32]) {
@@ -302,9 +334,7 @@ impl Checker<'_> {
         if self.edition >= edition::E2024 {
             self.wrong(&at, "edition 2024 has no `ctype`: use features.(pb.cpp).string_type");
         } else if self.edition >= edition::E2023 {
-            if !matches!(field.r#type, Some(kind::STRING | kind::BYTES)) {
-                self.wrong(&at, "`ctype` is of strings and bytes only");
-            } else if ctype == 1 && field.extendee.is_some() {
+            if ctype == 1 && field.extendee.is_some() {
                 self.wrong(&at, "extensions cannot have `ctype = CORD`");
             }
         }
@@ -337,6 +367,9 @@ impl Checker<'_> {
                 self.wrong(path, "only lists of numbers, booleans and enums can be packed");
             }
         }
+        if own.utf8_validation != 0 && !self.has_text(field) {
+            self.wrong(path, "only strings have a utf8_validation");
+        }
         if own.message_encoding == features::DELIMITED && !field.is_message() && field.type_name.is_none() {
             self.wrong(path, "only messages have a message_encoding");
         }
@@ -349,6 +382,13 @@ impl Checker<'_> {
         {
             self.wrong(path, "a field with implicit presence has an open enum only");
         }
+    }
+
+    /// Whether a field is text, or a map with text.
+    fn has_text(&self, field: &Field) -> bool {
+        let is_text = |field: &Field| field.r#type == Some(kind::STRING);
+        let entry = field.type_name.as_deref().and_then(|name| self.pool.message(name.strip_prefix('.')?));
+        is_text(field) || entry.is_some_and(|entry| is_map_entry(entry) && entry.fields.iter().any(is_text))
     }
 
     fn enumeration(&mut self, descriptor: &EnumType, outer: Features, path: &[i32]) {

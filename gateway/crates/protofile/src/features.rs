@@ -36,7 +36,10 @@ pub(crate) const STYLE_LEGACY: i32 = 2;
 const EXPORT_ALL: i32 = 1;
 const EXPORT_TOP_LEVEL: i32 = 2;
 const LOCAL_ALL: i32 = 3;
-const STRICT: i32 = 4;
+pub(crate) const STRICT: i32 = 4;
+/// `SymbolVisibility`
+const LOCAL: i32 = 1;
+pub(crate) const EXPORT: i32 = 2;
 
 impl Features {
     /// What holds where nothing is said.
@@ -104,8 +107,8 @@ impl Features {
 /// Whether a message or enum of a file may be used by other files.
 pub(crate) fn is_exported(unit: &Unit, visibility: Option<i32>, is_nested: bool) -> bool {
     match visibility {
-        Some(1) => return false,
-        Some(2) => return true,
+        Some(LOCAL) => return false,
+        Some(EXPORT) => return true,
         _ => {}
     }
     // Options are not resolved yet when names are.

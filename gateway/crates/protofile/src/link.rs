@@ -37,6 +37,8 @@ pub(crate) struct Unit {
     pub(crate) is_complete: bool,
     /// The files whose names it sees, sorted: itself, its imports, and what these import publicly.
     pub(crate) visible: Vec<usize>,
+    /// Those that it sees in its options alone, sorted.
+    pub(crate) for_options: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub(crate) struct Pool {
     /// Extensions by what they extend and their number.
     extensions: HashMap<(String, i32), String>,
     pub(crate) reports: Vec<Report>,
+    /// Whether names are looked up for options, for which files can be imported that are not seen otherwise.
+    pub(crate) is_for_options: bool,
 }
 
 /// What a name came to.
@@ -108,12 +112,17 @@ impl Pool {
     }
 
     fn sees(&self, file: usize, other: usize) -> bool {
-        self.units.get(file).is_some_and(|unit| unit.visible.binary_search(&other).is_ok())
+        self.units.get(file).is_some_and(|unit| {
+            unit.visible.binary_search(&other).is_ok()
+                || self.is_for_options && unit.for_options.binary_search(&other).is_ok()
+        })
     }
 
     fn visible(&self, file: usize) -> impl Iterator<Item = &Unit> {
-        let visible = self.units.get(file).map_or(&[][..], |unit| &unit.visible);
-        visible.iter().filter_map(|index| self.units.get(*index))
+        let unit = self.units.get(file);
+        let visible = unit.map_or(&[][..], |unit| &unit.visible);
+        let for_options = unit.filter(|_| self.is_for_options).map_or(&[][..], |unit| &unit.for_options);
+        visible.iter().chain(for_options).filter_map(|index| self.units.get(*index))
     }
 
     /// A full name, as this file sees it.

@@ -119,9 +119,8 @@ pub(crate) fn print_double(value: f64) -> String {
 /// See [`print_double`].
 pub(crate) fn print_float(value: f32) -> String {
     special(f64::from(value)).unwrap_or_else(|| {
-        let printed = |precision| general(f64::from(value), precision);
-        let candidates = (6..9).map(printed).find(|text| text.parse() == Ok(value));
-        candidates.unwrap_or_else(|| printed(9))
+        let short = general(f64::from(value), 6);
+        if short.parse() == Ok(value) { short } else { general(f64::from(value), 9) }
     })
 }
 

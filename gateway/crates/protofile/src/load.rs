@@ -171,6 +171,7 @@ impl Loading<'_> {
             is_source: true,
             is_complete,
             visible: Vec::new(),
+            for_options: Vec::new(),
         }
     }
 
@@ -259,22 +260,28 @@ impl Loading<'_> {
         let mut public: Vec<Vec<usize>> = vec![Vec::new(); self.pool.units.len()];
         for index in order.iter().copied() {
             let Some(unit) = self.pool.units.get(index) else { continue };
-            let (mut seen, mut passed_on) = (vec![index], Vec::new());
+            let (mut seen, mut passed_on, mut for_options) = (vec![index], Vec::new(), Vec::new());
             let mut is_complete = unit.is_complete;
-            let all = (0..).zip(&unit.file.dependency);
-            let all = all.map(|(at, name)| (name, unit.file.public_dependency.contains(&at)));
-            for (name, is_public) in all.chain(unit.file.option_dependency.iter().map(|name| (name, false))) {
+            let complete = |other: usize| {
+                self.pool.units.get(other).is_some_and(|unit| unit.is_complete || !unit.is_source)
+            };
+            for (at, name) in (0..).zip(&unit.file.dependency) {
                 let Some(other) = self.names.get(name).copied() else { continue };
-                is_complete &=
-                    self.pool.units.get(other).is_some_and(|unit| unit.is_complete || !unit.is_source);
-                seen.push(other);
-                seen.extend(public.get(other).into_iter().flatten());
-                if is_public {
+                is_complete &= complete(other);
+                let through = public.get(other).into_iter().flatten();
+                if unit.file.public_dependency.contains(&at) {
                     passed_on.push(other);
-                    passed_on.extend(public.get(other).into_iter().flatten());
+                    passed_on.extend(through.clone());
                 }
+                seen.push(other);
+                seen.extend(through);
             }
-            for list in [&mut seen, &mut passed_on] {
+            for other in unit.file.option_dependency.iter().filter_map(|name| self.names.get(name).copied()) {
+                is_complete &= complete(other);
+                for_options.push(other);
+                for_options.extend(public.get(other).into_iter().flatten());
+            }
+            for list in [&mut seen, &mut passed_on, &mut for_options] {
                 list.sort_unstable();
                 list.dedup();
             }
@@ -283,6 +290,7 @@ impl Loading<'_> {
             }
             if let Some(unit) = self.pool.units.get_mut(index) {
                 unit.visible = seen;
+                unit.for_options = for_options;
                 unit.is_complete = is_complete;
             }
         }
@@ -301,6 +309,7 @@ fn unit(file: File) -> Unit {
         is_source: false,
         is_complete: true,
         visible: Vec::new(),
+        for_options: Vec::new(),
     }
 }
 
@@ -319,6 +328,7 @@ fn link(pool: &mut Pool, order: &[usize]) {
             pool.number_extensions(index);
         }
     }
+    pool.is_for_options = true;
     for index in order.iter().copied().filter(|index| linked(pool, *index)).collect::<Vec<_>>() {
         pool.interpret(index);
     }

@@ -6,7 +6,7 @@ mod value;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use crate::descriptor::{Field, kind};
+use crate::descriptor::{Field, edition, kind};
 use crate::link::{Found, NotFound, Pool, Report, Sort, enum_mut, field_mut, message_mut};
 use crate::parse::{NamePart, Owner, RawOption, RawValue};
 use crate::wire::{self, Node, Tree};
@@ -78,11 +78,11 @@ impl Pool {
         let mut trees = Trees::new();
         let mut places: Vec<(usize, Vec<i32>)> = Vec::new();
         let mut counts: HashMap<Vec<i32>, i32> = HashMap::new();
-        let mut source_only = vec![false; options.len()];
+        let mut source_only: Vec<Option<Vec<i32>>> = vec![None; options.len()];
         for (option, is_source_only) in options.iter().zip(&mut source_only) {
             match self.interpret_one(unit, option, tree_of(&mut trees, option)) {
                 Ok(path) => {
-                    *is_source_only = path.is_source_only;
+                    *is_source_only = path.is_source_only.then(|| path.numbers.clone());
                     let Some(spot) = option.spot else { continue };
                     let mut full =
                         [&option.element[..], &[options_number(option.owner)], &path.numbers].concat();
@@ -98,8 +98,10 @@ impl Pool {
                 Err(flaw) => self.tell(unit, option, flaw),
             }
         }
-        let stripped =
-            source_only.contains(&true).then(|| self.without_source_only(unit, options, &source_only));
+        let stripped = source_only
+            .iter()
+            .any(Option::is_some)
+            .then(|| self.without_source_only(unit, options, &source_only));
         let Some(unit) = self.units.get_mut(unit) else { return };
         for (spot, path) in places {
             if let Some(spot) = unit.spots.get_mut(spot) {
@@ -115,18 +117,33 @@ impl Pool {
     }
 
     /// The options of those elements that have some which are for the source alone, without these.
-    fn without_source_only(&self, unit: usize, options: &[RawOption], source_only: &[bool]) -> Vec<Stripped> {
+    fn without_source_only(
+        &self,
+        unit: usize,
+        options: &[RawOption],
+        source_only: &[Option<Vec<i32>>],
+    ) -> Vec<Stripped> {
         let mut trees = Trees::new();
-        for (option, is_source_only) in options.iter().zip(source_only) {
-            let tree = tree_of(&mut trees, option);
-            if !is_source_only {
+        for (option, source_only) in options.iter().zip(source_only) {
+            let mut tree = tree_of(&mut trees, option);
+            let Some(path) = source_only else {
                 // It went well before.
                 let _ = self.interpret_one(unit, option, tree);
+                continue;
+            };
+            // The messages around it stay, empty as they may be.
+            for number in path.iter().take(path.len().saturating_sub(1)) {
+                let slot = tree.fields.entry(*number).or_default();
+                if slot.nodes.is_empty() {
+                    slot.nodes.push(Node::Message(Tree::default()));
+                }
+                let Some(Node::Message(inner)) = slot.nodes.first_mut() else { break };
+                tree = inner;
             }
         }
         let touched = |element: &[i32], owner: Owner| {
             let mut all = options.iter().zip(source_only);
-            all.any(|(option, gone)| *gone && option.owner == owner && option.element == element)
+            all.any(|(option, gone)| gone.is_some() && option.owner == owner && option.element == element)
         };
         let touched = trees.into_iter().filter(|((element, _), (owner, _))| touched(element, *owner));
         touched
@@ -150,6 +167,11 @@ impl Pool {
 
     fn interpret_one(&self, unit: usize, option: &RawOption, tree: &mut Tree) -> Result<Path, Flaw> {
         let scope = self.option_scope(unit, option);
+        let is_feature =
+            option.name.first().is_some_and(|part| part.name == "features" && !part.is_extension);
+        if is_feature && self.units.get(unit).is_some_and(|unit| unit.edition < edition::E2023) {
+            return Err(Flaw::new("features are of editions only").at(option.name_at.clone()));
+        }
         let mut message = format!("google.protobuf.{}", options_message(option.owner));
         let mut path = Path { numbers: Vec::new(), is_repeated: false, is_source_only: false };
         let mut tree = tree;

@@ -2,7 +2,7 @@
 
 use super::symbols::{self, join};
 use super::{Found, NotFound, Pool, Sort, field_mut, item_mut};
-use crate::descriptor::{Field, File, MessageType, kind, label};
+use crate::descriptor::{Field, File, MessageType, kind};
 
 /// A name to resolve.
 struct Use {
@@ -113,11 +113,6 @@ impl Pool {
                 .any(|range| range.start.unwrap_or(0) <= number && number < range.end.unwrap_or(0));
             if !range {
                 wrong.push((path, 3, format!("`{name}` takes no extension of the number {number}")));
-            } else if crate::check::is_message_set(extendee)
-                && (field.label != Some(label::OPTIONAL) || field.r#type != Some(kind::MESSAGE))
-            {
-                let what = "extensions of a message with message_set_wire_format are optional messages";
-                wrong.push((path, 5, what.to_owned()));
             }
         });
         for (path, part, message) in wrong {

@@ -184,7 +184,8 @@ impl Reader<'_> {
         let number = i32::try_from(number).ok()?;
         let descriptor = self.pool.enumeration(target.message_name())?;
         let known = descriptor.values.iter().any(|value| value.number == Some(number));
-        known.then(|| Node::Varint(i64::from(number).cast_unsigned()))
+        (known || !self.pool.is_closed(target.message_name()))
+            .then(|| Node::Varint(i64::from(number).cast_unsigned()))
     }
 
     fn raw(&mut self, target: &Target) -> Result<RawValue, Flaw> {

@@ -94,15 +94,8 @@ impl Parser<'_> {
             field.label = Some(label::OPTIONAL);
         }
         match name {
-            Some(name) => {
-                // A message that is called so.
-                let mut name: String = name;
-                while self.try_eat(".") {
-                    name.push('.');
-                    name.push_str(&self.ident("expected a name")?);
-                }
-                field.type_name = Some(name);
-            }
+            // A message that is called so.
+            Some(name) => field.type_name = Some(name),
             None => (field.r#type, field.type_name) = self.any_type()?,
         }
         Ok(None)
