@@ -153,6 +153,17 @@ impl Checker<'_> {
         }
         for (index, field) in (0..).zip(&message.fields) {
             let oneof = field.oneof_index.and_then(|oneof| message.oneofs.get(usize::try_from(oneof).ok()?));
+            if is_map_entry(message) {
+                // The rest is a matter of the map itself.
+                let own = Features::default().with(Owner::Field, field.options.as_ref());
+                if own.message_encoding != 0 && !field.is_message() {
+                    self.wrong(path, "only messages have a message_encoding");
+                }
+                if self.is_proto3() {
+                    self.proto3_field(field, &inside([2, index]));
+                }
+                continue;
+            }
             let around = oneof.map_or(features, |oneof| features.with(Owner::Oneof, oneof.options.as_ref()));
             self.field(field, around, &inside([2, index]));
         }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Flaw, Target, find_field, value};
-use crate::descriptor::{MessageType, kind};
+use crate::descriptor::{MessageType, edition, kind};
 use crate::lex::{Kind, Lexer, Token};
 use crate::link::Pool;
 use crate::literal;
@@ -85,6 +85,11 @@ impl Reader<'_> {
             let _ = self.eat(",") || self.eat(";");
         }
         self.depth -= 1;
+        let symbol = pool.symbol(message_name);
+        let unit = symbol.and_then(|symbol| pool.units.get(symbol.file));
+        if unit.is_some_and(|unit| unit.edition == edition::PROTO3) {
+            tree.fields.retain(|number, slot| !is_unset(message, *number, slot));
+        }
         Ok(tree)
     }
 
@@ -273,6 +278,19 @@ impl Reader<'_> {
         tree.fields.insert(2, single(Node::Bytes(value)));
         Ok(())
     }
+}
+
+/// Whether a field without presence has its default, which is not written.
+fn is_unset(message: &MessageType, number: i32, slot: &Slot) -> bool {
+    let field = message.fields.iter().find(|field| field.number == Some(number));
+    let is_implicit = field.is_some_and(|field| !field.is_repeated() && field.oneof_index.is_none());
+    is_implicit
+        && slot.nodes.iter().all(|node| match node {
+            Node::Varint(value) | Node::Fixed64(value) => *value == 0,
+            Node::Fixed32(value) => *value == 0,
+            Node::Bytes(bytes) => bytes.is_empty(),
+            Node::Message(_) | Node::Group(_) => false,
+        })
 }
 
 /// Groups go by the name of their type.

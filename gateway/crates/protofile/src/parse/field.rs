@@ -305,7 +305,7 @@ impl Parser<'_> {
         field.type_name = Some(name);
     }
 
-    /// Features of a map are of its keys and values, too; what concerns text, of text only.
+    /// Features of a map are of its keys and values, too.
     fn copy_features(&mut self, entry: &MessageType, path: &[i32], own: &[i32]) {
         let is_feature = |option: &&RawOption| {
             option.element == path
@@ -313,16 +313,9 @@ impl Parser<'_> {
         };
         let features: Vec<RawOption> = self.options.iter().filter(is_feature).cloned().collect();
         for option in features {
-            let of_text = option.name.get(1).is_some_and(|part| part.name == "utf8_validation");
-            for (position, part) in (0..).zip(&entry.fields) {
-                if of_text && part.r#type != Some(kind::STRING) {
-                    continue;
-                }
-                self.options.push(RawOption {
-                    element: [own, &[2, position]].concat(),
-                    spot: None,
-                    ..option.clone()
-                });
+            for position in 0..index(&entry.fields) {
+                let element = [own, &[2, position]].concat();
+                self.options.push(RawOption { element, spot: None, ..option.clone() });
             }
         }
     }
