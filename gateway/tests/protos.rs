@@ -72,7 +72,7 @@ fn a_name_means_what_the_file_and_its_imports_make_of_it_whatever_else_is_in_the
 }
 
 #[test]
-fn a_mistake_in_one_file_is_told_alone() {
+fn a_mistake_in_one_file_is_reported_alone() {
     let extensions: String = (1..=40).map(|n| format!(" optional bool e{n} = {};", 62_000 + n)).collect();
     let options = format!(
         "syntax = \"proto2\"; package o; import \"google/protobuf/descriptor.proto\";\nextend google.protobuf.EnumOptions {{{extensions} }}\nextend google.protobuf.FieldOptions {{ optional string name = 65004; }}"
@@ -315,7 +315,7 @@ fn a_missing_import_says_what_usually_brings_it() {
 }
 
 #[test]
-fn two_different_files_of_one_name_are_told_with_both_places() {
+fn two_different_files_of_one_name_are_an_error_with_both_places() {
     let folder = Folder::of(&[
         ("one/x.proto", b"syntax = \"proto3\"; message A { string a = 1; }"),
         ("two/x.proto", b"syntax = \"proto3\"; message B { string b = 1; }"),
@@ -326,7 +326,7 @@ fn two_different_files_of_one_name_are_told_with_both_places() {
 }
 
 #[test]
-fn many_errors_are_told_at_once() {
+fn all_errors_of_many_files_are_reported() {
     let mut files: Vec<(String, String)> = Vec::new();
     for number in 0..2_000 {
         let broken = if number % 20 == 0 { "Nope" } else { "string" };

@@ -344,10 +344,8 @@ impl Checker<'_> {
         let at = [path, &[8, 1]].concat();
         if self.edition >= edition::E2024 {
             self.wrong(&at, "edition 2024 has no `ctype`: use features.(pb.cpp).string_type");
-        } else if self.edition >= edition::E2023 {
-            if ctype == 1 && field.extendee.is_some() {
-                self.wrong(&at, "extensions cannot have `ctype = CORD`");
-            }
+        } else if self.edition >= edition::E2023 && ctype == 1 && field.extendee.is_some() {
+            self.wrong(&at, "extensions cannot have `ctype = CORD`");
         }
     }
 

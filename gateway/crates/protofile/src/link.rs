@@ -206,7 +206,7 @@ impl Pool {
         crate::features::is_exported(unit, visibility, symbol.path.len() > 2)
     }
 
-    /// Tells that a name is not found.
+    /// Reports that a name is not found.
     pub(crate) fn not_defined(
         &mut self,
         file: usize,

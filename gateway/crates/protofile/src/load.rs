@@ -175,7 +175,7 @@ impl Loading<'_> {
         }
     }
 
-    /// Imports before what imports them; tells of those that are nowhere, and of circles.
+    /// Imports before what imports them; reports those that are nowhere, and circles.
     fn order(&mut self, root: usize, states: &mut [State], order: &mut Vec<usize>) {
         let mut stack = vec![(root, 0usize)];
         while let Some((unit, next)) = stack.pop() {

@@ -93,7 +93,7 @@ impl Pool {
                     }
                     places.push((spot, full));
                 }
-                // What the compiler itself made of it has been told where it is written.
+                // What the compiler itself made of it has been reported where it is written.
                 Err(_) if option.spot.is_none() => {}
                 Err(flaw) => self.tell(unit, option, flaw),
             }

@@ -4,7 +4,7 @@ use super::{Pool, Sort, Symbol};
 use crate::descriptor::{EnumType, Field, File, MessageType};
 
 impl Pool {
-    /// Declares all names of a file, and tells which are taken.
+    /// Declares all names of a file, and reports those that are taken.
     pub(crate) fn declare(&mut self, unit: usize) {
         let Some(file) = self.units.get_mut(unit).map(|unit| std::mem::take(&mut unit.file)) else { return };
         let mut declaring = Declaring { pool: self, unit };
@@ -78,7 +78,7 @@ impl Declaring<'_> {
             self.enumeration(descriptor, package, vec![5, index]);
         }
         for (index, service) in (0..).zip(&file.services) {
-            // What is inside of a name that is taken is not told of again.
+            // What is inside of a name that is taken is not reported again.
             let Some(name) = self.add(package, service.name.as_deref(), Sort::Service, vec![6, index]) else {
                 continue;
             };
@@ -146,7 +146,7 @@ impl Declaring<'_> {
     fn add(&mut self, scope: &str, name: Option<&str>, sort: Sort, path: Vec<i32>) -> Option<String> {
         let full = join(scope, name);
         if name.unwrap_or_default().is_empty() {
-            // It could not be read; that has been told.
+            // It could not be read; that has been reported.
             return Some(full);
         }
         let Some(other) = self.pool.symbols.get(&full) else {
