@@ -166,7 +166,9 @@ def kind(token):
 def mutate(text, chance):
     """Mostly one token for another of its kind: what the syntax refuses at once tells little."""
     tokens = TOKEN.findall(text)
-    places = [at for at, token in enumerate(tokens) if not token.isspace() and not token.startswith("//")]
+    # Strings with bytes that are not UTF-8 stay where they are: protoc takes them for text, too.
+    fixed = lambda token: token.isspace() or token.startswith("//") or token.startswith('"') and "\\" in token
+    places = [at for at, token in enumerate(tokens) if not fixed(token)]
     for _ in range(chance.choice((1, 1, 1, 2))):
         at = chance.choice(places)
         alike = [tokens[place] for place in places if kind(tokens[place]) == kind(tokens[at])]
