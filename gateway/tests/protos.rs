@@ -382,3 +382,24 @@ fn text_that_is_no_proto_file_is_an_error_and_no_more() {
         }
     }
 }
+
+#[test]
+fn a_configuration_watches_what_it_imports_and_shows_mistakes_there() {
+    let folder = Folder::of(&[
+        ("proto/my.proto", MONEY_USER),
+        ("third_party/vendored/money.proto", b"syntax = \"proto3\"; package v; message Money { strin code = 1; }"),
+        (
+            "routes.yaml",
+            b"descriptors: [{proto: proto/, imports: third_party/}]\nupstreams: {u: {address: \"127.0.0.1:1\"}}\nservices: {my.S: u}\nroutes: [{get: /x, grpc: my.S/Get}]\n",
+        ),
+    ]);
+    let broken = gateway::config::load(&folder.path("routes.yaml"), &|_| None);
+    let told = broken.diagnostics.render(false);
+    assert!(told.contains("`strin` is not defined") && told.contains("money.proto:1:"), "{told}");
+    let watched = |path: &str| broken.watch.iter().any(|watched| watched.path() == folder.path(path));
+    assert!(watched("third_party/vendored/money.proto"), "{:?}", broken.watch);
+    assert!(watched("proto/vendored/money.proto"), "{:?}", broken.watch);
+    std::fs::write(folder.path("third_party/vendored/money.proto"), MONEY).unwrap();
+    let mended = gateway::config::load(&folder.path("routes.yaml"), &|_| None);
+    assert!(mended.config.is_some(), "{}", mended.diagnostics.render(false));
+}

@@ -57,15 +57,18 @@ pub(super) fn load(
                     continue;
                 }
             };
-            let folders = imports.iter().map(|folder| file.path(&folder.value)).collect();
-            let input = Input::path(at.value.clone(), file.path(&at.value)).with_imports(folders);
+            let folders: Vec<PathBuf> = imports.iter().map(|folder| file.path(&folder.value)).collect();
+            folders_at.extend(folders.iter().cloned().zip(imports.iter().map(|folder| folder.place)));
+            let input = Input::path(at.value.clone(), file.path(&at.value));
             if let Some(first) = inputs.iter().position(|other| other.content == input.content) {
                 context.push(named_again(at, places.get(first).copied()));
+                if let Some(first) = inputs.get_mut(first) {
+                    first.imports.extend(folders);
+                }
                 continue;
             }
-            inputs.push(input);
+            inputs.push(input.with_imports(folders));
             places.push(at.place);
-            folders_at.extend(imports.iter().map(|folder| (file.path(&folder.value), folder.place)));
         }
     }
     if inputs.is_empty() && servers.is_empty() && none(files, context) {
