@@ -220,8 +220,11 @@ impl Loading<'_> {
             // The set was made without its imports: what it needs of them is in it already.
             return;
         }
-        let help = crate::package_of(import)
-            .map(|package| format!("`{import}` is part of {package}: add its folder to `imports`"));
+        let help = crate::package_of(import).map(|package| {
+            format!(
+                "`{import}` is part of {package}: add its folder to `imports` (on the command line: `-I`)"
+            )
+        });
         self.mistakes.push(Mistake {
             file: unit.file.name.clone().unwrap_or_default(),
             message: format!("`{import}` is imported and not found"),
