@@ -13,7 +13,12 @@ fn written(set: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("all.binpb"), set).unwrap();
     let schema = Schema::load(&[set]).unwrap();
-    let text = init::write(&schema, &Origin::Path("all.binpb".to_owned()), "all.binpb").unwrap();
+    let text = init::write(
+        &schema,
+        &Origin::Path { path: "all.binpb".to_owned(), imports: Vec::new() },
+        "all.binpb",
+    )
+    .unwrap();
     let file = folder.path().join("routes.yaml");
     std::fs::write(&file, &text).unwrap();
     let loaded = config::load(&file, &|_| None);
@@ -474,6 +479,8 @@ fn services_of_grpc_libraries_are_left_out_by_their_names_and_listed() {
         assert!(text.contains(part), "{part}\n--- in\n{text}");
     }
     let schema = Schema::load(&[&compiled(&[("grpc.health.v1", "Health")])]).unwrap();
-    let error = init::write(&schema, &Origin::Path("a".to_owned()), "a").unwrap_err().to_string();
+    let error = init::write(&schema, &Origin::Path { path: "a".to_owned(), imports: Vec::new() }, "a")
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("grpc.health.v1.Health"), "{error}");
 }

@@ -22,7 +22,12 @@ use names::UpstreamName;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A descriptor set, .proto file or folder: its path from the folder of the new file.
-    Path(String),
+    Path {
+        /// The path.
+        path: String,
+        /// The folders for imports, from there as well.
+        imports: Vec<String>,
+    },
     /// A server that describes itself: its address.
     Server(String),
 }
@@ -60,7 +65,7 @@ pub fn write(schema: &Arc<Schema>, origin: &Origin, from: &str) -> Result<String
     let services: Vec<ServiceDescriptor> =
         live.iter().filter_map(|index| Some(groups.get(*index)?.service.clone())).collect();
     let (upstreams, source) = match origin {
-        Origin::Path(path) => (upstream_each(&services), yaml::scalar(path)),
+        Origin::Path { path, imports } => (upstream_each(&services), files(path, imports)),
         Origin::Server(address) => {
             let upstream = server(&services, address);
             let source = format!("reflection: {}", yaml::scalar(&upstream.0.name));
@@ -76,6 +81,15 @@ pub fn write(schema: &Arc<Schema>, origin: &Origin, from: &str) -> Result<String
         &groups,
         upstream_of,
     ))
+}
+
+/// A source of files, with its folders for imports.
+fn files(path: &str, imports: &[String]) -> String {
+    if imports.is_empty() {
+        return yaml::scalar(path);
+    }
+    let imports: Vec<String> = imports.iter().map(|folder| yaml::flow_scalar(folder)).collect();
+    format!("{{proto: {}, imports: [{}]}}", yaml::flow_scalar(path), imports.join(", "))
 }
 
 /// The port of the first service, unless the environment says otherwise.

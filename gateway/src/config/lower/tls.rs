@@ -171,7 +171,8 @@ pub(super) fn read(file: &File, path: &At<String>, context: &mut Context) -> Opt
     let full = file.path(&path.value);
     context.watch.push(Watched::File(full.clone()));
     match crate::descriptors::read_file(&full) {
-        Ok(bytes) => Some(bytes.into()),
+        // Some editors write a byte order mark, which is no part of what a file holds.
+        Ok(bytes) => Some(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).into()),
         Err(error) => {
             context.push(
                 Diagnostic::error(

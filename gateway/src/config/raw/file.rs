@@ -84,8 +84,8 @@ pub(in crate::config) struct RawFile {
 /// One source of descriptors.
 #[derive(Debug)]
 pub(in crate::config) enum RawDescriptor {
-    /// A descriptor set, a .proto file, or a folder of .proto files.
-    Path(At<String>),
+    /// A descriptor set, a .proto file, or a folder of .proto files, and the folders for their imports.
+    Path { path: At<String>, imports: Vec<At<String>> },
     /// The upstream that is asked.
     Reflection(At<String>),
 }
@@ -250,32 +250,58 @@ const ERROR_FORMATS: &[(&str, ErrorFormat)] =
     &[("simple", ErrorFormat::Simple), ("google", ErrorFormat::Google), ("problem", ErrorFormat::Problem)];
 
 fn descriptor(node: &Node, reader: &mut Reader<'_>) -> Option<RawDescriptor> {
+    const KEYS: &[&str] = &["proto", "imports", "reflection"];
     if !matches!(node.kind, Kind::Map(_)) {
-        return reader
-            .name(node, "the path of a descriptor set, a .proto file or a folder")
-            .map(RawDescriptor::Path);
+        let path = reader.name(node, "the path of a descriptor set, a .proto file or a folder")?;
+        return Some(RawDescriptor::Path { path, imports: Vec::new() });
     }
-    let entries = reader.entries(node, "the path of a descriptor source, or `reflection: UPSTREAM`")?;
-    let told = Reader::may_have(&entries, "reflection", &["reflection"]);
-    let mut source = None;
+    let entries =
+        reader.entries(node, "the path of a descriptor source, `reflection: UPSTREAM` or `proto: FOLDER`")?;
+    let told = ["proto", "reflection"].iter().any(|key| Reader::may_have(&entries, key, KEYS));
+    let (mut path, mut imports, mut reflection) = (None, Vec::new(), None);
+    let (mut proto_key, mut imports_key, mut reflection_key) = (None, None, None);
     for (key, value) in entries {
         match key.name.as_str() {
-            "reflection" => {
-                source = reader.name(value, "the name of an upstream").map(RawDescriptor::Reflection);
+            "proto" => {
+                proto_key = Some(key.place);
+                path = reader.name(value, "a folder of .proto files, or one of them");
             }
-            name if suggest::nearest(name, ["reflection"]).is_none() => reader.push(
+            "imports" => {
+                imports_key = Some(key.place);
+                let items = reader.one_or_more(value, "a list of folders, as `[third_party/]`");
+                imports = items.iter().filter_map(|item| reader.name(item, "a folder")).collect();
+            }
+            "reflection" => {
+                reflection_key = Some(key.place);
+                reflection = reader.name(value, "the name of an upstream");
+            }
+            name if suggest::nearest(name, KEYS.iter().copied()).is_none() => reader.push(
                 Diagnostic::error(Code::UnknownKey, format!("unknown key `{name}` in a descriptor source"))
                     .at(key.place, "no such key")
-                    .with_help("a descriptor source takes: reflection")
+                    .with_help("a descriptor source takes: proto, imports, reflection")
                     .with_help("a file or a folder stands by itself, as `- proto/`"),
             ),
-            _ => reader.unknown_key(key, "a descriptor source", &["reflection"]),
+            _ => reader.unknown_key(key, "a descriptor source", KEYS),
         }
     }
-    if !told {
-        reader.missing(node.place, "a descriptor source", "reflection", "userService");
+    if let (Some(server), Some(other)) = (reflection_key, proto_key.or(imports_key)) {
+        reader.push(
+            Diagnostic::error(Code::KeyConflict, "a descriptor source is either files or a server")
+                .at(other, "files")
+                .and_at(server, "a server")
+                .with_help("make two entries of it: `- {proto: proto/}` and `- {reflection: UPSTREAM}`"),
+        );
+        return None;
     }
-    source
+    if !told {
+        let (key, example) =
+            if imports_key.is_some() { ("proto", "proto/") } else { ("reflection", "userService") };
+        reader.missing(node.place, "a descriptor source", key, example);
+    }
+    match (path, reflection) {
+        (Some(path), _) => Some(RawDescriptor::Path { path, imports }),
+        (None, reflection) => reflection.map(RawDescriptor::Reflection),
+    }
 }
 
 fn docs(at: &Key, node: &Node, reader: &mut Reader<'_>) -> RawDocs {

@@ -114,6 +114,8 @@ impl KeySet {
 
     /// A key set as JSON. Keys that are of no use here are left out, with a warning where that may be a mistake.
     pub(super) fn jwks(json: &[u8], algorithms: &[Algorithm]) -> Result<(Self, Vec<Finding>), Problem> {
+        // Some editors and servers write a byte order mark.
+        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let set: Jwks = serde_json::from_slice(json).map_err(|error| unreadable_set(&error))?;
         let mut keys = Vec::new();
         let mut findings = Vec::new();
