@@ -10,6 +10,7 @@ mod host;
 mod record;
 mod sharing;
 mod tally;
+mod terminal;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -67,7 +67,7 @@ pub struct GatewayConfig {
     pub explain: bool,
 }
 
-/// The address of metrics, health and dashboard.
+/// The address of metrics, health, the state of the gateway and commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSpec {
     /// Where to listen.

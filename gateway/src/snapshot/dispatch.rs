@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use super::host;
 use super::record::Recorder;
 use super::sharing;
+use super::terminal;
 use super::{Current, Health, Snapshot, Tally};
 use crate::edge::{Body, Fault, Handler, Peer, Refuse, RequestLimits, RequestSlot};
 use crate::policy::{self, Admitted, Refusal};
@@ -91,6 +92,9 @@ async fn respond<'s>(
     let mut slot = None; // Held until the answer is complete.
     let mut response = match answer(snapshot, body, recorder, &mut slot, draining).await {
         Ok(response) => {
+            // The bytes of a google.api.HttpBody are the service's own.
+            let is_raw = recorder.target.is_some_and(|target| target.plan.response.is_raw());
+            let response = if is_raw { response } else { terminal::end_line(response, &recorder.fields) };
             let offer = &snapshot.config.compression;
             let response = if offer.is_empty() {
                 response

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
-use super::{Snapshot, Tally};
+use super::{Snapshot, Tally, terminal};
 use crate::edge::{Body, Fields, Peer};
 use crate::policy::{self, Admitted};
 use crate::proxy::code::{CLIENT_CLOSED, Code};
@@ -96,7 +96,7 @@ impl<'a> Recorder<'a> {
         let (status, code, flag) = (failure.status(), failure.code(), failure.flag());
         let format = self.target.map_or(self.snapshot.config.errors, |target| target.plan.errors);
         failure.reason().into_iter().for_each(|reason| self.tally.failed(reason));
-        let mut response = failure.into_response(format, &self.id);
+        let mut response = terminal::end_line(failure.into_response(format, &self.id), &self.fields);
         self.end = End { status, code, flag, sent: response.body().len() };
         self.write_headers(response.headers_mut());
         response
