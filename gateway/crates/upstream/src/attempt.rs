@@ -14,7 +14,7 @@ use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::fields::Fields;
 use crate::frame::{Encoding, Messages};
-use crate::pool::Opened;
+use crate::orphan::CallStream;
 use crate::timeout::TimeoutHeader;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -63,21 +63,21 @@ pub(crate) fn head(
 
 /// Sends the message and reads a unary answer.
 pub(crate) async fn unary(
-    opened: Opened,
+    mut stream: CallStream,
     frame: Bytes,
     messages: impl FnOnce(Encoding) -> Messages,
 ) -> Result<Box<Answer>, CallError> {
-    let Opened { response, mut send, lease } = opened;
-    send.send_data(frame, true)?;
-    let (head, mut body) = response.await?.into_parts();
+    stream.send_all(frame)?;
+    let head = stream.head().await?;
+    let endpoint = Arc::clone(&stream.endpoint().name);
     // In a box: it is handed through half a dozen futures.
     let answer = |metadata, message, trailers, status| {
-        let endpoint = Arc::clone(&lease.endpoint().name);
         Box::new(Answer { metadata, message, trailers, status, endpoint, attempts: 1 })
     };
     let fields = Fields::of(&head.headers);
     if let Some(status) = fields.status() {
         // Trailers-only: the head is the trailers. A body after it would be against the protocol, and is not read.
+        stream.end_at_head();
         if status.is_ok() {
             return Err(CallError::NoMessage);
         }
@@ -88,8 +88,10 @@ pub(crate) async fn unary(
     }
     // They hold the message's room until the answer is complete.
     let mut messages = messages(fields.encoding());
-    let message = read_message(&mut body, &mut messages).await?;
+    let message = read_message(stream.body()?, &mut messages).await?;
+    let body = stream.body()?;
     let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
+    stream.end();
     let Some(status) = Fields::of(&trailers).status() else {
         return Err(CallError::MissingStatus { http: head.status.as_u16() });
     };

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
-use h2::client::ResponseFuture;
-use h2::{Reason, RecvStream, SendStream};
-use http::HeaderMap;
+use h2::{RecvStream, SendStream};
+use http::{HeaderMap, response};
 use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::{self, HeadParts};
@@ -20,7 +19,8 @@ use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::fields::Fields;
 use crate::frame::Messages;
-use crate::pool::{Lease, Opened, Pool};
+use crate::orphan::{self, Recv};
+use crate::pool::{Lease, Pool};
 use crate::retry::{Next, Tries};
 use crate::unary::Tried;
 use crate::upstream::Upstream;
@@ -46,9 +46,10 @@ pub struct Exchange {
 /// Sends messages. Dropping it before [`Sender::finish`] cancels the call.
 #[derive(Debug)]
 pub struct Sender {
-    stream: SendStream<Bytes>,
+    /// `None` once all messages were sent.
+    stream: Option<SendStream<Bytes>>,
+    lease: Lease,
     deadline: Instant,
-    finished: bool,
 }
 
 /// Receives messages, and in the end the status.
@@ -71,7 +72,8 @@ pub struct Receiver {
 /// ```
 #[derive(Debug)]
 enum State {
-    Waiting(ResponseFuture),
+    /// [`Recv::Head`] until the head is there.
+    Waiting(Recv),
     Streaming { head: HeaderMap, http: u16, body: RecvStream, messages: Messages },
     Ended { head: HeaderMap, end: Option<End> },
 }
@@ -176,16 +178,18 @@ impl Upstream {
             deadline: Some(call.deadline).filter(|deadline| deadline.saturating_duration_since(now) < YEAR),
         };
         let head = attempt::head(parts, endpoint, self.worker(call.worker).timeout(), now);
-        let Opened { mut response, mut send, lease } =
-            Pool::open(endpoint, call.worker, &mut Some(head), self.breaker()).await?;
+        let mut stream = Pool::open(endpoint, call.worker, &mut Some(head), self.breaker()).await?;
         if request == Request::Complete {
-            send.send_data(call.frame.clone(), true)?;
-            let state = State::of((&mut response).await?, call.max_response)?;
-            return Ok((None, lease, state));
+            stream.send_all(call.frame.clone())?;
+            let head = stream.head().await?;
+            let (_, recv, lease) = stream.into_parts();
+            let Recv::Body(body) = recv else { return Err(CallError::NoMessage) };
+            return Ok((None, lease, State::of(head, body, call.max_response)?));
         }
-        let mut sender = Sender { stream: send, deadline: call.deadline, finished: false };
+        let (stream, recv, lease) = stream.into_parts();
+        let mut sender = Sender { stream, lease: lease.uncounted(), deadline: call.deadline };
         sender.send(call.frame.clone()).await?;
-        Ok((Some(sender), lease, State::Waiting(response)))
+        Ok((Some(sender), lease, State::Waiting(recv)))
     }
 }
 
@@ -194,30 +198,31 @@ impl Sender {
     /// tells why.
     pub async fn send(&mut self, mut frame: Bytes) -> Result<(), CallError> {
         while !frame.is_empty() {
-            self.stream.reserve_capacity(frame.len());
-            let stream = &mut self.stream;
+            let Some(stream) = &mut self.stream else { return Ok(()) };
+            stream.reserve_capacity(frame.len());
             let capacity = timeout_at(self.deadline, poll_fn(|cx| stream.poll_capacity(cx))).await;
             let room = match capacity {
                 Ok(Some(room)) => room?,
                 Ok(None) => return Err(CallError::Disconnected("the server takes no more messages".into())),
                 Err(_) => return Err(CallError::Deadline),
             };
-            self.stream.send_data(frame.split_to(room.min(frame.len())), false)?;
+            stream.send_data(frame.split_to(room.min(frame.len())), false)?;
         }
         Ok(())
     }
 
     /// Says that there are no more messages.
     pub fn finish(mut self) -> Result<(), CallError> {
-        self.finished = true;
-        Ok(self.stream.send_data(Bytes::new(), true)?)
+        let Some(mut stream) = self.stream.take() else { return Ok(()) };
+        Ok(stream.send_data(Bytes::new(), true)?)
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        if !self.finished {
-            self.stream.send_reset(Reason::CANCEL);
+        // Without an end of the messages the server would wait for more: it must not take the call for complete.
+        if let Some(stream) = self.stream.take() {
+            orphan::leave(Some(stream), Recv::None, &self.lease, 0);
         }
     }
 }
@@ -230,9 +235,12 @@ impl Receiver {
 
     /// The initial metadata; waits for it.
     pub async fn metadata(&mut self) -> Result<&HeaderMap, CallError> {
-        if let State::Waiting(response) = &mut self.state {
+        if let State::Waiting(Recv::Head(response)) = &mut self.state {
             let result = within(self.deadline, response).await;
-            let state = result.and_then(|response| State::of(response, self.limit));
+            let state = result.and_then(|response| {
+                let (head, body) = response.into_parts();
+                State::of(head, body, self.limit)
+            });
             self.state = self.settle(state)?;
         }
         match &self.state {
@@ -266,16 +274,29 @@ impl Receiver {
     /// Counts an end, good or bad, for or against the endpoint; after a bad one the stream is gone.
     fn settle(&mut self, state: Result<State, CallError>) -> Result<State, CallError> {
         let code = match &state {
-            Ok(State::Ended { end: Some(end), .. }) => Ok(end.status.code),
+            Ok(State::Ended { end: Some(end), .. }) => {
+                self.lease.completed();
+                Ok(end.status.code)
+            }
             Ok(_) => return state,
             Err(error) => {
                 self.upstream.metrics().failed(error);
-                self.state = State::Ended { head: HeaderMap::new(), end: None };
+                self.leave();
                 Err(error)
             }
         };
         self.upstream.record_code(self.lease.endpoint(), code, self.begun);
         state
+    }
+
+    /// Gives up the stream, whose response nothing reads any more.
+    fn leave(&mut self) {
+        let ended = State::Ended { head: HeaderMap::new(), end: None };
+        match std::mem::replace(&mut self.state, ended) {
+            State::Waiting(recv) => orphan::leave(None, recv, &self.lease, 0),
+            State::Streaming { body, .. } => orphan::leave(None, Recv::Body(body), &self.lease, 0),
+            State::Ended { .. } => {}
+        }
     }
 
     fn end(&mut self) -> Result<Event, CallError> {
@@ -286,9 +307,14 @@ impl Receiver {
     }
 }
 
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
 impl State {
-    fn of(response: http::Response<RecvStream>, limit: usize) -> Result<Self, CallError> {
-        let (head, body) = response.into_parts();
+    fn of(head: response::Parts, body: RecvStream, limit: usize) -> Result<Self, CallError> {
         let fields = Fields::of(&head.headers);
         if let Some(status) = fields.status() {
             let end = End { status, trailers: head.headers };

@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -23,12 +23,20 @@ use crate::breaker::Breaker;
 use crate::connection::{self, End};
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
+use crate::orphan::{CallStream, OrphanPlace};
+use crate::reset_budget::ResetBudget;
 
 /// Connections of one worker to one endpoint, at most. More than one is dialled only when the peer's limit of concurrent
 /// streams is reached.
 const MAX_CONNECTIONS: usize = 16;
 /// Streams on one connection, whatever the peer allows: beyond that a second connection spreads the load better.
 const MAX_STREAMS: usize = 1024;
+/// Orphans on one connection. Each of them takes one of its streams.
+const MAX_ORPHANS: u32 = 128;
+/// Request bytes that the orphans of one connection may hold: what the server did not take before the call was cancelled.
+const MAX_ORPHANED_BYTES: usize = 4 << 20;
+/// Retired connections of one worker to one endpoint.
+const MAX_RETIRED: usize = 32;
 /// After a failed dial.
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(50), max: Duration::from_secs(1) };
 
@@ -39,6 +47,8 @@ pub(crate) struct Pool {
     /// Told when a stream ends while somebody waits, when a connection comes, and when a dial fails.
     freed: Notify,
     waiting: AtomicUsize,
+    /// Connections that finish their calls and take no new ones.
+    retired: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -56,18 +66,47 @@ struct Pooled {
     load: Arc<Load>,
 }
 
-/// How many streams are open on a connection.
-#[derive(Debug, Default)]
+/// What is open on a connection.
+#[derive(Debug)]
 pub(crate) struct Load {
+    /// Streams, orphans included.
     streams: AtomicU32,
+    /// Streams that no call waits for.
+    orphans: AtomicU32,
+    /// Request bytes that orphans may still hold.
+    unsent: AtomicUsize,
+    /// Resets since a call last completed.
+    unproven: AtomicU32,
+    resets: Mutex<ResetBudget>,
+    /// Takes no new calls, because it has too many orphans.
+    retired: AtomicBool,
 }
 
-/// A stream that was opened; the permission to use it ends with the lease.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) response: ResponseFuture,
-    pub(crate) send: SendStream<Bytes>,
-    pub(crate) lease: Lease,
+impl Load {
+    fn new() -> Self {
+        Self {
+            streams: AtomicU32::new(0),
+            orphans: AtomicU32::new(0),
+            unsent: AtomicUsize::new(0),
+            unproven: AtomicU32::new(0),
+            resets: Mutex::new(ResetBudget::FULL),
+            retired: AtomicBool::new(false),
+        }
+    }
+
+    fn take_reset(&self, now: Instant) -> bool {
+        let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = resets.take(self.unproven.load(Relaxed), now);
+        if taken {
+            self.unproven.fetch_add(1, Relaxed);
+        }
+        taken
+    }
+
+    /// Whether nothing but orphans is left of a connection that takes no new calls.
+    fn is_abandoned(&self) -> bool {
+        self.retired.load(Relaxed) && self.orphans.load(Relaxed) >= self.streams.load(Relaxed)
+    }
 }
 
 /// Permission to use one stream of one connection; dropping it gives the place to the next.
@@ -76,16 +115,75 @@ pub(crate) struct Lease {
     endpoint: Arc<Endpoint>,
     worker: usize,
     load: Arc<Load>,
+    /// Whether it stands for a stream; a second lease of the same stream does not.
+    counted: bool,
 }
 
 impl Lease {
+    fn new(endpoint: &Arc<Endpoint>, worker: usize, load: Arc<Load>) -> Self {
+        endpoint.active.fetch_add(1, Relaxed);
+        load.streams.fetch_add(1, Relaxed);
+        Self { endpoint: Arc::clone(endpoint), worker, load, counted: true }
+    }
+
     pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
+    }
+
+    /// A second permission for the same stream, for its other half.
+    pub(crate) fn uncounted(&self) -> Self {
+        let (endpoint, load) = (Arc::clone(&self.endpoint), Arc::clone(&self.load));
+        Self { endpoint, worker: self.worker, load, counted: false }
+    }
+
+    /// A second permission for the same stream, counted like the first, which is about to be dropped.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(&self.endpoint, self.worker, Arc::clone(&self.load))
+    }
+
+    /// The call was answered: the server reads what is sent on this connection.
+    pub(crate) fn completed(&self) {
+        if self.load.unproven.load(Relaxed) != 0 {
+            self.load.unproven.store(0, Relaxed);
+        }
+    }
+
+    /// Takes one reset from the budget of the connection. Orphans that wait for a reset come first.
+    pub(crate) fn may_reset(&self, now: Instant) -> bool {
+        self.load.orphans.load(Relaxed) == 0 && self.load.take_reset(now)
+    }
+
+    /// Takes one reset from the budget for an orphan.
+    pub(crate) fn may_reset_orphan(&self, now: Instant) -> bool {
+        self.load.is_abandoned() || self.load.take_reset(now)
+    }
+
+    /// Makes the stream an orphan. Retires the connection if it has too many; `None` if the pool has too many retired ones,
+    /// and the stream has to be reset after all.
+    pub(crate) fn orphan(&self, unsent: usize) -> Option<OrphanPlace> {
+        let load = &self.load;
+        let is_full = load.orphans.load(Relaxed) >= MAX_ORPHANS
+            || load.unsent.load(Relaxed).saturating_add(unsent) > MAX_ORPHANED_BYTES;
+        if is_full && !self.endpoint.pool(self.worker).retire(load) {
+            return None;
+        }
+        load.orphans.fetch_add(1, Relaxed);
+        load.unsent.fetch_add(unsent, Relaxed);
+        Some(OrphanPlace::new(self.again(), unsent))
+    }
+
+    /// An orphan is gone.
+    pub(crate) fn orphan_ended(&self, unsent: usize) {
+        self.load.orphans.fetch_sub(1, Relaxed);
+        self.load.unsent.fetch_sub(unsent, Relaxed);
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if !self.counted {
+            return;
+        }
         self.load.streams.fetch_sub(1, Relaxed);
         self.endpoint.active.fetch_sub(1, Relaxed);
         let pool = self.endpoint.pool(self.worker);
@@ -104,7 +202,7 @@ enum Attempt {
 
 impl Pool {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::default(), freed: Notify::new(), waiting: AtomicUsize::new(0) }
+        Self { state: Mutex::default(), freed: Notify::new(), waiting: AtomicUsize::new(0), retired: AtomicUsize::new(0) }
     }
 
     /// Opens a stream, on a new connection if need be, and takes the request for it. Dropping the future gives up the wait, not
@@ -114,11 +212,11 @@ impl Pool {
         worker: usize,
         request: &mut Option<Request<()>>,
         breaker: &Breaker,
-    ) -> Result<Opened, CallError> {
+    ) -> Result<CallStream, CallError> {
         let pool = endpoint.pool(worker);
         let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, worker, request, cx))).await?;
         if let Attempt::Opened(response, send, load) = attempt {
-            return Ok(Self::lease(endpoint, worker, response, send, load));
+            return Ok(CallStream::new(response, send, Lease::new(endpoint, worker, load)));
         }
         let _pending = breaker.wait()?;
         let _waiting = Waiting::new(&pool.waiting);
@@ -127,21 +225,10 @@ impl Pool {
             freed.as_mut().enable();
             let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, worker, request, cx))).await?;
             if let Attempt::Opened(response, send, load) = attempt {
-                return Ok(Self::lease(endpoint, worker, response, send, load));
+                return Ok(CallStream::new(response, send, Lease::new(endpoint, worker, load)));
             }
             freed.await;
         }
-    }
-
-    fn lease(
-        endpoint: &Arc<Endpoint>,
-        worker: usize,
-        response: ResponseFuture,
-        send: SendStream<Bytes>,
-        load: Arc<Load>,
-    ) -> Opened {
-        endpoint.active.fetch_add(1, Relaxed);
-        Opened { response, send, lease: Lease { endpoint: Arc::clone(endpoint), worker, load } }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -212,7 +299,26 @@ impl Pool {
         self.freed.notify_waiters();
     }
 
+    /// Takes a connection out of use for new calls. False if too many are retired already.
+    fn retire(&self, load: &Arc<Load>) -> bool {
+        if load.retired.load(Relaxed) {
+            return true;
+        }
+        if self.retired.fetch_add(1, Relaxed) >= MAX_RETIRED {
+            self.retired.fetch_sub(1, Relaxed);
+            return false;
+        }
+        load.retired.store(true, Relaxed);
+        self.state().connections.retain(|pooled| !Arc::ptr_eq(&pooled.load, load));
+        // Calls that wait for a place on it get a new connection.
+        self.freed.notify_waiters();
+        true
+    }
+
     fn ended(&self, load: &Arc<Load>) {
+        if load.retired.load(Relaxed) {
+            self.retired.fetch_sub(1, Relaxed);
+        }
         self.state().connections.retain(|pooled| !Arc::ptr_eq(&pooled.load, load));
         // Who waits for a place on it must look elsewhere.
         self.freed.notify_waiters();
@@ -252,7 +358,6 @@ impl State {
             // It has not been sent, whatever the error.
             let (response, send) =
                 pooled.handle.send_request(request, false).map_err(|_| CallError::Refused)?;
-            pooled.load.streams.fetch_add(1, Relaxed);
             return Ok(Some(Attempt::Opened(response, send, Arc::clone(&pooled.load))));
         }
         Ok(None)
@@ -284,7 +389,7 @@ async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
             return;
         }
     };
-    let load = Arc::new(Load::default());
+    let load = Arc::new(Load::new());
     let pings = link.http2.ping_pong();
     endpoint.pool(worker).connected(handle, &load);
     endpoint.metrics().connections_opened.fetch_add(1, Relaxed);
