@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::call::Answer;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
-use crate::fields::Fields;
+use crate::fields::{self, Fields};
 use crate::frame::{Encoding, Messages};
 use crate::orphan::CallStream;
 use crate::timeout::TimeoutHeader;
@@ -75,13 +75,18 @@ pub(crate) async fn unary(
         Box::new(Answer { metadata, message, trailers, status, endpoint, attempts: 1 })
     };
     let fields = Fields::of(&head.headers);
+    let is_large = fields.is_large();
     if let Some(status) = fields.status() {
         // Trailers-only: the head is the trailers. A body after it would be against the protocol, and is not read.
         stream.end_at_head();
         if status.is_ok() {
             return Err(CallError::NoMessage);
         }
-        return Ok(answer(HeaderMap::new(), Bytes::new(), head.headers, status));
+        let trailers = if is_large { fields::trimmed(head.headers) } else { head.headers };
+        return Ok(answer(HeaderMap::new(), Bytes::new(), trailers, status));
+    }
+    if is_large {
+        return Err(CallError::TooLarge { limit: fields::LARGE });
     }
     if !fields.is_grpc(head.status) {
         return Err(CallError::MissingStatus { http: head.status.as_u16() });
@@ -92,9 +97,11 @@ pub(crate) async fn unary(
     let body = stream.body()?;
     let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
     stream.end();
-    let Some(status) = Fields::of(&trailers).status() else {
+    let fields = Fields::of(&trailers);
+    let Some(status) = fields.status() else {
         return Err(CallError::MissingStatus { http: head.status.as_u16() });
     };
+    let trailers = if fields.is_large() { fields::trimmed(trailers) } else { trailers };
     match (message, status.is_ok()) {
         (Some(message), true) => Ok(answer(head.headers, message, trailers, status)),
         (None, true) => Err(CallError::NoMessage),

@@ -17,7 +17,7 @@ use crate::breaker::OwnedPermit;
 use crate::call::{Call, Status};
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
-use crate::fields::Fields;
+use crate::fields::{self, Fields};
 use crate::frame::Messages;
 use crate::orphan::{self, Recv};
 use crate::pool::{Lease, Pool};
@@ -264,7 +264,7 @@ impl Receiver {
         let end = next.and_then(|trailers| {
             let trailers = trailers.unwrap_or_default();
             let status = Fields::of(&trailers).status().ok_or(CallError::MissingStatus { http })?;
-            Ok(End { status, trailers })
+            Ok(End { status, trailers: fields::trimmed(trailers) })
         });
         let head = HeaderMap::new();
         self.state = self.settle(end.map(|end| State::Ended { head, end: Some(end) }))?;
@@ -317,7 +317,7 @@ impl State {
     fn of(head: response::Parts, body: RecvStream, limit: usize) -> Result<Self, CallError> {
         let fields = Fields::of(&head.headers);
         if let Some(status) = fields.status() {
-            let end = End { status, trailers: head.headers };
+            let end = End { status, trailers: fields::trimmed(head.headers) };
             return Ok(Self::Ended { head: HeaderMap::new(), end: Some(end) });
         }
         let http = head.status.as_u16();

@@ -24,6 +24,7 @@ use crate::connection::{self, End};
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::orphan::{CallStream, OrphanPlace};
+use crate::ping::PingAllowance;
 use crate::reset_budget::ResetBudget;
 
 /// Connections of one worker to one endpoint, at most. More than one is dialled only when the peer's limit of concurrent
@@ -75,6 +76,8 @@ pub(crate) struct Load {
     orphans: AtomicU32,
     /// Request bytes that orphans may still hold.
     unsent: AtomicUsize,
+    /// Whether a call completed since a PING was last due.
+    heard: AtomicBool,
     /// Resets since a call last completed.
     unproven: AtomicU32,
     resets: Mutex<ResetBudget>,
@@ -88,6 +91,7 @@ impl Load {
             streams: AtomicU32::new(0),
             orphans: AtomicU32::new(0),
             unsent: AtomicUsize::new(0),
+            heard: AtomicBool::new(false),
             unproven: AtomicU32::new(0),
             resets: Mutex::new(ResetBudget::FULL),
             retired: AtomicBool::new(false),
@@ -145,6 +149,9 @@ impl Lease {
     pub(crate) fn completed(&self) {
         if self.load.unproven.load(Relaxed) != 0 {
             self.load.unproven.store(0, Relaxed);
+        }
+        if !self.load.heard.load(Relaxed) {
+            self.load.heard.store(true, Relaxed);
         }
     }
 
@@ -398,11 +405,19 @@ async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
     let weak = Arc::downgrade(&endpoint);
     drop(endpoint);
     let busy = Arc::clone(&load);
-    let end = connection::drive(link, pings, keepalive, move || busy.streams.load(Relaxed) > 0).await;
+    let mut allowance = keepalive.as_ref().filter(|spec| spec.within_defaults).map(|_| PingAllowance::default());
+    let pinged = move |now| {
+        let heard = busy.heard.swap(false, Relaxed);
+        // gRPC servers count PINGs without an open stream most strictly.
+        busy.streams.load(Relaxed) > 0 && allowance.as_mut().is_none_or(|allowance| allowance.take(heard, now))
+    };
+    let end = connection::drive(link, pings, keepalive, pinged).await;
     let Some(endpoint) = weak.upgrade() else { return };
     endpoint.pool(worker).ended(&load);
-    if end == End::TooManyPings {
-        endpoint.slow_keepalive();
+    match end {
+        End::TooManyPings => endpoint.slow_keepalive(Instant::now()),
+        End::Silent(_) => endpoint.suspect(),
+        End::Closed | End::Broken(_) => {}
     }
     tracing::debug!(endpoint = %endpoint.name, worker, ?end, "connection ended");
 }

@@ -52,6 +52,45 @@ async fn stop_all(mut attack: JoinSet<usize>, stop: &AtomicBool) -> usize {
     cancelled
 }
 
+/// A peer on a thread of its own that is busy for a while with every call, so that calls queue up before it. Its HTTP/2 library ends
+/// a connection when 20 streams are reset that it did not accept yet.
+struct BusyPeer {
+    address: String,
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+impl BusyPeer {
+    fn start(busy: Duration) -> Self {
+        let (started, address) = std::sync::mpsc::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let peer = Peer::start(move |call| {
+                    std::thread::sleep(busy);
+                    Reaction::Answer(call.message)
+                })
+                .await;
+                started.send(peer.address().to_owned()).unwrap();
+                drop(stopped.await);
+            });
+        });
+        Self { address: address.recv().unwrap(), _stop: stop }
+    }
+}
+
+#[tokio::test]
+async fn no_other_call_fails_when_many_are_cancelled_at_a_busy_server() {
+    let peer = BusyPeer::start(Duration::from_millis(2));
+    let addresses = vec![upstream::Address::parse(&peer.address).unwrap()];
+    let upstream = Upstream::start("test", wide(UpstreamSpec::new(addresses)), 1).unwrap();
+    started(&upstream, Health::Connected).await;
+    let stop = Arc::default();
+    let attack = cancel_many(&upstream, 40, b"x", &stop);
+    honest_calls(&upstream, 40).await;
+    stop_all(attack, &stop).await;
+}
+
 /// Answers honest calls at once, and the others after a pause.
 async fn slow_for_others(pause: Duration) -> Peer {
     Peer::start(move |call| match call.message.as_ref() {
@@ -74,10 +113,10 @@ async fn no_other_call_fails_when_many_are_cancelled() {
         let upstream = Upstream::start("test", wide(spec(&[&peer])), 1).unwrap();
         started(&upstream, Health::Connected).await;
         let stop = Arc::default();
-        let attack = cancel_many(&upstream, 200, b"slow", &stop);
-        honest_calls(&upstream, 300).await;
+        let attack = cancel_many(&upstream, 50, b"slow", &stop);
+        honest_calls(&upstream, 150).await;
         let cancelled = stop_all(attack, &stop).await;
-        assert!(cancelled > 1000, "{cancelled}");
+        assert!(cancelled > 100, "{cancelled}");
         honest_calls(&upstream, 10).await;
     }
 }

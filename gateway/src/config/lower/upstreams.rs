@@ -294,11 +294,13 @@ fn health_check(spec: &mut HealthCheckSpec, raw: &RawHealthCheck) {
     set(&mut spec.service, &raw.service);
     set(&mut spec.unhealthy_after, &raw.unhealthy_after);
     set(&mut spec.healthy_after, &raw.healthy_after);
+    spec.strict = true;
 }
 
 fn keepalive(spec: &mut KeepaliveSpec, raw: &RawKeepalive) {
     set(&mut spec.interval, &raw.interval);
     set(&mut spec.timeout, &raw.timeout);
+    spec.within_defaults = false;
 }
 
 /// A try that may take as long as the whole call leaves no time for another.
