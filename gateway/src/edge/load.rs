@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::cancels::Cancels;
 
 /// Requests in flight and bytes held, over all workers.
 #[derive(Debug)]
@@ -44,12 +47,23 @@ impl Totals {
 pub struct Load {
     totals: Arc<Totals>,
     buffers: usize,
+    cancels: Cancels,
 }
 
 impl Load {
     /// Of a connection whose terms allow so many bytes.
-    pub const fn new(totals: Arc<Totals>, buffers: usize) -> Self {
-        Self { totals, buffers }
+    pub fn new(totals: Arc<Totals>, buffers: usize) -> Self {
+        Self { totals, buffers, cancels: Cancels::default() }
+    }
+
+    /// The client has cancelled a request.
+    pub fn cancelled(&self, now: Instant) {
+        self.cancels.add(now);
+    }
+
+    /// Whether the client cancels so often that its calls must not share a connection with those of others.
+    pub fn cancels_often(&self) -> bool {
+        self.cancels.are_many(Instant::now)
     }
 
     /// Requests in flight, over all workers.

@@ -112,7 +112,7 @@ mod tests {
             let now = start + Duration::from_secs(seconds);
             let held = match step {
                 Changes(count, held) => {
-                    (0..count).for_each(|_| drop(damper.change(now)));
+                    (0..count).for_each(|_| _ = damper.change(now));
                     held
                 }
                 Passes(held) => {

@@ -20,7 +20,7 @@ use crate::error::CallError;
 use crate::fields::{self, Fields};
 use crate::frame::Messages;
 use crate::orphan::{self, Recv};
-use crate::pool::{Lease, Pool};
+use crate::pool::{Lease, Place, Pool};
 use crate::retry::{Next, Tries};
 use crate::unary::Tried;
 use crate::upstream::Upstream;
@@ -143,7 +143,9 @@ impl Upstream {
                 Err(error) => error,
             };
             let outcome = Err(error);
-            self.record(&endpoint, &outcome, begun);
+            if !call.isolated {
+                self.record(&endpoint, &outcome, begun);
+            }
             let left = call.deadline.saturating_duration_since(Instant::now());
             let next = tries.judge(&outcome, &self.spec().retry, left, worker.dice());
             let Err(error) = outcome else { continue };
@@ -178,7 +180,8 @@ impl Upstream {
             deadline: Some(call.deadline).filter(|deadline| deadline.saturating_duration_since(now) < YEAR),
         };
         let head = attempt::head(parts, endpoint, self.worker(call.worker).timeout(), now);
-        let mut stream = Pool::open(endpoint, call.worker, &mut Some(head), self.breaker()).await?;
+        let place = Place { worker: call.worker, isolated: call.isolated };
+        let mut stream = Pool::open(endpoint, place, &mut Some(head), self.breaker()).await?;
         if request == Request::Complete {
             stream.send_all(call.frame.clone())?;
             let head = stream.head().await?;

@@ -32,6 +32,8 @@ use crate::reset_budget::ResetBudget;
 const MAX_CONNECTIONS: usize = 16;
 /// Streams on one connection, whatever the peer allows: beyond that a second connection spreads the load better.
 const MAX_STREAMS: usize = 1024;
+/// Connections of one worker to one endpoint for isolated calls, at most.
+const MAX_ISOLATED: usize = 4;
 /// Orphans on one connection. Each of them takes one of its streams.
 const MAX_ORPHANS: u32 = 128;
 /// Request bytes that the orphans of one connection may hold: what the server did not take before the call was cancelled.
@@ -52,13 +54,27 @@ pub(crate) struct Pool {
     retired: AtomicUsize,
 }
 
+/// Where a call is made from, apart from its endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) worker: usize,
+    pub(crate) isolated: bool,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    connections: SmallVec<[Pooled; 2]>,
-    dialing: bool,
+    shared: Set,
+    isolated: Set,
     failures: u32,
     /// The last dial's failure, and until when it stands for another attempt.
     failed: Option<(Instant, Arc<str>)>,
+}
+
+/// Connections that the same calls share.
+#[derive(Debug, Default)]
+struct Set {
+    connections: SmallVec<[Pooled; 2]>,
+    dialing: bool,
 }
 
 #[derive(Debug)]
@@ -83,11 +99,14 @@ pub(crate) struct Load {
     resets: Mutex<ResetBudget>,
     /// Takes no new calls, because it has too many orphans.
     retired: AtomicBool,
+    /// Has only calls of clients that cancel often: resets need no pace.
+    isolated: bool,
 }
 
 impl Load {
-    fn new() -> Self {
+    fn new(isolated: bool) -> Self {
         Self {
+            isolated,
             streams: AtomicU32::new(0),
             orphans: AtomicU32::new(0),
             unsent: AtomicUsize::new(0),
@@ -99,6 +118,9 @@ impl Load {
     }
 
     fn take_reset(&self, now: Instant) -> bool {
+        if self.isolated {
+            return true;
+        }
         let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = resets.take(self.unproven.load(Relaxed), now);
         if taken {
@@ -216,12 +238,13 @@ impl Pool {
     /// the dial.
     pub(crate) async fn open(
         endpoint: &Arc<Endpoint>,
-        worker: usize,
+        place: Place,
         request: &mut Option<Request<()>>,
         breaker: &Breaker,
     ) -> Result<CallStream, CallError> {
+        let Place { worker, .. } = place;
         let pool = endpoint.pool(worker);
-        let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, worker, request, cx))).await?;
+        let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, place, request, cx))).await?;
         if let Attempt::Opened(response, send, load) = attempt {
             return Ok(CallStream::new(response, send, Lease::new(endpoint, worker, load)));
         }
@@ -230,7 +253,7 @@ impl Pool {
         loop {
             let mut freed = pin!(pool.freed.notified());
             freed.as_mut().enable();
-            let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, worker, request, cx))).await?;
+            let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, place, request, cx))).await?;
             if let Attempt::Opened(response, send, load) = attempt {
                 return Ok(CallStream::new(response, send, Lease::new(endpoint, worker, load)));
             }
@@ -246,26 +269,28 @@ impl Pool {
     fn attempt(
         &self,
         endpoint: &Arc<Endpoint>,
-        worker: usize,
+        place: Place,
         request: &mut Option<Request<()>>,
         cx: &mut Context<'_>,
     ) -> Result<Attempt, CallError> {
         let mut state = self.state();
-        if let Some(opened) = state.open(request, cx)? {
+        if let Some(opened) = state.set(place.isolated).open(request, cx)? {
             return Ok(opened);
         }
-        if state.connections.is_empty()
+        if state.set(place.isolated).connections.is_empty()
             && let Some((until, error)) = &state.failed
             && Instant::now() < *until
         {
             return Err(CallError::Connect(Arc::clone(error)));
         }
-        if state.dialing || state.connections.len() >= MAX_CONNECTIONS {
+        let set = state.set(place.isolated);
+        let most = if place.isolated { MAX_ISOLATED } else { MAX_CONNECTIONS };
+        if set.dialing || set.connections.len() >= most {
             return Ok(Attempt::Wait);
         }
-        state.dialing = true;
+        set.dialing = true;
         drop(state);
-        tokio::spawn(dial_and_drive(Arc::clone(endpoint), worker));
+        tokio::spawn(dial_and_drive(Arc::clone(endpoint), place));
         Ok(Attempt::Wait)
     }
 
@@ -279,7 +304,7 @@ impl Pool {
     /// The endpoint is known to be unreachable: who waits for a connection waits in vain.
     pub(crate) fn give_up(&self, now: Instant, error: &Arc<str>) {
         let mut state = self.state();
-        if state.connections.is_empty() && state.failed.is_none() {
+        if state.shared.connections.is_empty() && state.failed.is_none() {
             state.failed = Some((now + BACKOFF.base, Arc::clone(error)));
         }
         drop(state);
@@ -288,17 +313,18 @@ impl Pool {
 
     fn connected(&self, handle: SendRequest<Bytes>, load: &Arc<Load>) {
         let mut state = self.state();
-        state.dialing = false;
         state.failures = 0;
         state.failed = None;
-        state.connections.push(Pooled { handle, load: Arc::clone(load) });
+        let set = state.set(load.isolated);
+        set.dialing = false;
+        set.connections.push(Pooled { handle, load: Arc::clone(load) });
         drop(state);
         self.freed.notify_waiters();
     }
 
-    fn failed(&self, endpoint: &Endpoint, error: Arc<str>) {
+    fn failed(&self, endpoint: &Endpoint, isolated: bool, error: Arc<str>) {
         let mut state = self.state();
-        state.dialing = false;
+        state.set(isolated).dialing = false;
         state.failures = state.failures.saturating_add(1);
         let pause = BACKOFF.half_jitter(state.failures, endpoint.dice());
         state.failed = Some((Instant::now() + pause, error));
@@ -316,7 +342,7 @@ impl Pool {
             return false;
         }
         load.retired.store(true, Relaxed);
-        self.state().connections.retain(|pooled| !Arc::ptr_eq(&pooled.load, load));
+        self.state().set(load.isolated).connections.retain(|pooled| !Arc::ptr_eq(&pooled.load, load));
         // Calls that wait for a place on it get a new connection.
         self.freed.notify_waiters();
         true
@@ -326,23 +352,32 @@ impl Pool {
         if load.retired.load(Relaxed) {
             self.retired.fetch_sub(1, Relaxed);
         }
-        self.state().connections.retain(|pooled| !Arc::ptr_eq(&pooled.load, load));
+        self.state().set(load.isolated).connections.retain(|pooled| !Arc::ptr_eq(&pooled.load, load));
         // Who waits for a place on it must look elsewhere.
         self.freed.notify_waiters();
     }
 
     /// Closes every connection once its streams have ended.
     pub(crate) fn close(&self) {
-        self.state().connections.clear();
+        let mut state = self.state();
+        state.shared.connections.clear();
+        state.isolated.connections.clear();
     }
 
     /// Connections that stand.
     pub(crate) fn connections(&self) -> usize {
-        self.state().connections.len()
+        let state = self.state();
+        state.shared.connections.len() + state.isolated.connections.len()
     }
 }
 
 impl State {
+    fn set(&mut self, isolated: bool) -> &mut Set {
+        if isolated { &mut self.isolated } else { &mut self.shared }
+    }
+}
+
+impl Set {
     /// Opens a stream on the least busy connection that has room; connections that take no more streams are let go.
     fn open(
         &mut self,
@@ -384,19 +419,20 @@ impl State {
 }
 
 /// The whole life of a pooled connection.
-async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
-    let mut dialing = Dialing { endpoint: &endpoint, worker, settled: false };
+async fn dial_and_drive(endpoint: Arc<Endpoint>, place: Place) {
+    let Place { worker, isolated } = place;
+    let mut dialing = Dialing { endpoint: &endpoint, place, settled: false };
     let dialed = endpoint.dialer().dial().await;
     dialing.settled = true;
     drop(dialing);
     let (handle, mut link) = match dialed {
         Ok(http2) => http2,
         Err(error) => {
-            endpoint.pool(worker).failed(&endpoint, error);
+            endpoint.pool(worker).failed(&endpoint, isolated, error);
             return;
         }
     };
-    let load = Arc::new(Load::new());
+    let load = Arc::new(Load::new(isolated));
     let pings = link.http2.ping_pong();
     endpoint.pool(worker).connected(handle, &load);
     endpoint.metrics().connections_opened.fetch_add(1, Relaxed);
@@ -425,14 +461,15 @@ async fn dial_and_drive(endpoint: Arc<Endpoint>, worker: usize) {
 /// Takes the mark "being dialled" away if the task is dropped half-way, as at the end of its runtime.
 struct Dialing<'a> {
     endpoint: &'a Endpoint,
-    worker: usize,
+    place: Place,
     settled: bool,
 }
 
 impl Drop for Dialing<'_> {
     fn drop(&mut self) {
         if !self.settled {
-            self.endpoint.pool(self.worker).failed(self.endpoint, "the worker stopped".into());
+            let Place { worker, isolated } = self.place;
+            self.endpoint.pool(worker).failed(self.endpoint, isolated, "the worker stopped".into());
         }
     }
 }

@@ -108,7 +108,7 @@ mod tests {
                 'f' => vitals.condition = Condition::Failing { good: 0 },
                 'h' => {
                     vitals.condition = Condition::NotServing;
-                    (0..100).for_each(|_| drop(vitals.damper.change(now)));
+                    (0..100).for_each(|_| _ = vitals.damper.change(now));
                 }
                 'e' => vitals.outlier = vitals.outlier.after(Event::Struck, &outlier, now),
                 _ => {}
