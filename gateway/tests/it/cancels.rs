@@ -94,7 +94,7 @@ async fn hang_up(address: SocketAddr, stop: Arc<AtomicBool>) -> usize {
     left
 }
 
-/// Posts one request after the other on one connection; returns how many were not answered 200.
+/// Posts one request after the other on one connection; returns the statuses of those that were not answered 200.
 async fn honest(address: SocketAddr, requests: usize) -> Vec<StatusCode> {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut client, connection) =
@@ -129,24 +129,24 @@ async fn others_are_served_beside(resets: usize, hang_ups: usize, pause: Duratio
     for _ in 0..hang_ups {
         attack.spawn(hang_up(gateway.address(), Arc::clone(&stop)));
     }
-    let failed = honest(gateway.address(), 200).await;
+    let failed = honest(gateway.address(), 60).await;
     stop.store(true, SeqCst);
     let mut cancelled = 0;
     while let Some(count) = attack.join_next().await {
         cancelled += count.unwrap();
     }
-    println!("{resets} + {hang_ups} attackers, {cancelled} cancelled, {} calls reached the server, {} of 200 failed: {failed:?}", server.calls.load(SeqCst), failed.len());
     assert!(failed.is_empty(), "{resets} connections of resets, {hang_ups} of hang-ups, {cancelled} cancelled: {failed:?}");
+    assert!(server.calls.load(SeqCst) > 60, "the attack reaches the server");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_reset_their_requests_fail_no_other_request() {
-    for connections in [1, 2, 5, 20] {
+    for connections in [1, 5, 20] {
         others_are_served_beside(connections, 0, Duration::from_micros(100)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_hang_up_fail_no_other_request() {
-    others_are_served_beside(0, 20, Duration::from_micros(100)).await;
+    others_are_served_beside(0, 8, Duration::from_micros(100)).await;
 }

@@ -19,14 +19,14 @@ use tokio::task::JoinSet;
 use upstream::{Call, Health, Request, Upstream, UpstreamSpec};
 
 /// Begins calls and drops each of them 1 ms later, from so many tasks at once, until told to stop.
-fn cancel_many(upstream: &Arc<Upstream>, tasks: usize, message: &'static [u8], stop: &Arc<AtomicBool>) -> JoinSet<usize> {
+fn cancel_many(upstream: &Arc<Upstream>, tasks: usize, example: &Call, stop: &Arc<AtomicBool>) -> JoinSet<usize> {
     let mut set = JoinSet::new();
     for _ in 0..tasks {
-        let (upstream, stop) = (Arc::clone(upstream), Arc::clone(stop));
+        let (upstream, stop, example) = (Arc::clone(upstream), Arc::clone(stop), example.clone());
         set.spawn(async move {
             let mut cancelled = 0;
             while !stop.load(SeqCst) {
-                let call = upstream.unary(call(message));
+                let call = upstream.unary(example.clone());
                 cancelled += usize::from(tokio::time::timeout(Duration::from_millis(1), call).await.is_err());
             }
             cancelled
@@ -86,9 +86,25 @@ async fn no_other_call_fails_when_many_are_cancelled_at_a_busy_server() {
     let upstream = Upstream::start("test", wide(UpstreamSpec::new(addresses)), 1).unwrap();
     started(&upstream, Health::Connected).await;
     let stop = Arc::default();
-    let attack = cancel_many(&upstream, 40, b"x", &stop);
-    honest_calls(&upstream, 40).await;
+    let attack = cancel_many(&upstream, 10, &call(b"x"), &stop);
+    honest_calls(&upstream, 20).await;
     stop_all(attack, &stop).await;
+}
+
+#[tokio::test]
+async fn isolated_calls_are_reset_at_once_and_end_only_connections_of_their_own() {
+    let peer = BusyPeer::start(Duration::from_millis(2));
+    let addresses = vec![upstream::Address::parse(&peer.address).unwrap()];
+    let upstream = Upstream::start("test", wide(UpstreamSpec::new(addresses)), 1).unwrap();
+    started(&upstream, Health::Connected).await;
+    honest_calls(&upstream, 1).await;
+    let stop = Arc::default();
+    let attack = cancel_many(&upstream, 40, &Call { isolated: true, ..call(b"x") }, &stop);
+    honest_calls(&upstream, 60).await;
+    stop_all(attack, &stop).await;
+    let view = upstream.view();
+    assert!(view.connections_opened > 2, "the server ends connections for the resets: {view:?}");
+    assert_eq!(view.ejections, 0);
 }
 
 /// Answers honest calls at once, and the others after a pause.
@@ -113,26 +129,12 @@ async fn no_other_call_fails_when_many_are_cancelled() {
         let upstream = Upstream::start("test", wide(spec(&[&peer])), 1).unwrap();
         started(&upstream, Health::Connected).await;
         let stop = Arc::default();
-        let attack = cancel_many(&upstream, 50, b"slow", &stop);
+        let attack = cancel_many(&upstream, 50, &call(b"slow"), &stop);
         honest_calls(&upstream, 150).await;
         let cancelled = stop_all(attack, &stop).await;
         assert!(cancelled > 100, "{cancelled}");
         honest_calls(&upstream, 10).await;
     }
-}
-
-#[tokio::test]
-async fn few_cancelled_calls_are_reset_at_once() {
-    let peer = Peer::start(|_| Reaction::Hang).await;
-    let upstream = upstream(&[&peer]);
-    started(&upstream, Health::Connected).await;
-    for n in 1..=8 {
-        let call = upstream.unary(call(b"x"));
-        drop(tokio::time::timeout(Duration::from_millis(1), call).await);
-        // The connection may not have stood in time for the first.
-        until(|| peer.calls() >= n.min(peer.calls().max(1))).await;
-    }
-    peer.cancelled(peer.calls().min(8)).await;
 }
 
 #[tokio::test]
@@ -177,7 +179,7 @@ async fn a_large_response_of_a_cancelled_call_holds_nothing_up() {
     let upstream = Upstream::start("test", wide(spec(&[&peer])), 1).unwrap();
     started(&upstream, Health::Connected).await;
     let stop = Arc::default();
-    let attack = cancel_many(&upstream, 40, b"large", &stop);
+    let attack = cancel_many(&upstream, 40, &call(b"large"), &stop);
     honest_calls(&upstream, 100).await;
     stop_all(attack, &stop).await;
     honest_calls(&upstream, 10).await;
