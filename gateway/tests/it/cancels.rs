@@ -83,7 +83,8 @@ async fn reset_rapidly(address: SocketAddr, stop: Arc<AtomicBool>) -> usize {
 /// Opens a connection for each request, and closes it 1 ms after the request was sent.
 async fn hang_up(address: SocketAddr, stop: Arc<AtomicBool>) -> usize {
     use tokio::io::AsyncWriteExt;
-    const POST: &[u8] = b"POST /books HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    const POST: &[u8] =
+        b"POST /books HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
     let mut left = 0;
     while !stop.load(SeqCst) {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -135,7 +136,10 @@ async fn others_are_served_beside(resets: usize, hang_ups: usize, pause: Duratio
     while let Some(count) = attack.join_next().await {
         cancelled += count.unwrap();
     }
-    assert!(failed.is_empty(), "{resets} connections of resets, {hang_ups} of hang-ups, {cancelled} cancelled: {failed:?}");
+    assert!(
+        failed.is_empty(),
+        "{resets} connections of resets, {hang_ups} of hang-ups, {cancelled} cancelled: {failed:?}"
+    );
     assert!(server.calls.load(SeqCst) > 60, "the attack reaches the server");
 }
 

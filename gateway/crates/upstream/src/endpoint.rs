@@ -1,8 +1,8 @@
 //! One endpoint: what it is called, how it is dialled, each worker's connections to it, and how it fares.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
 use tokio::time::Instant;

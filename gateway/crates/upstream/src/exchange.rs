@@ -74,8 +74,16 @@ pub struct Receiver {
 enum State {
     /// [`Recv::Head`] until the head is there.
     Waiting(Recv),
-    Streaming { head: HeaderMap, http: u16, body: RecvStream, messages: Messages },
-    Ended { head: HeaderMap, end: Option<End> },
+    Streaming {
+        head: HeaderMap,
+        http: u16,
+        body: RecvStream,
+        messages: Messages,
+    },
+    Ended {
+        head: HeaderMap,
+        end: Option<End>,
+    },
 }
 
 /// How a stream ended.

@@ -19,7 +19,8 @@ pub(crate) fn trimmed(mut headers: HeaderMap) -> HeaderMap {
     if !Fields::of(&headers).is_large() {
         return headers;
     }
-    let long: Vec<_> = headers.iter().filter(|(_, value)| value.len() > KEPT).map(|(name, _)| name.clone()).collect();
+    let long: Vec<_> =
+        headers.iter().filter(|(_, value)| value.len() > KEPT).map(|(name, _)| name.clone()).collect();
     for name in long {
         headers.remove(name);
     }

@@ -231,7 +231,9 @@ fn said(message: Bytes) -> Result<(), Cause> {
     match HealthCheckResponse::decode(message) {
         Ok(response) if response.status == SERVING => Ok(()),
         Ok(response) => Err(Cause::Status(response.status)),
-        Err(_) => Err(Cause::Error(CallError::Protocol("the response of the health service does not decode".into()))),
+        Err(_) => Err(Cause::Error(CallError::Protocol(
+            "the response of the health service does not decode".into(),
+        ))),
     }
 }
 

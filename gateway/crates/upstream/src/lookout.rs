@@ -164,7 +164,9 @@ fn hear(
         (Change::Held(hold), _) => {
             tracing::warn!(upstream = name, endpoint = %address, ?hold, "endpoint health flips, held as unhealthy");
         }
-        (Change::Healthy(true), _) => tracing::info!(upstream = name, endpoint = %address, "endpoint serving"),
+        (Change::Healthy(true), _) => {
+            tracing::info!(upstream = name, endpoint = %address, "endpoint serving")
+        }
         (Change::Healthy(false), _) if report == Report::NotServing => {
             tracing::warn!(upstream = name, endpoint = %address, "endpoint says that it is not serving");
         }

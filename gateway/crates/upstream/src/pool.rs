@@ -231,7 +231,12 @@ enum Attempt {
 
 impl Pool {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::default(), freed: Notify::new(), waiting: AtomicUsize::new(0), retired: AtomicUsize::new(0) }
+        Self {
+            state: Mutex::default(),
+            freed: Notify::new(),
+            waiting: AtomicUsize::new(0),
+            retired: AtomicUsize::new(0),
+        }
     }
 
     /// Opens a stream, on a new connection if need be, and takes the request for it. Dropping the future gives up the wait, not
@@ -441,11 +446,13 @@ async fn dial_and_drive(endpoint: Arc<Endpoint>, place: Place) {
     let weak = Arc::downgrade(&endpoint);
     drop(endpoint);
     let busy = Arc::clone(&load);
-    let mut allowance = keepalive.as_ref().filter(|spec| spec.within_defaults).map(|_| PingAllowance::default());
+    let mut allowance =
+        keepalive.as_ref().filter(|spec| spec.within_defaults).map(|_| PingAllowance::default());
     let pinged = move |now| {
         let heard = busy.heard.swap(false, Relaxed);
         // gRPC servers count PINGs without an open stream most strictly.
-        busy.streams.load(Relaxed) > 0 && allowance.as_mut().is_none_or(|allowance| allowance.take(heard, now))
+        busy.streams.load(Relaxed) > 0
+            && allowance.as_mut().is_none_or(|allowance| allowance.take(heard, now))
     };
     let end = connection::drive(link, pings, keepalive, pinged).await;
     let Some(endpoint) = weak.upgrade() else { return };

@@ -59,7 +59,8 @@ mod tests {
     fn resets_come_in_a_burst_and_then_at_a_rate() {
         let start = Instant::now();
         // (milliseconds, resets asked for) → resets granted, one after the other
-        let table = [(0, 20, 8), (199, 5, 0), (200, 5, 1), (399, 5, 0), (400, 5, 1), (1000, 5, 3), (60_000, 20, 8)];
+        let table =
+            [(0, 20, 8), (199, 5, 0), (200, 5, 1), (399, 5, 0), (400, 5, 1), (1000, 5, 3), (60_000, 20, 8)];
         let mut budget = ResetBudget::FULL;
         for (ms, wanted, granted) in table {
             let now = start + Duration::from_millis(ms);

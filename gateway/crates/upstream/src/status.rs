@@ -155,7 +155,9 @@ mod tests {
     fn a_large_status_is_cut() {
         let value = |byte: &str, n: usize| HeaderValue::from_str(&byte.repeat(n)).unwrap();
         let code = HeaderValue::from_static("3");
-        for (length, cut) in [(16 << 10, None), ((16 << 10) + 1, Some(1)), (1 << 20, Some((1 << 20) - (16 << 10)))] {
+        for (length, cut) in
+            [(16 << 10, None), ((16 << 10) + 1, Some(1)), (1 << 20, Some((1 << 20) - (16 << 10)))]
+        {
             let status = read(&code, Some(&value("m", length)), None);
             assert_eq!(status.code, 3);
             let note = cut.map(|cut: usize| format!("… [{cut} bytes left out]")).unwrap_or_default();
@@ -164,7 +166,10 @@ mod tests {
         let kept = read(&code, None, Some(&value("A", 64 << 10)));
         assert_eq!(kept.details.map(|details| details.len()), Some(48 << 10));
         let dropped = read(&code, Some(&value("m", 1)), Some(&value("A", (64 << 10) + 4)));
-        assert_eq!((dropped.message.as_str(), dropped.details), ("m [65540 bytes of details left out]", None));
+        assert_eq!(
+            (dropped.message.as_str(), dropped.details),
+            ("m [65540 bytes of details left out]", None)
+        );
     }
 
     #[test]

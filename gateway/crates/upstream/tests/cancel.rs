@@ -19,7 +19,12 @@ use tokio::task::JoinSet;
 use upstream::{Call, Health, Request, Upstream, UpstreamSpec};
 
 /// Begins calls and drops each of them 1 ms later, from so many tasks at once, until told to stop.
-fn cancel_many(upstream: &Arc<Upstream>, tasks: usize, example: &Call, stop: &Arc<AtomicBool>) -> JoinSet<usize> {
+fn cancel_many(
+    upstream: &Arc<Upstream>,
+    tasks: usize,
+    example: &Call,
+    stop: &Arc<AtomicBool>,
+) -> JoinSet<usize> {
     let mut set = JoinSet::new();
     for _ in 0..tasks {
         let (upstream, stop, example) = (Arc::clone(upstream), Arc::clone(stop), example.clone());

@@ -69,7 +69,8 @@ async fn without_a_written_check_any_answer_proves_life() {
     for (reaction, name) in unclear_answers() {
         let (peer, checks) = checked(reaction).await;
         let upstream =
-            Upstream::start("test", UpstreamSpec { health_check: often(false), ..spec(&[&peer]) }, 1).unwrap();
+            Upstream::start("test", UpstreamSpec { health_check: often(false), ..spec(&[&peer]) }, 1)
+                .unwrap();
         let enough = if name == "UNIMPLEMENTED" { 1 } else { 8 };
         until(|| checks.load(SeqCst) >= enough).await;
         assert_eq!(upstream.health(), Health::Connected, "{name}");
@@ -95,7 +96,8 @@ async fn not_serving_takes_an_endpoint_out_however_checks_came_about() {
     for strict in [false, true] {
         let (peer, _) = checked(says(2)).await;
         let upstream =
-            Upstream::start("test", UpstreamSpec { health_check: often(strict), ..spec(&[&peer]) }, 1).unwrap();
+            Upstream::start("test", UpstreamSpec { health_check: often(strict), ..spec(&[&peer]) }, 1)
+                .unwrap();
         until(|| upstream.view().endpoints[0].condition == Condition::NotServing).await;
         assert_eq!(upstream.health(), Health::Unavailable);
     }
@@ -106,7 +108,8 @@ async fn calls_go_everywhere_when_most_endpoints_look_dead() {
     let (one, _) = checked(Reaction::Hang).await;
     let (two, _) = checked(Reaction::Hang).await;
     let (three, _) = checked(says(1)).await;
-    let health_check = often(false).map(|spec| HealthCheckSpec { timeout: Duration::from_millis(20), ..spec });
+    let health_check =
+        often(false).map(|spec| HealthCheckSpec { timeout: Duration::from_millis(20), ..spec });
     let upstream =
         Upstream::start("test", UpstreamSpec { health_check, ..spec(&[&one, &two, &three]) }, 1).unwrap();
     let failing = || {
@@ -160,9 +163,12 @@ async fn health_that_flips_costs_few_lines_and_no_call() {
     };
     let flipping = Peer::builder().health().start(script).await.unwrap();
     let steady = Peer::echo().await;
-    let upstream =
-        Upstream::start("test", UpstreamSpec { health_check: often(false), ..spec(&[&flipping, &steady]) }, 1)
-            .unwrap();
+    let upstream = Upstream::start(
+        "test",
+        UpstreamSpec { health_check: often(false), ..spec(&[&flipping, &steady]) },
+        1,
+    )
+    .unwrap();
     until(|| upstream.view().endpoints.iter().all(|endpoint| endpoint.reach == Reach::Reachable)).await;
     until(|| upstream.view().endpoints[0].held).await;
     for _ in 0..200 {
@@ -180,7 +186,12 @@ async fn health_that_flips_costs_few_lines_and_no_call() {
 async fn a_large_status_is_an_answer_and_hurts_nobody() {
     let trailers = |size: usize| {
         let message = "m".repeat(size);
-        vec![("grpc-status", "3".to_owned()), ("grpc-message", message.clone()), ("x-long", message), ("x-a", "b".into())]
+        vec![
+            ("grpc-status", "3".to_owned()),
+            ("grpc-message", message.clone()),
+            ("x-long", message),
+            ("x-a", "b".into()),
+        ]
     };
     let script = move |call: testkit::peer::Received| {
         if call.message.as_ref() == b"honest" {
@@ -217,7 +228,8 @@ async fn a_large_status_is_an_answer_and_hurts_nobody() {
 #[tokio::test]
 async fn endpoints_that_are_out_are_seen_as_such() {
     let (peer, _) = checked(says(2)).await;
-    let upstream = Upstream::start("test", UpstreamSpec { health_check: often(false), ..spec(&[&peer]) }, 1).unwrap();
+    let upstream =
+        Upstream::start("test", UpstreamSpec { health_check: often(false), ..spec(&[&peer]) }, 1).unwrap();
     until(|| upstream.view().endpoints[0].condition == Condition::NotServing).await;
     let view = upstream.view();
     assert!(!view.panic && view.health == Health::Unavailable);
