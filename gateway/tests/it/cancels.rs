@@ -1,51 +1,94 @@
 //! Requests that clients cancel in great numbers, and those of others beside them.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
-use http_body_util::Full;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use serde_json::json;
-use testkit::backend::{Backend, reply};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tonic::codegen::Service;
+use tonic::server::NamedService;
 
+use crate::LIBRARY;
 use crate::harness::{Gateway, routes};
-use crate::{LIBRARY, head};
 
 const ROUTES: &str = "routes:
   - {post: /books, grpc: library.v1.Library/CreateBook, body: book}
 ";
 
-/// A backend on a thread of its own that is busy for a while with every call, so that calls queue up before it.
+/// A tonic server on a thread of its own that is busy for a while with every call, so that calls queue up before it.
 struct Busy {
-    backend: Arc<Backend>,
+    address: SocketAddr,
     calls: Arc<AtomicUsize>,
-    _stop: tokio::sync::oneshot::Sender<()>,
+    _stop: oneshot::Sender<()>,
+}
+
+/// Answers every call with an empty message.
+#[derive(Clone)]
+struct Library {
+    pause: Duration,
+    calls: Arc<AtomicUsize>,
+}
+
+impl NamedService for Library {
+    const NAME: &'static str = "library.v1.Library";
+}
+
+impl Service<Request<tonic::body::Body>> for Library {
+    type Response = Response<tonic::body::Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
+        let Self { pause, calls } = self.clone();
+        Box::pin(async move {
+            drop(request.into_body().collect().await);
+            calls.fetch_add(1, SeqCst);
+            std::thread::sleep(pause);
+            let mut trailers = HeaderMap::new();
+            trailers.insert("grpc-status", "0".parse().unwrap());
+            let frames = [Frame::data(Bytes::from_static(&[0; 5])), Frame::trailers(trailers)];
+            let body = StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, tonic::Status>)));
+            let response = Response::builder().header("content-type", "application/grpc");
+            Ok(response.body(tonic::body::Body::new(body)).unwrap())
+        })
+    }
 }
 
 fn busy(pause: Duration) -> Busy {
-    let (started, backend) = std::sync::mpsc::channel();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (started, address) = std::sync::mpsc::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
     let calls = Arc::<AtomicUsize>::default();
-    let count = Arc::clone(&calls);
+    let library = Library { pause, calls: Arc::clone(&calls) };
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {
-            let backend = Backend::of(LIBRARY).on("library.v1.Library/CreateBook", move |_| {
-                count.fetch_add(1, SeqCst);
-                std::thread::sleep(pause);
-                reply(json!({"name": "b1"}))
-            });
-            started.send(Arc::new(backend.start().await)).unwrap();
-            drop(stopped.await);
+            let incoming =
+                tonic::transport::server::TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            started.send(incoming.local_addr().unwrap()).unwrap();
+            let server = tonic::transport::Server::builder().add_service(library);
+            let stopped = async { drop(stopped.await) };
+            tokio::select! {
+                served = server.serve_with_incoming(incoming.with_nodelay(Some(true))) => served.unwrap(),
+                () = stopped => {}
+            }
         });
     });
-    Busy { backend: backend.recv().unwrap(), calls, _stop: stop }
+    Busy { address: address.recv().unwrap(), calls, _stop: stop }
 }
 
 fn post() -> Request<()> {
@@ -113,14 +156,19 @@ async fn honest(address: SocketAddr, requests: usize) -> Vec<StatusCode> {
     failed
 }
 
-async fn gateway(backend: &Backend) -> Gateway {
-    let yaml = head(backend) + ROUTES;
-    routes(&yaml).file("library.binpb", backend.descriptors()).start().await
+async fn gateway(server: SocketAddr) -> Gateway {
+    let yaml = format!(
+        "listeners: [{{address: 127.0.0.1:0}}]\n\
+         descriptors: [library.binpb]\n\
+         upstreams:\n  library: {{address: {server}}}\n\
+         services:\n  library.v1.Library: library\n{ROUTES}"
+    );
+    routes(&yaml).file("library.binpb", testkit::backend::compile(LIBRARY)).start().await
 }
 
 async fn others_are_served_beside(resets: usize, hang_ups: usize, pause: Duration) {
     let server = busy(pause);
-    let gateway = gateway(&server.backend).await;
+    let gateway = gateway(server.address).await;
     assert_eq!(honest(gateway.address(), 3).await, [] as [StatusCode; 0]);
     let stop = Arc::<AtomicBool>::default();
     let mut attack = JoinSet::new();
@@ -145,7 +193,7 @@ async fn others_are_served_beside(resets: usize, hang_ups: usize, pause: Duratio
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_reset_their_requests_fail_no_other_request() {
-    for connections in [1, 5, 20] {
+    for connections in [1, 2, 5, 20] {
         others_are_served_beside(connections, 0, Duration::from_micros(100)).await;
     }
 }

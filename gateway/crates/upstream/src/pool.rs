@@ -3,9 +3,11 @@
 //! A pool is used by one worker's thread alone, so its lock is never waited for; it is there because the safe language wants
 //! it. Dialling is single-flight, and after a failure backs off, so that a dead endpoint costs one attempt, not one per call.
 
+mod lease;
+
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -23,9 +25,11 @@ use crate::breaker::Breaker;
 use crate::connection::{self, End};
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
-use crate::orphan::{CallStream, OrphanPlace};
+use crate::orphan::CallStream;
 use crate::ping::PingAllowance;
-use crate::reset_budget::ResetBudget;
+
+pub(crate) use lease::Lease;
+use lease::Load;
 
 /// Connections of one worker to one endpoint, at most. More than one is dialled only when the peer's limit of concurrent
 /// streams is reached.
@@ -34,10 +38,6 @@ const MAX_CONNECTIONS: usize = 16;
 const MAX_STREAMS: usize = 1024;
 /// Connections of one worker to one endpoint for isolated calls, at most.
 const MAX_ISOLATED: usize = 4;
-/// Orphans on one connection. Each of them takes one of its streams.
-const MAX_ORPHANS: u32 = 128;
-/// Request bytes that the orphans of one connection may hold: what the server did not take before the call was cancelled.
-const MAX_ORPHANED_BYTES: usize = 4 << 20;
 /// Retired connections of one worker to one endpoint.
 const MAX_RETIRED: usize = 32;
 /// After a failed dial.
@@ -47,11 +47,24 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(50), max: Duratio
 #[derive(Debug)]
 pub(crate) struct Pool {
     state: Mutex<State>,
-    /// Told when a stream ends while somebody waits, when a connection comes, and when a dial fails.
-    freed: Notify,
-    waiting: AtomicUsize,
+    shared: Queue,
+    isolated: Queue,
     /// Connections that finish their calls and take no new ones.
     retired: AtomicUsize,
+}
+
+/// Calls that wait for a stream.
+#[derive(Debug)]
+struct Queue {
+    /// Notified when a stream ends while a call waits, when a connection comes, and when a dial fails.
+    freed: Notify,
+    waiting: AtomicUsize,
+}
+
+impl Queue {
+    fn new() -> Self {
+        Self { freed: Notify::new(), waiting: AtomicUsize::new(0) }
+    }
 }
 
 /// Where a call is made from, apart from its endpoint.
@@ -83,145 +96,6 @@ struct Pooled {
     load: Arc<Load>,
 }
 
-/// What is open on a connection.
-#[derive(Debug)]
-pub(crate) struct Load {
-    /// Streams, orphans included.
-    streams: AtomicU32,
-    /// Streams that no call waits for.
-    orphans: AtomicU32,
-    /// Request bytes that orphans may still hold.
-    unsent: AtomicUsize,
-    /// Whether a call completed since a PING was last due.
-    heard: AtomicBool,
-    /// Resets since a call last completed.
-    unproven: AtomicU32,
-    resets: Mutex<ResetBudget>,
-    /// Takes no new calls, because it has too many orphans.
-    retired: AtomicBool,
-    /// Has only calls of clients that cancel often: resets need no pace.
-    isolated: bool,
-}
-
-impl Load {
-    fn new(isolated: bool) -> Self {
-        Self {
-            isolated,
-            streams: AtomicU32::new(0),
-            orphans: AtomicU32::new(0),
-            unsent: AtomicUsize::new(0),
-            heard: AtomicBool::new(false),
-            unproven: AtomicU32::new(0),
-            resets: Mutex::new(ResetBudget::FULL),
-            retired: AtomicBool::new(false),
-        }
-    }
-
-    fn take_reset(&self, now: Instant) -> bool {
-        if self.isolated {
-            return true;
-        }
-        let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = resets.take(self.unproven.load(Relaxed), now);
-        if taken {
-            self.unproven.fetch_add(1, Relaxed);
-        }
-        taken
-    }
-
-    /// Whether nothing but orphans is left of a connection that takes no new calls.
-    fn is_abandoned(&self) -> bool {
-        self.retired.load(Relaxed) && self.orphans.load(Relaxed) >= self.streams.load(Relaxed)
-    }
-}
-
-/// Permission to use one stream of one connection; dropping it gives the place to the next.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    endpoint: Arc<Endpoint>,
-    worker: usize,
-    load: Arc<Load>,
-    /// Whether it stands for a stream; a second lease of the same stream does not.
-    counted: bool,
-}
-
-impl Lease {
-    fn new(endpoint: &Arc<Endpoint>, worker: usize, load: Arc<Load>) -> Self {
-        endpoint.active.fetch_add(1, Relaxed);
-        load.streams.fetch_add(1, Relaxed);
-        Self { endpoint: Arc::clone(endpoint), worker, load, counted: true }
-    }
-
-    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
-        &self.endpoint
-    }
-
-    /// A second permission for the same stream, for its other half.
-    pub(crate) fn uncounted(&self) -> Self {
-        let (endpoint, load) = (Arc::clone(&self.endpoint), Arc::clone(&self.load));
-        Self { endpoint, worker: self.worker, load, counted: false }
-    }
-
-    /// A second permission for the same stream, counted like the first, which is about to be dropped.
-    pub(crate) fn again(&self) -> Self {
-        Self::new(&self.endpoint, self.worker, Arc::clone(&self.load))
-    }
-
-    /// The call was answered: the server reads what is sent on this connection.
-    pub(crate) fn completed(&self) {
-        if self.load.unproven.load(Relaxed) != 0 {
-            self.load.unproven.store(0, Relaxed);
-        }
-        if !self.load.heard.load(Relaxed) {
-            self.load.heard.store(true, Relaxed);
-        }
-    }
-
-    /// Takes one reset from the budget of the connection. Orphans that wait for a reset come first.
-    pub(crate) fn may_reset(&self, now: Instant) -> bool {
-        self.load.orphans.load(Relaxed) == 0 && self.load.take_reset(now)
-    }
-
-    /// Takes one reset from the budget for an orphan.
-    pub(crate) fn may_reset_orphan(&self, now: Instant) -> bool {
-        self.load.is_abandoned() || self.load.take_reset(now)
-    }
-
-    /// Makes the stream an orphan. Retires the connection if it has too many; `None` if the pool has too many retired ones,
-    /// and the stream has to be reset after all.
-    pub(crate) fn orphan(&self, unsent: usize) -> Option<OrphanPlace> {
-        let load = &self.load;
-        let is_full = load.orphans.load(Relaxed) >= MAX_ORPHANS
-            || load.unsent.load(Relaxed).saturating_add(unsent) > MAX_ORPHANED_BYTES;
-        if is_full && !self.endpoint.pool(self.worker).retire(load) {
-            return None;
-        }
-        load.orphans.fetch_add(1, Relaxed);
-        load.unsent.fetch_add(unsent, Relaxed);
-        Some(OrphanPlace::new(self.again(), unsent))
-    }
-
-    /// An orphan is gone.
-    pub(crate) fn orphan_ended(&self, unsent: usize) {
-        self.load.orphans.fetch_sub(1, Relaxed);
-        self.load.unsent.fetch_sub(unsent, Relaxed);
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if !self.counted {
-            return;
-        }
-        self.load.streams.fetch_sub(1, Relaxed);
-        self.endpoint.active.fetch_sub(1, Relaxed);
-        let pool = self.endpoint.pool(self.worker);
-        if pool.waiting.load(Relaxed) > 0 {
-            pool.freed.notify_one();
-        }
-    }
-}
-
 /// What an attempt to open a stream met.
 enum Attempt {
     Opened(ResponseFuture, SendStream<Bytes>, Arc<Load>),
@@ -233,8 +107,8 @@ impl Pool {
     pub(crate) fn new() -> Self {
         Self {
             state: Mutex::default(),
-            freed: Notify::new(),
-            waiting: AtomicUsize::new(0),
+            shared: Queue::new(),
+            isolated: Queue::new(),
             retired: AtomicUsize::new(0),
         }
     }
@@ -254,15 +128,28 @@ impl Pool {
             return Ok(CallStream::new(response, send, Lease::new(endpoint, worker, load)));
         }
         let _pending = breaker.wait()?;
-        let _waiting = Waiting::new(&pool.waiting);
+        let queue = pool.queue(place.isolated);
+        let _waiting = Waiting::new(&queue.waiting);
         loop {
-            let mut freed = pin!(pool.freed.notified());
+            let mut freed = pin!(queue.freed.notified());
             freed.as_mut().enable();
             let attempt = poll_fn(|cx| Poll::Ready(pool.attempt(endpoint, place, request, cx))).await?;
             if let Attempt::Opened(response, send, load) = attempt {
                 return Ok(CallStream::new(response, send, Lease::new(endpoint, worker, load)));
             }
             freed.await;
+        }
+    }
+
+    fn queue(&self, isolated: bool) -> &Queue {
+        if isolated { &self.isolated } else { &self.shared }
+    }
+
+    /// A stream ended: a call that waits may have its place.
+    fn stream_ended(&self, isolated: bool) {
+        let queue = self.queue(isolated);
+        if queue.waiting.load(Relaxed) > 0 {
+            queue.freed.notify_one();
         }
     }
 
@@ -313,7 +200,8 @@ impl Pool {
             state.failed = Some((now + BACKOFF.base, Arc::clone(error)));
         }
         drop(state);
-        self.freed.notify_waiters();
+        self.shared.freed.notify_waiters();
+        self.isolated.freed.notify_waiters();
     }
 
     fn connected(&self, handle: SendRequest<Bytes>, load: &Arc<Load>) {
@@ -324,7 +212,7 @@ impl Pool {
         set.dialing = false;
         set.connections.push(Pooled { handle, load: Arc::clone(load) });
         drop(state);
-        self.freed.notify_waiters();
+        self.queue(load.isolated).freed.notify_waiters();
     }
 
     fn failed(&self, endpoint: &Endpoint, isolated: bool, error: Arc<str>) {
@@ -334,7 +222,7 @@ impl Pool {
         let pause = BACKOFF.half_jitter(state.failures, endpoint.dice());
         state.failed = Some((Instant::now() + pause, error));
         drop(state);
-        self.freed.notify_waiters();
+        self.queue(isolated).freed.notify_waiters();
     }
 
     /// Takes a connection out of use for new calls. False if too many are retired already.
@@ -349,7 +237,7 @@ impl Pool {
         load.retired.store(true, Relaxed);
         self.state().set(load.isolated).connections.retain(|pooled| !Arc::ptr_eq(&pooled.load, load));
         // Calls that wait for a place on it get a new connection.
-        self.freed.notify_waiters();
+        self.queue(load.isolated).freed.notify_waiters();
         true
     }
 
@@ -359,7 +247,7 @@ impl Pool {
         }
         self.state().set(load.isolated).connections.retain(|pooled| !Arc::ptr_eq(&pooled.load, load));
         // Who waits for a place on it must look elsewhere.
-        self.freed.notify_waiters();
+        self.queue(load.isolated).freed.notify_waiters();
     }
 
     /// Closes every connection once its streams have ended.
