@@ -1,8 +1,11 @@
-//! How often a client connection cancels its requests: those that do it often get upstream connections of their own.
+//! How often a client connection cancels its requests: those that do it often are served with a delay, and through upstream
+//! connections of their own.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+
+use super::load::Load;
 
 /// A cancelled request counts for this long: a client that cancels two requests a second never counts as one that cancels often.
 const WEIGHT: Duration = Duration::from_millis(500);
@@ -10,6 +13,33 @@ const WEIGHT: Duration = Duration::from_millis(500);
 const MANY: u64 = 20;
 /// Cancelled requests that count at most, so that a client that stops is soon like any other.
 const MOST: u64 = 60;
+
+/// The delay of a request whose client cancels often. What is cancelled meanwhile costs the upstream nothing.
+const DELAY: Duration = Duration::from_millis(20);
+
+/// Holds a request back for a moment. A request that is cancelled meanwhile counts as cancelled.
+pub(super) async fn delay(load: &Load) {
+    let waiting = Waiting(Some(load));
+    tokio::time::sleep(DELAY).await;
+    waiting.end();
+}
+
+/// A request that is held back.
+struct Waiting<'a>(Option<&'a Load>);
+
+impl Waiting<'_> {
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(load) = self.0 {
+            load.cancelled(Instant::now());
+        }
+    }
+}
 
 /// The cancelled requests of one client connection, as a leaky bucket.
 #[derive(Debug, Default)]

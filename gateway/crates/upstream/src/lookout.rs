@@ -153,7 +153,7 @@ fn hear(
     let (name, address) = (group.name(), &endpoint.name);
     if let Some(cause) = &cause
         && report != Report::Missed
-        && report != Report::NotServing
+        && !matches!(report, Report::NotServing | Report::Unsupported)
         && endpoint.is_first_unclear_check()
     {
         let help = cause.help();
