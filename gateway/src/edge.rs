@@ -7,6 +7,7 @@ mod activity;
 mod admission;
 mod announced;
 mod body;
+mod cancels;
 mod connection;
 pub mod descriptors;
 mod fields;
@@ -63,6 +64,8 @@ pub struct Peer {
     pub forwarded_for: HeaderValue,
     /// What a trusted proxy says that its client called this host.
     pub forwarded_host: Option<HeaderValue>,
+    /// Whether this is what a trusted proxy says of its client: the connection has requests of many clients.
+    pub via_proxy: bool,
     /// What the gateway holds in all.
     pub load: Arc<Load>,
 }
@@ -76,7 +79,7 @@ impl Peer {
             HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         // One of as many as there are clients: see `request_id::of`.
         forwarded_for.set_sensitive(true);
-        Self { address, worker, tls, forwarded_for, forwarded_host: None, load }
+        Self { address, worker, tls, forwarded_for, forwarded_host: None, via_proxy: false, load }
     }
 }
 

@@ -149,6 +149,8 @@ fn parts_of_an_upstream_are_switched_off_by_false() {
     assert_eq!((b.retry.attempts, b.retry.budget.get()), (3, 50));
     assert_eq!(b.health_check.as_ref().unwrap().service, "x");
     assert_eq!(b.health_check.as_ref().unwrap().interval, Duration::from_secs(5));
+    assert!(b.health_check.as_ref().unwrap().strict, "a written check means what it says");
+    assert!(b.keepalive.as_ref().unwrap().within_defaults, "no keepalive is written");
     assert_eq!(b.balance, upstream::Balance::Hash);
 }
 

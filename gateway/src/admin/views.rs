@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use upstream::UpstreamView;
+use upstream::{Condition, EndpointView, UpstreamView};
 
 use super::State;
 use crate::proxy::code::Code;
@@ -57,6 +57,8 @@ pub(super) fn routes(snapshot: &Snapshot) -> Vec<Route<'_>> {
 pub(super) struct Upstream {
     name: String,
     health: &'static str,
+    /// Whether unhealthy or ejected endpoints are called, because less than half of all are left.
+    panic: bool,
     requests: u64,
     active: u32,
     pending: u32,
@@ -70,6 +72,7 @@ pub(super) struct Upstream {
 struct Endpoint {
     address: String,
     state: String,
+    health: &'static str,
     active: u32,
     connections: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +88,7 @@ impl From<UpstreamView> for Upstream {
         let endpoints = view.endpoints.into_iter().map(|endpoint| Endpoint {
             address: endpoint.address.to_string(),
             state: format!("{:?}", endpoint.reach).to_lowercase(),
+            health: endpoint_health(&endpoint),
             active: endpoint.active,
             connections: endpoint.connections,
             last_error: endpoint.last_error.map(|error| error.to_string()),
@@ -92,6 +96,7 @@ impl From<UpstreamView> for Upstream {
         Self {
             name: view.name.to_string(),
             health: health_word(view.health),
+            panic: view.panic,
             requests: view.requests,
             active: view.active,
             pending: view.pending,
@@ -100,6 +105,17 @@ impl From<UpstreamView> for Upstream {
             failures: view.failures.into_iter().collect(),
             endpoints: endpoints.collect(),
         }
+    }
+}
+
+const fn endpoint_health(endpoint: &EndpointView) -> &'static str {
+    match endpoint.condition {
+        _ if endpoint.ejected => "ejected",
+        _ if endpoint.held => "flipping",
+        Condition::Unknown { .. } => "unknown",
+        Condition::Serving { .. } => "serving",
+        Condition::NotServing => "not_serving",
+        Condition::Failing { .. } => "failing",
     }
 }
 
@@ -253,6 +269,12 @@ fn upstream_metrics(out: &mut Exposition, snapshot: &Snapshot) {
     each("gateway_upstream_healthy", "gauge", "1 when an endpoint can be asked.", &|view| {
         u64::from(view.health == upstream::Health::Connected)
     });
+    each(
+        "gateway_upstream_panic",
+        "gauge",
+        "1 while unhealthy endpoints are called because less than half of all endpoints are healthy.",
+        &|view| u64::from(view.panic),
+    );
     out.family("gateway_upstream_failures_total", "counter", "Calls that no service answered, by reason.");
     for view in &views {
         for (flag, count) in &view.failures {

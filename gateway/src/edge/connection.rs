@@ -33,7 +33,7 @@ use super::linger::Linger;
 use super::screened::Screened;
 use super::sniff::{Protocol, is_plain_http, sniff};
 use super::transport::Transport;
-use super::{Body, Handler, Peer, Terms, proxy_protocol, refusal};
+use super::{Body, Handler, Peer, Terms, cancels, proxy_protocol, refusal};
 
 /// HTTP/2 streams that one client connection may have open.
 const MAX_STREAMS: u32 = 200;
@@ -202,6 +202,8 @@ impl<H: Handler> Connection<H> {
     async fn serve_http2(&self, stream: Transport, read_ahead: BytesMut, peer: Peer) -> Served {
         let Self { terms, handler, activity, .. } = self;
         let peer = Arc::new(peer);
+        // A trusted proxy cancels for many clients.
+        let may_delay = !terms.trusted.contains(self.address.ip());
         let service = service_fn(|request: Request<Incoming>| {
             let in_flight = activity.begin();
             let (handler, peer, activity) = (Arc::clone(handler), Arc::clone(&peer), Arc::clone(activity));
@@ -211,6 +213,9 @@ impl<H: Handler> Connection<H> {
             Box::pin(async move {
                 if is_too_large {
                     return Ok::<Response<Body>, Infallible>(handler.refuse(Fault::HeadTooLarge));
+                }
+                if may_delay && peer.load.cancels_often() {
+                    Box::pin(cancels::delay(&peer.load)).await;
                 }
                 let mut answer = handler.handle(&head, body, &peer).await;
                 drop(in_flight);

@@ -12,6 +12,7 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::announced::AnnouncedBody;
+use super::cancels::Cancels;
 pub(super) use clients::{ClientId, FairShare};
 use clients::{ClientTable, ClientUsage, is_scarce, is_short};
 pub use slot::{RequestLimits, RequestSlot};
@@ -118,6 +119,7 @@ pub struct Load {
     own: ClientUsage,
     /// Whether this is a request of a client that has no connection of its own.
     is_request: bool,
+    cancels: Cancels,
 }
 
 /// A connection uses little of `limits.buffers` if it holds no more than this part of it.
@@ -134,7 +136,18 @@ impl Load {
             client: AtomicU32::new(0),
             own: ClientUsage::new(),
             is_request: false,
+            cancels: Cancels::default(),
         }
+    }
+
+    /// The client has cancelled a request.
+    pub fn cancelled(&self, now: Instant) {
+        self.cancels.add(now);
+    }
+
+    /// Whether the client cancels so often that its calls must not share a connection with those of others.
+    pub fn cancels_often(&self) -> bool {
+        self.cancels.are_many(Instant::now)
     }
 
     /// What the chunked body on the connection has announced.

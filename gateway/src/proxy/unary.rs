@@ -194,6 +194,7 @@ fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
     Call {
         idempotent: plan.idempotent || is_safe(&head.method),
         worker: exchange.peer.worker,
+        isolated: !exchange.peer.via_proxy && exchange.peer.load.cancels_often(),
         max_response: exchange.limits.response,
         observer: observer(exchange),
         room: Some(Arc::clone(&exchange.peer.load) as _),

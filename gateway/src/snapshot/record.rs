@@ -166,6 +166,7 @@ impl Drop for Recorder<'_> {
         let took = ended.saturating_duration_since(self.started);
         if self.end.flag == CLIENT_GONE {
             self.tally.gone();
+            self.peer.load.cancelled(ended);
         }
         if let Some(target) = self.target {
             target.metrics.record(self.end.code.number(), took);

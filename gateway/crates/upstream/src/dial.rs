@@ -13,6 +13,7 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use outbox::gathered;
 use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
@@ -29,8 +30,13 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 /// costs what it lacks. No gRPC message takes fewer than 5 bytes, so with this budget flow control always stops a peer
 /// before h2 hangs up.
 const DATA_FRAME_BUDGET: usize = (CONNECTION_WINDOW as usize / crate::frame::PREFIX) * 256;
-/// The largest header block that is accepted.
-const MAX_HEADER_LIST: u32 = 64 << 10;
+/// The largest header block that is accepted: a status with a long message or many details. h2 drops the fields of trailers
+/// beyond it, and ends the connection only at four times as much.
+const MAX_HEADER_LIST: u32 = 4 << 20;
+/// Finds a host that is gone, and keeps the connection known to NATs and firewalls, also where PINGs are not sent: gRPC servers
+/// allow few of them, and know nothing of these probes.
+const TCP_KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
 /// The largest DATA frame that is accepted: a message that lies in one is not copied to be whole.
 const MAX_FRAME: u32 = 256 << 10;
 
@@ -88,6 +94,7 @@ impl Dialer {
                 let stream = TcpStream::connect(address).await?;
                 // Without it a call waits for the peer's delayed ACK.
                 stream.set_nodelay(true)?;
+                SockRef::from(&stream).set_tcp_keepalive(&TCP_KEEPALIVE)?;
                 self.secure(stream, Transport::Tcp, Transport::TlsTcp).await?
             }
             Peer::Unix(path) => {

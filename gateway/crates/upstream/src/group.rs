@@ -110,7 +110,7 @@ impl Group {
         let (mut usable, mut out) = (0, 0);
         for (member, _) in &members.endpoints {
             let vitals = member.vitals();
-            if vitals.reach == Reach::Reachable && vitals.condition.is_usable() {
+            if vitals.reach == Reach::Reachable && vitals.is_healthy() {
                 usable += 1;
                 out += usize::from(vitals.outlier.is_out());
             }

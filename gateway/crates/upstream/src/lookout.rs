@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use crate::backoff::Backoff;
 use crate::condition::Report;
 use crate::connection::{self, End, Link};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Change, Endpoint};
 use crate::group::Group;
-use crate::health;
+use crate::health::{self, Cause};
 use crate::reach::Sight;
 use crate::spec::HealthCheckSpec;
 
@@ -45,13 +45,13 @@ pub(crate) async fn watch(endpoint: Arc<Endpoint>, group: Weak<Group>) {
         let error = match reached {
             Ok(standing) => {
                 if let Some(spec) = health_check(&group) {
-                    endpoint.heard(Report::Reconnected, &spec);
+                    endpoint.heard(Report::Reconnected, None, &spec, Instant::now());
                 }
                 report(Sight::Connected, None);
                 let since = Instant::now();
                 let end = standing.stay(&endpoint, &group).await;
                 if end == End::TooManyPings {
-                    endpoint.slow_keepalive();
+                    endpoint.slow_keepalive(Instant::now());
                 }
                 report(Sight::Lost, None);
                 if since.elapsed() >= SHORT_LIFE {
@@ -110,12 +110,14 @@ impl Standing {
     /// Until the connection ends; asks for the endpoint's health meanwhile.
     async fn stay(self, endpoint: &Endpoint, group: &Weak<Group>) -> End {
         let Self { handle, link, pings } = self;
-        let drive = connection::drive(link, pings, endpoint.keepalive(), || true);
+        let settings = Arc::clone(&link.settings);
+        // No PING without need: servers count those without a call most strictly.
+        let drive = connection::drive(link, pings, endpoint.keepalive(), |_| endpoint.was_suspected());
         let spec = health_check(group);
         let attend = async {
             if let Some(spec) = &spec {
-                let report = |report| hear(endpoint, group, report, spec);
-                health::attend(handle.clone(), endpoint, spec, report).await;
+                let report = |report, cause| hear(endpoint, group, report, cause, spec);
+                health::attend(handle.clone(), endpoint, &settings, spec, report).await;
             }
             std::future::pending().await
         };
@@ -139,19 +141,42 @@ fn health_check(group: &Weak<Group>) -> Option<HealthCheckSpec> {
     group.upgrade().and_then(|group| group.spec().health_check.clone())
 }
 
-fn hear(endpoint: &Endpoint, group: &Weak<Group>, report: Report, spec: &HealthCheckSpec) {
-    if !endpoint.heard(report, spec) {
-        return;
-    }
+fn hear(
+    endpoint: &Endpoint,
+    group: &Weak<Group>,
+    report: Report,
+    cause: Option<Cause>,
+    spec: &HealthCheckSpec,
+) {
+    let error = cause.as_ref().map(|cause| Arc::from(format!("health check: {cause}")));
+    let change = endpoint.heard(report, error.as_ref(), spec, Instant::now());
     let Some(group) = group.upgrade() else { return };
-    let (name, endpoint) = (group.name(), &endpoint.name);
-    match report {
-        Report::NotServing => {
-            tracing::warn!(upstream = name, %endpoint, "endpoint says that it is not serving")
+    let (name, address) = (group.name(), &endpoint.name);
+    if let Some(cause) = &cause
+        && report != Report::Missed
+        && !matches!(report, Report::NotServing | Report::Unsupported)
+        && endpoint.is_first_unclear_check()
+    {
+        let help = cause.help();
+        tracing::info!(upstream = name, endpoint = %address, answer = %cause, help, "endpoint alive, health not known");
+    }
+    match (change, &cause) {
+        (Change::None, _) => return,
+        (Change::Held(hold), _) => {
+            tracing::warn!(upstream = name, endpoint = %address, ?hold, "endpoint health flips, held as unhealthy");
         }
-        Report::Missed => tracing::warn!(upstream = name, %endpoint, "endpoint fails its health checks"),
-        Report::Serving | Report::Unsupported | Report::Reconnected => {
-            tracing::info!(upstream = name, %endpoint, "endpoint serving");
+        (Change::Healthy(true), _) => {
+            tracing::info!(upstream = name, endpoint = %address, "endpoint serving")
+        }
+        (Change::Healthy(false), _) if report == Report::NotServing => {
+            tracing::warn!(upstream = name, endpoint = %address, "endpoint says that it is not serving");
+        }
+        (Change::Healthy(false), Some(cause)) => {
+            let help = cause.help();
+            tracing::warn!(upstream = name, endpoint = %address, answer = %cause, help, "endpoint fails its health checks");
+        }
+        (Change::Healthy(false), None) => {
+            tracing::warn!(upstream = name, endpoint = %address, "endpoint fails its health checks");
         }
     }
     group.refresh();

@@ -164,7 +164,8 @@ impl Upstream {
     /// How it fares, as plain data.
     pub fn view(&self) -> UpstreamView {
         let endpoints = self.group.endpoints().iter().map(|endpoint| EndpointView::of(endpoint)).collect();
-        UpstreamView::of(&self.name, self.health(), endpoints, &self.metrics, &self.breaker)
+        let panic = self.group.roster().panic;
+        UpstreamView::of(&self.name, self.health(), panic, endpoints, &self.metrics, &self.breaker)
     }
 
     pub(crate) fn breaker(&self) -> &Arc<Breaker> {

@@ -27,6 +27,8 @@ pub struct UpstreamView {
     pub name: Arc<str>,
     /// Whether it can be called.
     pub health: Health,
+    /// Whether unhealthy or ejected endpoints are called, because less than half of all are left.
+    pub panic: bool,
     /// Its endpoints, in the order in which they were found.
     pub endpoints: Vec<EndpointView>,
     /// Calls made so far.
@@ -54,6 +56,8 @@ pub struct EndpointView {
     pub reach: Reach,
     /// Whether it is serving.
     pub condition: Condition,
+    /// Whether it is held as unhealthy because its health flips.
+    pub held: bool,
     /// Whether it is left out because it failed too often.
     pub ejected: bool,
     /// Calls that it answered.
@@ -73,6 +77,7 @@ impl EndpointView {
             address: Arc::clone(&endpoint.name),
             reach: vitals.reach,
             condition: vitals.condition,
+            held: vitals.damper.is_held(),
             ejected: vitals.outlier.is_out(),
             answered: endpoint.answered.load(Relaxed),
             active: endpoint.active.load(Relaxed),
@@ -86,6 +91,7 @@ impl UpstreamView {
     pub(crate) fn of(
         name: &Arc<str>,
         health: Health,
+        panic: bool,
         endpoints: Vec<EndpointView>,
         metrics: &Metrics,
         breaker: &Breaker,
@@ -99,6 +105,7 @@ impl UpstreamView {
         Self {
             name: Arc::clone(name),
             health,
+            panic,
             endpoints,
             requests: metrics.requests.load(Relaxed),
             failures,

@@ -297,11 +297,19 @@ fn health_check(spec: &mut HealthCheckSpec, raw: &RawHealthCheck) {
     set(&mut spec.service, &raw.service);
     set(&mut spec.unhealthy_after, &raw.unhealthy_after);
     set(&mut spec.healthy_after, &raw.healthy_after);
+    // `true` is the default as well: only a key says that the checks are meant.
+    let RawHealthCheck { interval, timeout, service, unhealthy_after, healthy_after } = raw;
+    spec.strict = interval.is_some()
+        || timeout.is_some()
+        || service.is_some()
+        || unhealthy_after.is_some()
+        || healthy_after.is_some();
 }
 
 fn keepalive(spec: &mut KeepaliveSpec, raw: &RawKeepalive) {
     set(&mut spec.interval, &raw.interval);
     set(&mut spec.timeout, &raw.timeout);
+    spec.within_defaults = raw.interval.is_none() && raw.timeout.is_none();
 }
 
 /// What the gateway itself sends with each call takes most of it: pseudo-headers, `x-forwarded-*`, the request id, the trace.
