@@ -150,7 +150,11 @@ impl Loading<'_> {
     }
 
     fn parse(&mut self, name: &str, text: Vec<u8>) -> Unit {
-        let parsed = parse(name, &text);
+        let mut parsed = parse(name, &text);
+        // What a mistake has left open ends with the text.
+        for spot in &mut parsed.spots {
+            spot.at.end = spot.at.end.min(text.len());
+        }
         let is_complete = parsed.faults.is_empty();
         for fault in parsed.faults {
             self.mistakes.push(Mistake {
