@@ -40,7 +40,7 @@ use hyper::body::Incoming;
 pub use admission::RefusedConnections;
 pub use announced::AnnouncedBody;
 pub use body::{Body, has_no_content};
-pub use fields::Fields;
+pub use fields::{Fields, has_padded_value};
 pub use framing::Fault;
 pub use listener::{BindError, Listener, bind};
 pub use load::{Charge, Load, RequestLimits, RequestSlot, Shortage, Totals};

@@ -13,7 +13,7 @@ use super::record::Recorder;
 use super::sharing;
 use super::terminal;
 use super::{Current, Health, Snapshot, Tally};
-use crate::edge::{Body, Fault, Handler, Peer, Refuse, RequestLimits, RequestSlot};
+use crate::edge::{Body, Fault, Handler, Peer, Refuse, RequestLimits, RequestSlot, has_padded_value};
 use crate::policy::{self, Admitted, Refusal};
 use crate::proxy::coding;
 use crate::proxy::explain::near_misses;
@@ -122,7 +122,7 @@ async fn answer<'s>(
     let slot = slot.insert(RequestSlot::take(&recorder.peer.load, limits).map_err(Failure::overloaded)?);
     let head = recorder.head;
     host::check(head, &recorder.fields)?;
-    if recorder.fields.is_padded {
+    if has_padded_value(head) {
         return Err(Failure::padded_field());
     }
     if let Some(name) = recorder.fields.torn {
