@@ -174,8 +174,8 @@ impl Refusal {
     }
 
     /// Takes it apart: reason, status, message, headers, and what logs say instead of the message.
-    pub fn into_parts(self) -> (Reason, StatusCode, Cow<'static, str>, HeaderMap, Option<String>) {
-        (self.reason, self.status, self.message, *self.headers, self.record.map(String::from))
+    pub fn into_parts(self) -> (Reason, StatusCode, Cow<'static, str>, HeaderMap, Option<Box<str>>) {
+        (self.reason, self.status, self.message, *self.headers, self.record)
     }
 
     pub(super) const fn with_status(mut self, status: StatusCode) -> Self {

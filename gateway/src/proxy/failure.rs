@@ -38,7 +38,7 @@ pub struct Failure {
     reason: Option<Reason>,
     message: Cow<'static, str>,
     /// What the access record says instead of the message.
-    record: Option<String>,
+    record: Option<Box<str>>,
     /// The google.rpc error details, a JSON array.
     details: Option<String>,
     /// The routes that nearly took the request; only with `explain: true`.
@@ -220,7 +220,7 @@ impl Failure {
             reason: None,
             message,
             // The code alone is in the record anyway.
-            record: status.message.is_empty().then(String::new),
+            record: status.message.is_empty().then(Box::default),
             details,
             near_misses: Vec::new(),
             headers: Vec::new(),
@@ -237,7 +237,7 @@ impl Failure {
 
     /// Has the access record say this instead of the message, which clients get.
     fn with_record(self, text: String) -> Self {
-        Self { record: Some(text), ..self }
+        Self { record: Some(text.into()), ..self }
     }
 
     /// What the access record says of the failure: the message, or what clients must not know.
@@ -341,7 +341,7 @@ impl From<Fault> for Failure {
 impl From<EncodeError> for Failure {
     fn from(error: EncodeError) -> Self {
         Self {
-            record: Some(shape::all_violations(&error.violations, MAX_DETAIL)),
+            record: Some(shape::all_violations(&error.violations, MAX_DETAIL).into()),
             details: Some(shape::bad_request(&error.violations)),
             ..Self::new(Reason::InvalidRequest, shape::summary(&error.violations))
         }

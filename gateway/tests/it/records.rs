@@ -152,6 +152,40 @@ async fn a_refused_token_says_why() {
 }
 
 #[tokio::test]
+async fn a_service_that_decides_and_is_down_is_named_with_its_error() {
+    let backend = library().start().await;
+    let head = crate::head(&backend).replace("services:", "  guard: {address: \"127.0.0.1:1\"}\nservices:");
+    for (policy, service, flag, name) in [
+        (
+            "auth: {external: guard}",
+            "auth: {guard: {external: {upstream: guard}}}",
+            "EXTERNAL_UNAVAILABLE",
+            "authorization",
+        ),
+        (
+            "rate_limit: {descriptor: {plan: const:free}}",
+            "rate_limit_service: {upstream: guard, on_failure: deny}",
+            "RATE_LIMIT_UNAVAILABLE",
+            "rate-limit",
+        ),
+    ] {
+        let yaml = format!(
+            "{head}log: {{format: json}}\n{service}\nroutes:\n  - get: /books/{{name}}\n    \
+             grpc: library.v1.Library/GetBook\n    {policy}\n"
+        );
+        let files = harness::routes(&yaml).file("library.binpb", backend.descriptors());
+        let mut gateway = files.start().await;
+        let answer = gateway.get("/books/b1").await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!answer.text().contains("guard"), "clients get no name: {}", answer.text());
+        let line = record(&mut gateway).await;
+        assert_eq!(line["flag"], flag);
+        let detail = line["detail"].as_str().unwrap();
+        assert!(detail.starts_with(&format!("{name} service `guard`: ")), "{detail}");
+    }
+}
+
+#[tokio::test]
 async fn the_words_of_a_service_are_in_the_record_and_reach_clients() {
     let words = "relation \"books\" does not exist\nat line 1\u{202e}";
     let backend = failing(status(13, words)).start().await;
