@@ -12,7 +12,7 @@ use crate::policy::{self, Admitted};
 use crate::proxy::code::{CLIENT_CLOSED, Code};
 use crate::proxy::failure::Failure;
 use crate::proxy::{Target, Trail};
-use crate::telemetry::access::{AccessLog, Record};
+use crate::telemetry::access::{AccessLog, MAX_DETAIL, Record};
 use crate::telemetry::request_id;
 use crate::telemetry::spans::{self, Kind, Outline, Span};
 use crate::telemetry::trace::{Context, Trace};
@@ -101,7 +101,7 @@ impl<'a> Recorder<'a> {
         failure.reason().into_iter().for_each(|reason| self.tally.failed(reason));
         let config = &self.snapshot.config;
         if config.log.access && config.log.detail && !failure.record().is_empty() {
-            self.detail = Some(failure.record().into());
+            self.detail = Some(first(failure.record(), MAX_DETAIL).into());
         }
         let failure = failure.hide(config.hidden_errors);
         let failure = if config.explain { failure } else { failure.without_debug_info() };
@@ -211,6 +211,12 @@ impl Drop for Recorder<'_> {
         };
         self.access.log(self.peer.worker, &record, log.format.into());
     }
+}
+
+/// The first characters of a text.
+fn first(text: &str, most: usize) -> &str {
+    let end = text.char_indices().nth(most).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default()
 }
 
 /// The beginning of a text, to a whole character.

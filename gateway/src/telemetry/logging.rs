@@ -170,6 +170,8 @@ fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt:
     let escaped = String::from_utf8_lossy(&escaped);
     match field.name() {
         "message" => write!(writer, "{escaped}"),
+        // Where in its source a library logs; the path of a build machine among it.
+        name if name.starts_with("log.") => Ok(()),
         name if writer.has_ansi_escapes() => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{escaped}"),
         name => write!(writer, "{name}={escaped}"),
     }
@@ -220,7 +222,8 @@ impl Write for LineWriter<'_> {
 fn write_line(out: &mut Vec<u8>, line: &str, format: Format, is_report: bool, colour: bool) {
     let content = line.strip_suffix('\n').unwrap_or(line);
     match format {
-        Format::Text => escape_text(out, content, |character| match character {
+        // Fields that are left out leave the blanks before them.
+        Format::Text => escape_text(out, content.trim_end_matches(' '), |character| match character {
             '\n' => is_report,
             '\u{1b}' => colour,
             _ => false,
@@ -279,6 +282,14 @@ mod tests {
             written("{\"timestamp\":\"2026-01-01T00:00:00.1Z\",\"level\":\"INFO\",\"message\":\"a,b\"}\n"),
             "{\"time\":\"2026-01-01T00:00:00.1Z\",\"kind\":\"log\",\"level\":\"INFO\",\"message\":\"a,b\"}\n"
         );
+    }
+
+    #[test]
+    fn a_line_of_a_library_does_not_say_where_in_its_source_it_comes_from() {
+        let text = logged(false, |_| {
+            tracing::warn!(log.target = "h2", log.file = "/build/h2/src/lib.rs", log.line = 7, "broken");
+        });
+        assert_eq!(text, " WARN broken\n");
     }
 
     #[test]

@@ -247,6 +247,9 @@ async fn messages_of_hidden_codes_stay_in_the_record() {
     let gateway =
         gateway(&backend, &format!("{ROUTES}errors: {{hide: [INVALID_ARGUMENT, NOT_FOUND]}}\n")).await;
     assert_eq!(gateway.get("/nowhere").await.json()["error"], "no route matches this path");
+    let config = harness::send(gateway.admin(), harness::request(Method::GET, "/config")).await;
+    let errors = json!({"format": "simple", "hide": ["INVALID_ARGUMENT", "NOT_FOUND"]});
+    assert_eq!((&config.json()["errors"], &config.json()["log"]["detail"]), (&errors, &json!(true)));
     assert_eq!(gateway.get("/books?pageSize=x").await.json()["details"].as_array().unwrap().len(), 1);
 }
 
