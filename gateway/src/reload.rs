@@ -6,6 +6,7 @@
 mod diff;
 mod history;
 mod refresh;
+mod report;
 mod seat;
 mod watch;
 
@@ -20,11 +21,12 @@ use crate::config::{self, Before, BreakingChanges, GatewayConfig, Why};
 use crate::diff::DescriptorChanges;
 use crate::edge::{BindError, Listener, ListenerSpec, Terms, TlsError, Workers};
 use crate::snapshot::{BuildError, Current, Snapshot};
-use crate::telemetry::logging::{AUDIT, Level, REPORT};
+use crate::telemetry::logging::Level;
 
 pub use diff::Diff;
 pub use history::{Counts, Entry, History, Trigger};
 pub use refresh::Refresher;
+use report::report;
 pub use seat::{Moves, Seat};
 pub use watch::Watcher;
 
@@ -369,36 +371,4 @@ async fn compare(running: &Arc<GatewayConfig>, new: &Arc<GatewayConfig>) -> Opti
     let compare = move || DescriptorChanges::between(&running, &new);
     // Nothing in it panics; if it did, the reload must not suffer.
     tokio::task::spawn_blocking(compare).await.ok().flatten()
-}
-
-/// What takes a change that is held back.
-const TAKE: &str = "SIGHUP or `POST /reload` on the admin address takes the change";
-
-fn report(trigger: Trigger, outcome: &Outcome) {
-    match outcome {
-        Outcome::Applied { version, diff, diagnostics } => {
-            for warning in diagnostics.lines() {
-                tracing::warn!(target: AUDIT, "{warning}");
-            }
-            if diff.breaking() > 0 {
-                tracing::warn!(target: REPORT, version, %trigger, "configuration live: {diff}");
-            } else {
-                tracing::info!(target: REPORT, version, %trigger, "configuration live: {diff}");
-            }
-        }
-        Outcome::Held { changes: Some(changes), diagnostics } => {
-            for warning in diagnostics.lines() {
-                tracing::warn!(target: AUDIT, "{warning}");
-            }
-            tracing::warn!(target: REPORT, %trigger, "configuration held back: {changes}; {TAKE}");
-        }
-        Outcome::Held { changes: None, diagnostics } => {
-            for warning in diagnostics.iter() {
-                tracing::warn!(target: AUDIT, "held back: {}; {}", warning.message, warning.notes.join("; "));
-            }
-        }
-        Outcome::Rejected(rejection) => {
-            tracing::error!(target: REPORT, %trigger, "configuration refused, the old one goes on:\n{rejection}");
-        }
-    }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::{Outcome, TAKE};
+use super::Outcome;
+use super::report::TAKE;
 
 /// Reloads that are remembered.
 const KEPT: usize = 50;
