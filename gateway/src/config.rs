@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 use diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 
-pub use model::{AdminSpec, DocsSpec, GatewayConfig, HealthTarget, LogFormat, LogLevel, LogSpec};
+pub use model::{
+    AdminSpec, BreakingChanges, DocsSpec, GatewayConfig, HealthTarget, LogFormat, LogLevel, LogSpec,
+};
 pub use schema::SCHEMA;
 pub use watched::Watched;
 

@@ -103,6 +103,7 @@ pub(super) fn lower(
         rate_limit_service: limiter.spec,
         cors,
         errors: settings.errors,
+        hidden_errors: settings.hidden_errors,
         compression: settings.compression,
         limits: settings.limits,
         own: settings.own,
@@ -110,6 +111,7 @@ pub(super) fn lower(
         docs: settings.docs,
         drain: settings.drain,
         log: settings.log,
+        breaking: settings.breaking,
         explain: settings.explain,
         tracing: settings.tracing,
     })

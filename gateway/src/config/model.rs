@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use indexmap::IndexMap;
 use transcode::Schema;
-use upstream::UpstreamSpec;
+use upstream::{Codes, UpstreamSpec};
 
 use crate::descriptors::{Digest, Reflected};
 use crate::edge::{LimitsSpec, ListenerSpec, TrustedProxies};
@@ -47,6 +47,8 @@ pub struct GatewayConfig {
     pub cors: Option<Cors>,
     /// The shape of error answers, also of those that belong to no route.
     pub errors: ErrorFormat,
+    /// The gRPC codes of services whose messages and details clients do not get.
+    pub hidden_errors: Codes,
     /// The codings that answers are offered in.
     pub compression: Offer,
     /// What the gateway bears.
@@ -61,6 +63,8 @@ pub struct GatewayConfig {
     pub drain: Duration,
     /// What is logged, and how.
     pub log: LogSpec,
+    /// What becomes of saved descriptors that break clients.
+    pub breaking: BreakingChanges,
     /// Where spans go, if anywhere.
     pub tracing: Option<TracingSpec>,
     /// Whether 404, 405 and 400 answers carry the near misses.
@@ -115,12 +119,24 @@ pub struct LogSpec {
     pub format: LogFormat,
     /// Whether each request gets a line.
     pub access: bool,
+    /// Whether these lines say what went wrong.
+    pub detail: bool,
 }
 
 impl Default for LogSpec {
     fn default() -> Self {
-        Self { level: LogLevel::Info, format: LogFormat::Text, access: true }
+        Self { level: LogLevel::Info, format: LogFormat::Text, access: true, detail: true }
     }
+}
+
+/// What becomes of a saved file whose descriptors break clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BreakingChanges {
+    /// The change goes live.
+    #[default]
+    Apply,
+    /// The running configuration stays until an operator orders a reload.
+    Hold,
 }
 
 /// Severity of log lines.

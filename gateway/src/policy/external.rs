@@ -105,7 +105,8 @@ impl External {
                     OnFailure::Deny => {
                         let message = "the request cannot be authorized at the moment";
                         let refusal = Refusal::new(Reason::ExternalUnavailable, message);
-                        Err(refusal.retry_after(Duration::from_secs(1)))
+                        let record = format!("authorization service `{}`: {error}", self.spec.upstream);
+                        Err(refusal.with_record(record).retry_after(Duration::from_secs(1)))
                     }
                 }
             }
@@ -124,7 +125,8 @@ impl External {
             let upstream = &*self.spec.upstream;
             tracing::warn!(upstream, header, "authorization service set a header that metadata cannot carry");
             let message = "the authorization service set a header that cannot be sent to the service";
-            Refusal::new(Reason::ExternalInvalid, message)
+            let record = format!("authorization service `{upstream}`: header `{header}` cannot be sent");
+            Refusal::new(Reason::ExternalInvalid, message).with_record(record)
         })
     }
 

@@ -19,6 +19,7 @@
 //! | `openapi_examples` | the examples of the document: bodies that are accepted as they are, and errors |
 //! | `policies` | header rules, and pages of other origins |
 //! | `proxies` | who the client is behind trusted proxies and the PROXY protocol |
+//! | `records` | what an access record says: the upstream, and what went wrong |
 //! | `reflection` | servers as the source of their own descriptors |
 //! | `tracing` | one request followed by its trace: log, metadata, exported spans |
 //! | `refusals` | what the edge refuses, over both protocols |
@@ -47,6 +48,7 @@ mod openapi;
 mod openapi_examples;
 mod policies;
 mod proxies;
+mod records;
 mod redacted;
 mod reflection;
 mod refusals;

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The program.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_gateway");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_gateway");
 
 /// A running process.
 pub(crate) struct Gateway {

@@ -12,6 +12,7 @@
 //! | `openings` | TLS that stalls or is none, PROXY headers that are none |
 //! | `probes` | probes for orchestrators, and the `gateway health` command |
 //! | `log` | a log whose reader has stopped |
+//! | `watched` | files that change, the lines about them, and a log that is their neighbour |
 //! | `drain` | an orderly end, and a renewed certificate, under load |
 //!
 //! An attack passes when honest clients were answered all the while, and the process did not grow.
@@ -29,6 +30,7 @@ mod openings;
 mod probes;
 mod shares;
 mod vectors;
+mod watched;
 
 use testkit::backend::{Backend, BackendBuilder, reply};
 

@@ -257,12 +257,17 @@ fn retry(spec: &mut RetrySpec, raw: &RawRetry, context: &mut Context) {
 
 /// The code of a name that can be retried.
 fn retried(at: &At<String>, context: &mut Context) -> Option<u32> {
+    error_code(at, "a call that succeeded is not tried again", "remove OK", context)
+}
+
+/// Returns the gRPC code of a name. `ok` and `help_ok` are reported for `OK`.
+pub(super) fn error_code(at: &At<String>, ok: &str, help_ok: &str, context: &mut Context) -> Option<u32> {
     let number = code::from_name(&at.value);
     if let Some(number) = number.filter(|number| *number != code::OK) {
         return Some(number);
     }
     let (message, help) = if number == Some(code::OK) {
-        ("a call that succeeded is not tried again".to_owned(), "remove OK".to_owned())
+        (ok.to_owned(), help_ok.to_owned())
     } else {
         let help = suggest::did_you_mean(&at.value, code::names()).unwrap_or_else(|| {
             "gRPC codes are written as UNAVAILABLE, DEADLINE_EXCEEDED or RESOURCE_EXHAUSTED".to_owned()

@@ -13,12 +13,11 @@ use super::own::{self, RawHealth, RawProbes};
 use super::reader::{At, Reader};
 use super::route::{self, RawRoute, RawSettings};
 use super::service::{self, RawService};
+use super::settings::{self, RawErrors, RawLog, RawReload};
 use super::upstream::{self, RawUpstream};
 use crate::config::diagnostic::{Code, Diagnostic, Place};
-use crate::config::model::{LogFormat, LogLevel};
 use crate::config::suggest;
 use crate::proxy::coding::Coding;
-use crate::route::ErrorFormat;
 
 /// What the top level takes.
 pub(super) const KEYS: &[&str] = &[
@@ -44,6 +43,7 @@ pub(super) const KEYS: &[&str] = &[
     "probes",
     "docs",
     "log",
+    "reload",
     "tracing",
     "drain",
 ];
@@ -70,13 +70,14 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) cors: Option<RawCors>,
     pub(in crate::config) json: RawJson,
     pub(in crate::config) compression: Vec<At<Coding>>,
-    pub(in crate::config) errors: Option<At<ErrorFormat>>,
+    pub(in crate::config) errors: RawErrors,
     pub(in crate::config) limits: RawLimits,
     pub(in crate::config) explain: Option<At<bool>>,
     pub(in crate::config) health: RawHealth,
     pub(in crate::config) probes: RawProbes,
     pub(in crate::config) docs: Option<RawDocs>,
     pub(in crate::config) log: RawLog,
+    pub(in crate::config) reload: RawReload,
     pub(in crate::config) tracing: Option<RawTracing>,
     pub(in crate::config) drain: Option<At<Duration>>,
 }
@@ -118,14 +119,6 @@ pub(in crate::config) struct RawLimits {
 pub(in crate::config) struct RawTracing {
     pub(in crate::config) otlp: At<String>,
     pub(in crate::config) sample: Option<At<u8>>,
-}
-
-/// `log:`.
-#[derive(Debug, Default)]
-pub(in crate::config) struct RawLog {
-    pub(in crate::config) level: Option<At<LogLevel>>,
-    pub(in crate::config) format: Option<At<LogFormat>>,
-    pub(in crate::config) access: Option<At<bool>>,
 }
 
 impl RawFile {
@@ -204,13 +197,14 @@ impl RawFile {
                 let items = reader.one_or_more(value, "a list of codings, as `[gzip, br]`");
                 self.compression = items.iter().filter_map(|item| reader.choice(item, Coding::ALL)).collect();
             }
-            "errors" => self.errors = reader.choice(value, ERROR_FORMATS),
+            "errors" => self.errors = settings::errors(value, reader),
             "limits" => self.limits = limits(value, reader),
             "explain" => self.explain = reader.boolean(value),
             "health" => self.health = own::health(value, reader),
             "probes" => self.probes = own::probes(value, reader),
             "docs" => self.docs = Some(docs(key, value, reader)),
-            "log" => self.log = log(value, reader),
+            "log" => self.log = settings::log(value, reader),
+            "reload" => self.reload = settings::reload(value, reader),
             "tracing" => self.tracing = tracing(key, value, reader),
             "drain" => self.drain = reader.duration_or_zero(value),
             name if route::SETTINGS.contains(&name) && !KEYS.contains(&&*format!("{name}s")) => {
@@ -245,9 +239,6 @@ fn lost(key: &Key, value: &Node, broken: bool) -> Option<&'static str> {
     let names = NAMING.contains(known) && matches!(value.kind, Kind::Map(_));
     (broken && !names).then_some(known)
 }
-
-const ERROR_FORMATS: &[(&str, ErrorFormat)] =
-    &[("simple", ErrorFormat::Simple), ("google", ErrorFormat::Google), ("problem", ErrorFormat::Problem)];
 
 fn descriptor(node: &Node, reader: &mut Reader<'_>) -> Option<RawDescriptor> {
     const KEYS: &[&str] = &["proto", "imports", "reflection"];
@@ -358,28 +349,6 @@ fn limits(node: &Node, reader: &mut Reader<'_>) -> RawLimits {
         }
     }
     limits
-}
-
-fn log(node: &Node, reader: &mut Reader<'_>) -> RawLog {
-    const LEVELS: &[(&str, LogLevel)] = &[
-        ("error", LogLevel::Error),
-        ("warn", LogLevel::Warn),
-        ("info", LogLevel::Info),
-        ("debug", LogLevel::Debug),
-        ("trace", LogLevel::Trace),
-    ];
-    let mut log = RawLog::default();
-    for (key, value) in reader.entries(node, "a mapping, as `level: info`").unwrap_or_default() {
-        match key.name.as_str() {
-            "level" => log.level = reader.choice(value, LEVELS),
-            "format" => {
-                log.format = reader.choice(value, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
-            }
-            "access" => log.access = reader.boolean(value),
-            _ => reader.unknown_key(key, "`log`", &["level", "format", "access"]),
-        }
-    }
-    log
 }
 
 fn tracing(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawTracing> {

@@ -23,6 +23,10 @@ pub(super) fn between(old: &GatewayConfig, new: &GatewayConfig) -> Vec<Alteratio
     };
     let word = |config: &GatewayConfig| format!("{:?}", config.errors).to_lowercase();
     differ("errors", word(old), word(new), true);
+    let hidden = |config: &GatewayConfig| config.hidden_errors.names().collect::<Vec<_>>().join(", ");
+    differ("errors.hide", hidden(old), hidden(new), false);
+    let word = |config: &GatewayConfig| format!("{:?}", config.breaking).to_lowercase();
+    differ("reload.breaking", word(old), word(new), false);
     let health = |config: &GatewayConfig| config.own.health.clone().unwrap_or_default();
     differ("health", health(old), health(new), false);
     let degraded = |config: &GatewayConfig| config.degraded.as_u16().to_string();

@@ -1,9 +1,10 @@
-//! `gateway diff`: what a new configuration changes, and what of it breaks clients.
+//! What a new configuration changes, and what of it breaks clients: for `gateway diff` and for reloads.
 //!
 //! Routes are the same when they take the same requests, whatever their variables are called. What is behind them is
 //! compared as well: the messages, by what their JSON looks like.
 
 mod auth;
+mod descriptors;
 mod pairs;
 mod render;
 mod routes;
@@ -14,7 +15,9 @@ use std::sync::Arc;
 
 use crate::config::GatewayConfig;
 use crate::descriptors::changes::Change;
-use crate::route::RoutePlan;
+use crate::route::{OriginKind, RoutePlan};
+
+pub use descriptors::DescriptorChanges;
 
 /// All differences between two configurations.
 #[derive(Debug, Default)]
@@ -36,6 +39,8 @@ pub struct Report {
 pub struct Altered {
     /// Its name: `GET /users/{user_id}`; the old one, when that has changed.
     pub route: Arc<str>,
+    /// How the old one came to be.
+    pub origin: OriginKind,
     /// What is different, never empty.
     pub alterations: Vec<Alteration>,
 }
@@ -68,7 +73,8 @@ impl Report {
         for (was, is) in &pairs.both {
             let alterations = routes::between(was, is);
             if !alterations.is_empty() {
-                report.altered.push(Altered { route: Arc::clone(&was.name), alterations });
+                let (route, origin) = (Arc::clone(&was.name), was.origin.kind);
+                report.altered.push(Altered { route, origin, alterations });
             }
             messages.compare(was, is);
         }

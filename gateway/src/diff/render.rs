@@ -61,18 +61,24 @@ fn summary(report: &Report) -> String {
 }
 
 fn sentence(alteration: &Alteration) -> String {
-    let Alteration { what, was, is, breaking } = alteration;
-    let breaks = if *breaking { "breaks clients: " } else { "" };
+    let breaks = if alteration.breaking { "breaks clients: " } else { "" };
+    format!("{breaks}{}", change_text(alteration))
+}
+
+/// What has changed, without whether that breaks clients.
+pub(super) fn change_text(alteration: &Alteration) -> String {
+    let Alteration { what, was, is, .. } = alteration;
     let change = match (was.as_str(), is.as_str()) {
         ("", "") => ": different".to_owned(),
         ("", is) => format!(": {is} (new)"),
         (was, "") => format!(": {was} (gone)"),
         (was, is) => format!(": {was} → {is}"),
     };
-    format!("{breaks}{what}{change}")
+    format!("{what}{change}")
 }
 
-fn names(routes: &[&str]) -> String {
+/// The first of these routes, and how many more there are.
+pub(super) fn names(routes: &[&str]) -> String {
     let shown = routes.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
     match routes.len().saturating_sub(SHOWN) {
         0 => shown,
