@@ -5,6 +5,7 @@
 //! | `admin` | the admin address: hosts, orders, connections |
 //! | `auth` | who may call: tokens, API keys, a service that decides |
 //! | `calls` | the main job: REST in, gRPC behind, JSON back |
+//! | `certificates` | client certificates as services learn them, and handshakes that fail |
 //! | `compression` | bodies in gzip, deflate, brotli and zstd, both ways |
 //! | `docs` | the page of the API and what it is made of |
 //! | `errors` | every refusal, in the shapes of the contract |
@@ -32,6 +33,7 @@
 mod admin;
 mod auth;
 mod calls;
+mod certificates;
 mod compression;
 mod docs;
 mod edge;

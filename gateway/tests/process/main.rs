@@ -12,6 +12,7 @@
 //! | `openings` | TLS that stalls or is none, PROXY headers that are none |
 //! | `probes` | probes for orchestrators, and the `gateway health` command |
 //! | `log` | a log whose reader has stopped |
+//! | `reports` | what the log reports of certificates, key sets and handshakes while the gateway runs |
 //! | `drain` | an orderly end, and a renewed certificate, under load |
 //!
 //! An attack passes when honest clients were answered all the while, and the process did not grow.
@@ -27,6 +28,7 @@ mod http2;
 mod log;
 mod openings;
 mod probes;
+mod reports;
 mod shares;
 mod vectors;
 
