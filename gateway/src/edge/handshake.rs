@@ -84,7 +84,8 @@ impl HandshakeFailure {
             Error::NoApplicationProtocol => Self::NoCommonProtocol,
             Error::NoCertificatesPresented => Self::NoClientCertificate,
             Error::InvalidCertificate(error) => match error {
-                CertificateError::UnknownIssuer => Self::UnknownClientCa,
+                // An authority of the same name with another key has issued a certificate with a wrong signature.
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownClientCa,
                 CertificateError::Expired
                 | CertificateError::ExpiredContext { .. }
                 | CertificateError::NotValidYet
@@ -99,6 +100,7 @@ impl HandshakeFailure {
                 | AlertDescription::CertificateExpired
                 | AlertDescription::CertificateUnknown
                 | AlertDescription::UnknownCA
+                | AlertDescription::DecryptError
                 | AlertDescription::AccessDenied => Self::RejectedByClient,
                 AlertDescription::CloseNotify | AlertDescription::UserCanceled => Self::Closed,
                 _ => Self::Protocol,
@@ -200,7 +202,8 @@ mod tests {
             (tls(Error::NoCertificatesPresented), Some(NoClientCertificate)),
             (tls(Error::InvalidCertificate(CertificateError::UnknownIssuer)), Some(UnknownClientCa)),
             (tls(Error::InvalidCertificate(CertificateError::Expired)), Some(ExpiredClientCertificate)),
-            (tls(Error::InvalidCertificate(CertificateError::BadSignature)), Some(BadClientCertificate)),
+            (tls(Error::InvalidCertificate(CertificateError::BadSignature)), Some(UnknownClientCa)),
+            (tls(Error::InvalidCertificate(CertificateError::BadEncoding)), Some(BadClientCertificate)),
             (tls(Error::AlertReceived(AlertDescription::UnknownCA)), Some(RejectedByClient)),
             (tls(Error::AlertReceived(AlertDescription::ProtocolVersion)), Some(NoCommonVersion)),
             (tls(Error::AlertReceived(AlertDescription::DecodeError)), Some(Protocol)),

@@ -57,7 +57,7 @@ pub enum Problem {
     RsaTooLarge(usize),
     #[error("the key set cannot be read: {0}")]
     JwksUnreadable(String),
-    #[error("the key set has no key that fits {algorithms}{}", reasons(left_out))]
+    #[error("the key set has no key that fits {algorithms}")]
     JwksUseless { algorithms: String, left_out: Vec<(String, String)> },
     #[error("key `{key}` of the set is left out: {why}")]
     JwksKeySkipped { key: String, why: String },
@@ -135,19 +135,6 @@ pub enum Problem {
 /// The most keys whose reasons are listed.
 const MAX_REASONS: usize = 8;
 
-/// Why each key of a set is left out, to follow a sentence.
-fn reasons(left_out: &[(String, String)]) -> String {
-    let mut text = String::new();
-    for (position, (key, why)) in left_out.iter().take(MAX_REASONS).enumerate() {
-        let start = if position == 0 { ": " } else { "; " };
-        text.push_str(&format!("{start}key `{key}` of the set is left out: {why}"));
-    }
-    if let more @ 1.. = left_out.len().saturating_sub(MAX_REASONS) {
-        text.push_str(&format!("; and {more} more"));
-    }
-    text
-}
-
 /// How a rate is written.
 const RATE_HELP: &str = "write a number per s, min, h or day: `100/s`, `600/min`";
 
@@ -162,6 +149,18 @@ impl Problem {
                 | Self::JwksKeyLenient { .. }
                 | Self::JwksSecrets(_)
         )
+    }
+
+    /// What explains the message: of a key set without a usable key, why each key is left out.
+    pub fn notes(&self) -> Vec<String> {
+        let Self::JwksUseless { left_out, .. } = self else { return Vec::new() };
+        let reasons = left_out.iter().take(MAX_REASONS);
+        let mut notes: Vec<String> =
+            reasons.map(|(key, why)| format!("key `{key}` of the set is left out: {why}")).collect();
+        if let more @ 1.. = left_out.len().saturating_sub(MAX_REASONS) {
+            notes.push(format!("{more} more keys are left out"));
+        }
+        notes
     }
 
     /// What to do about it.

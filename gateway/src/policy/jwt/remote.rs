@@ -238,7 +238,10 @@ impl News {
 
 async fn fetch(client: &Client, url: &KeysUrl) -> Result<(KeySet, Vec<Finding>), String> {
     let body = client.get(&url.location).await.map_err(|error| error.to_string())?;
-    KeySet::jwks(&body, &url.algorithms).map_err(|problem| problem.to_string())
+    KeySet::jwks(&body, &url.algorithms).map_err(|problem| {
+        let notes = problem.notes().join("; ");
+        if notes.is_empty() { problem.to_string() } else { format!("{problem}: {notes}") }
+    })
 }
 
 #[cfg(test)]
