@@ -53,7 +53,7 @@ impl ClientCertificate {
     /// Reads a certificate. `own` has the names of the listener's certificate if the client's is sent upstream.
     pub(super) fn new(der: CertificateDer<'static>, own: Option<&CertificateNames>) -> Self {
         let names = CertificateNames::of(&der);
-        let forwarded = own.and_then(|own| forwarded::value(own, &digest(&SHA256, &der), &names));
+        let forwarded = own.and_then(|own| forwarded::value(own, digest(&SHA256, &der), &names));
         Self { der, names, forwarded }
     }
 

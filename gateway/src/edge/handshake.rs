@@ -78,7 +78,9 @@ impl HandshakeFailure {
                 PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled
                 | PeerIncompatible::ServerDoesNotSupportTls12Or13
-                | PeerIncompatible::SupportedVersionsExtensionRequired => Self::NoCommonVersion,
+                | PeerIncompatible::SupportedVersionsExtensionRequired
+                // The extension is as old as TLS 1.2, and is checked before the version.
+                | PeerIncompatible::SignatureAlgorithmsExtensionRequired => Self::NoCommonVersion,
                 _ => Self::Protocol,
             },
             Error::NoApplicationProtocol => Self::NoCommonProtocol,
