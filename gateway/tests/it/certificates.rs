@@ -1,22 +1,25 @@
 //! Client certificates: what the authorization service and the services learn of them; and handshakes that fail.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertificateParams, DnType, KeyPair, SanType};
+use rustls::HandshakeKind;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use testkit::backend::{Backend, reply};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::auth::AUTHZ;
 use crate::harness::{Answer, Gateway, collect, request, routes};
-use crate::tls::{Authority, Client};
+use crate::tls::{Authority, Client, TLS12, TLS13};
 use crate::{head, library};
 
 const CHECK: &str = "envoy.service.auth.v3.Authorization/Check";
@@ -184,6 +187,29 @@ async fn the_client_certificate_is_known_to_both_services() {
             let value = forward.then_some(expected.as_str());
             assert_eq!(header.as_str(), value);
             assert_eq!(forwarded(&backend), value.into_iter().collect::<Vec<_>>());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_resumed_session_keeps_the_client_certificate() {
+    let (backend, authz, authority) = (library().start().await, authz(json!({})).await, Authority::new());
+    let (own, own_key) = authority.issue(&["shop.example"]);
+    let files = [("own.pem", own), ("own.key", own_key), ("ca.pem", authority.0.pem())];
+    let listener = ", tls: {certificate: own.pem, key: own.key, client_ca: ca.pem, forward: true}";
+    let gateway = gateway(&backend, &authz, listener, &files).await;
+    for versions in [&TLS12, &TLS13] {
+        let shows = Some(authority.issue(&["client.example"]));
+        let config = Arc::new(Client { shows, versions, ..Client::of(&authority) }.config());
+        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let stream = TcpStream::connect(gateway.address()).await.unwrap();
+            let connector = TlsConnector::from(Arc::clone(&config));
+            let stream = connector.connect("shop.example".try_into().unwrap(), stream).await.unwrap();
+            assert_eq!(stream.get_ref().1.handshake_kind(), Some(kind));
+            assert_eq!(send(stream, false, "shop.example").await.status, StatusCode::OK);
+            assert_eq!(authz.only().json()["attributes"]["source"]["principal"], "client.example");
+            let forwarded = forwarded(&backend);
+            assert!(matches!(&forwarded[..], [one] if one.ends_with(";DNS=client.example")), "{forwarded:?}");
         }
     }
 }

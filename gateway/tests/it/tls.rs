@@ -53,7 +53,7 @@ impl<'a> Client<'a> {
         Self { trusts, name: "shop.example", alpn: &[], versions: rustls::ALL_VERSIONS, shows: None }
     }
 
-    pub(crate) async fn connect(&self, gateway: &Gateway) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(crate) fn config(&self) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.trusts.0.pem().as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -70,9 +70,13 @@ impl<'a> Client<'a> {
             }
         };
         config.alpn_protocols = self.alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        config
+    }
+
+    pub(crate) async fn connect(&self, gateway: &Gateway) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(gateway.address()).await.unwrap();
         let name = ServerName::try_from(self.name).unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+        TlsConnector::from(Arc::new(self.config())).connect(name, stream).await
     }
 
     /// One call on a connection of its own, by what ALPN chose. An error is one of the handshake or of the connection:
@@ -109,8 +113,8 @@ fn files(backend: &Backend, tls: &str, rest: &str) -> Files {
     routes(&format!("{head}{ROUTES}{rest}")).file("library.binpb", backend.descriptors())
 }
 
-static TLS12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];
-static TLS13: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
+pub(crate) static TLS12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];
+pub(crate) static TLS13: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
 static BOTH: [&[u8]; 2] = [b"h2", b"http/1.1"];
 static HTTP1: [&[u8]; 1] = [b"http/1.1"];
 

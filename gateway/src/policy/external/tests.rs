@@ -203,3 +203,15 @@ async fn without_an_answer_the_configuration_decides() {
     // The call that nobody waits for any longer is cancelled.
     silent.cancelled(2).await;
 }
+
+#[tokio::test]
+async fn dynamic_metadata_is_ignored_and_reported() {
+    for (dynamic_metadata, is_reported) in [(None, false), (Some(prost_types::Struct::default()), true)] {
+        let allowed =
+            CheckResponse { status: Some(Status::default()), dynamic_metadata, ..CheckResponse::default() };
+        let server = answering(allowed).await;
+        let policy = external(&server, Duration::from_secs(5), OnFailure::Deny);
+        assert!(policy.check(&Sent::new(&[]).request()).await.is_ok());
+        assert_eq!(policy.has_reported_metadata.load(Relaxed), is_reported);
+    }
+}
