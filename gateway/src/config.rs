@@ -20,7 +20,8 @@ use std::sync::Arc;
 use diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 
 pub use model::{
-    AdminSpec, BreakingChanges, DocsSpec, GatewayConfig, HealthTarget, LogFormat, LogLevel, LogSpec,
+    AdminSpec, BreakingChanges, CertificateExpiry, DocsSpec, GatewayConfig, HealthTarget, LogFormat,
+    LogLevel, LogSpec, ShownBy,
 };
 pub use schema::SCHEMA;
 pub use watched::Watched;
@@ -113,6 +114,8 @@ struct Context {
     sources: Sources,
     found: Vec<Diagnostic>,
     watch: Vec<Watched>,
+    /// The certificates that the gateway shows.
+    expiries: Vec<CertificateExpiry>,
 }
 
 impl Context {

@@ -1,6 +1,7 @@
 //! What the admin address shows, as its own serializable types.
 
 mod auth;
+mod certificates;
 pub(super) mod config;
 
 use std::collections::BTreeMap;
@@ -217,6 +218,12 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
     for (reason, count) in state.workers.refused().counts() {
         out.value("gateway_connections_refused_total", &labels(&[("reason", reason)]), count);
     }
+    let about = "TLS handshakes of clients that failed, by reason (docs/guides/tls.md).";
+    out.family("gateway_tls_handshake_failures_total", "counter", about);
+    for (reason, count) in state.workers.totals().handshakes().counts() {
+        out.value("gateway_tls_handshake_failures_total", &labels(&[("reason", reason)]), count);
+    }
+    certificates::metrics(&mut out, snapshot);
     out.family("gateway_buffered_bytes", "gauge", "Bytes of request and response bodies held now.");
     out.value("gateway_buffered_bytes", "", state.workers.totals().buffered());
     out.family("gateway_requests_in_flight", "gauge", "Requests in flight now.");

@@ -90,6 +90,7 @@ pub(super) fn lower(
     let table = compiled.table?;
     Some(GatewayConfig {
         listeners,
+        expiries: std::mem::take(&mut context.expiries),
         trusted_proxies,
         admin,
         upstreams: upstreams.specs,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use indexmap::IndexMap;
@@ -21,6 +21,8 @@ use crate::telemetry::spans::TracingSpec;
 pub struct GatewayConfig {
     /// Where clients connect; never empty.
     pub listeners: Vec<ListenerSpec>,
+    /// The certificates that the gateway shows to clients and upstreams, and when they expire.
+    pub expiries: Vec<CertificateExpiry>,
     /// The proxies whose word about clients is believed.
     pub trusted_proxies: TrustedProxies,
     /// The admin address, when there is one.
@@ -69,6 +71,26 @@ pub struct GatewayConfig {
     pub tracing: Option<TracingSpec>,
     /// Whether 404, 405 and 400 answers carry the near misses.
     pub explain: bool,
+}
+
+/// The end of a certificate that the gateway shows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CertificateExpiry {
+    /// Where the certificate is in use.
+    pub shown_by: ShownBy,
+    /// The path of its file, as the configuration writes it.
+    pub file: String,
+    /// The earliest `notAfter` of the chain in the file.
+    pub until: SystemTime,
+}
+
+/// The connections on which a certificate is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ShownBy {
+    /// Those of clients with this listener.
+    Listener(SocketAddr),
+    /// Those with this upstream.
+    Upstream(Arc<str>),
 }
 
 /// The address of metrics, health, the state of the gateway and commands.

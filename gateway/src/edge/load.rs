@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::announced::AnnouncedBody;
 use super::cancels::Cancels;
+use super::handshake::HandshakeFailures;
 pub(super) use clients::{ClientId, FairShare};
 use clients::{ClientTable, ClientUsage, is_scarce, is_short};
 pub use slot::{RequestLimits, RequestSlot};
@@ -45,6 +46,7 @@ pub struct Totals {
     buffered: AtomicUsize,
     clients: ClientTable,
     trim: Trim,
+    handshakes: HandshakeFailures,
     /// Who may compute beside the workers just now.
     aside: Arc<Semaphore>,
 }
@@ -59,6 +61,7 @@ impl Default for Totals {
             buffered: AtomicUsize::new(0),
             clients: ClientTable::default(),
             trim: Trim::default(),
+            handshakes: HandshakeFailures::default(),
             aside: Arc::new(Semaphore::new(at_once)),
         }
     }
@@ -79,6 +82,11 @@ impl Totals {
     /// less than [`Charge::FREE`] are not counted: the number of requests bounds them.
     pub fn buffered(&self) -> usize {
         self.buffered.load(Relaxed)
+    }
+
+    /// TLS handshakes with clients that have failed.
+    pub const fn handshakes(&self) -> &HandshakeFailures {
+        &self.handshakes
     }
 
     /// Has memory that was freed returned to the system; for every second or so.
@@ -153,6 +161,11 @@ impl Load {
     /// What the chunked body on the connection has announced.
     pub fn announced(&self) -> &AnnouncedBody {
         &self.announced
+    }
+
+    /// TLS handshakes with clients that have failed, over all connections.
+    pub(super) fn handshakes(&self) -> &HandshakeFailures {
+        &self.totals.handshakes
     }
 
     /// The use of a request that comes from this address, by way of a connection that others share.

@@ -169,7 +169,10 @@ async fn answer<'s>(
         spans: snapshot.spans.as_ref(),
         started: recorder.started,
     };
-    unary(&exchange, head, body, slot, &mut recorder.trail).await
+    match exchange.admitted.rewritten(head) {
+        None => unary(&exchange, head, body, slot, &mut recorder.trail).await,
+        Some(head) => Box::pin(unary(&exchange, &head, body, slot, &mut recorder.trail)).await,
+    }
 }
 
 /// Asks the route's policies, if it has any that could refuse.
@@ -183,9 +186,9 @@ async fn admit(target: &Target, recorder: &Recorder<'_>) -> Result<Admitted, Ref
         uri: &head.uri,
         version: head.version,
         headers: &head.headers,
-        host: host::of(head, fields),
+        authority: host::authority(head, fields),
         client: peer.address.ip().to_canonical(),
-        tls: peer.tls,
+        peer,
         request_id: id,
         trace,
         worker: peer.worker,

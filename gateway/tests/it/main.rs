@@ -6,6 +6,7 @@
 //! | `auth` | who may call: tokens, API keys, a service that decides |
 //! | `calls` | the main job: REST in, gRPC behind, JSON back |
 //! | `cancels` | requests that clients cancel in great numbers, and those of others beside them |
+//! | `certificates` | client certificates as services learn them, and handshakes that fail |
 //! | `compression` | bodies in gzip, deflate, brotli and zstd, both ways |
 //! | `docs` | the page of the API and what it is made of |
 //! | `errors` | every refusal, in the shapes of the contract |
@@ -35,6 +36,7 @@ mod admin;
 mod auth;
 mod calls;
 mod cancels;
+mod certificates;
 mod compression;
 mod docs;
 mod edge;

@@ -13,6 +13,7 @@
 //! | `probes` | probes for orchestrators, and the `gateway health` command |
 //! | `log` | a log whose reader has stopped |
 //! | `watched` | files that change, the lines about them, and a log that is their neighbour |
+//! | `reports` | what the log reports of certificates, key sets and handshakes while the gateway runs |
 //! | `drain` | an orderly end, and a renewed certificate, under load |
 //!
 //! An attack passes when honest clients were answered all the while, and the process did not grow.
@@ -28,6 +29,7 @@ mod http2;
 mod log;
 mod openings;
 mod probes;
+mod reports;
 mod shares;
 mod vectors;
 mod watched;

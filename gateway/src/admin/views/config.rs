@@ -59,6 +59,7 @@ struct Listener {
     address: String,
     tls: bool,
     client_certificates: bool,
+    forward_client_certificates: bool,
     proxy_protocol: bool,
 }
 
@@ -233,6 +234,7 @@ impl From<&ListenerSpec> for Listener {
             address: spec.address.to_string(),
             tls: spec.tls.is_some(),
             client_certificates: spec.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()),
+            forward_client_certificates: spec.tls.as_ref().is_some_and(|tls| tls.forward),
             proxy_protocol: spec.proxy_protocol,
         }
     }

@@ -16,8 +16,18 @@ use super::{AUDIT, FILE_WATCHER, REPORT};
 
 /// The fields that distinguish what lines from one place in the code are about. The address of a client is not among them:
 /// a client can have any number of addresses.
-const SUBJECT: [&str; 8] =
-    ["upstream", "endpoint", "host", "url", "listener", "auth", "log.target", "log.line"];
+const SUBJECT: [&str; 10] = [
+    "upstream",
+    "endpoint",
+    "host",
+    "url",
+    "listener",
+    "auth",
+    "handshake",
+    "certificate",
+    "log.target",
+    "log.line",
+];
 
 /// The most characters of a line that a summary repeats.
 const MAX_SAMPLE: usize = 256;

@@ -1,12 +1,16 @@
-//! When a certificate is valid: the only thing that is read of its DER here.
+//! When a certificate is valid (RFC 5280 section 4.1.2.5).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// From when until when, inclusive.
+use super::der::element;
+
+/// The period in which a certificate is valid. Both ends are included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Validity {
-    pub(super) from: SystemTime,
-    pub(super) until: SystemTime,
+pub struct Validity {
+    /// `notBefore`
+    pub from: SystemTime,
+    /// `notAfter`
+    pub until: SystemTime,
 }
 
 /// The tags of DER that occur on the way.
@@ -18,8 +22,14 @@ mod tag {
     pub(super) const VERSION: u8 = 0xa0;
 }
 
-/// Reads RFC 5280's `Certificate.tbsCertificate.validity`; nothing when that is not what is there.
-pub(super) fn of(certificate: &[u8]) -> Option<Validity> {
+impl Validity {
+    /// Reads the period of a certificate in DER; `None` if it is not an X.509 certificate.
+    pub fn of(certificate: &[u8]) -> Option<Self> {
+        of(certificate)
+    }
+}
+
+fn of(certificate: &[u8]) -> Option<Validity> {
     let (_, body, _) = element(certificate, Some(tag::SEQUENCE))?;
     let (_, mut rest, _) = element(body, Some(tag::SEQUENCE))?;
     if rest.first() == Some(&tag::VERSION) {
@@ -33,26 +43,6 @@ pub(super) fn of(certificate: &[u8]) -> Option<Validity> {
     let (kind, from, rest) = element(validity, None)?;
     let (until_kind, until, _) = element(rest, None)?;
     Some(Validity { from: time(kind, from)?, until: time(until_kind, until)? })
-}
-
-/// The tag, content and rest of a DER element.
-fn element(der: &[u8], expected: Option<u8>) -> Option<(u8, &[u8], &[u8])> {
-    let (tag, rest) = der.split_first()?;
-    if expected.is_some_and(|expected| expected != *tag) {
-        return None;
-    }
-    let (first, rest) = rest.split_first()?;
-    let (len, rest) = if *first < 0x80 {
-        (usize::from(*first), rest)
-    } else {
-        let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        let len = bytes
-            .iter()
-            .try_fold(0usize, |len, byte| len.checked_mul(256)?.checked_add(usize::from(*byte)))?;
-        (len, rest)
-    };
-    let (content, rest) = rest.split_at_checked(len)?;
-    Some((*tag, content, rest))
 }
 
 /// `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ`.
