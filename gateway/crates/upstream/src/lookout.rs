@@ -84,8 +84,9 @@ fn report(endpoint: &Endpoint, group: &Weak<Group>, sight: Sight, error: Option<
         Sight::Lost => tracing::info!(upstream = name, %endpoint, "connection to endpoint lost"),
         Sight::Failed | Sight::Overdue => {
             if let Some(error) = error {
-                let (reason, help) = (error.problem().name(), error.problem().help());
-                tracing::warn!(upstream = name, %endpoint, reason, %error, help, "endpoint unreachable");
+                let (problem, error) = (error.problem(), &**error.message());
+                let (reason, help) = (problem.name(), problem.help());
+                tracing::warn!(upstream = name, %endpoint, reason, error, help, "endpoint unreachable");
             }
         }
     }

@@ -47,7 +47,14 @@ pub(crate) async fn follow(group: Weak<Group>, source: usize, host: String, port
                 group.metrics().connect_failed(error.problem());
                 if logged.as_ref() != Some(&error) && pace.allows(Instant::now()) {
                     let (reason, help) = (error.problem().name(), error.problem().help());
-                    tracing::warn!(upstream = group.name(), host, reason, %error, help, "name does not resolve");
+                    tracing::warn!(
+                        upstream = group.name(),
+                        host,
+                        reason,
+                        error = &**error.message(),
+                        help,
+                        "name does not resolve"
+                    );
                     logged = Some(error.clone());
                 }
                 group.unresolved(source, error);

@@ -109,6 +109,11 @@ impl TlsSide {
                 ConnectProblem::UnknownAuthority,
                 "the server's certificate is not signed by an authority that the gateway trusts".into(),
             ),
+            // An authority that was made anew keeps its name and has another key.
+            E::BadSignature => of(
+                ConnectProblem::UnknownAuthority,
+                "the server's certificate names a trusted authority, but is signed by another key".into(),
+            ),
             E::NotValidForNameContext { presented, .. } => {
                 of(ConnectProblem::WrongName, self.names(presented))
             }
