@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
+use prost_types::Timestamp;
 use serde::Serialize;
-use upstream::{Condition, EndpointView, UpstreamView};
+use upstream::{Condition, ConnectProblem, EndpointView, NameView, UpstreamView};
 
 use super::State;
 use crate::proxy::code::Code;
@@ -66,18 +67,70 @@ pub(super) struct Upstream {
     retries: u64,
     connections_opened: u64,
     failures: BTreeMap<&'static str, u64>,
+    /// Failed attempts to connect, or to resolve a name, by reason.
+    connect_failures: BTreeMap<&'static str, u64>,
     endpoints: Vec<Endpoint>,
 }
 
 #[derive(Debug, Serialize)]
 struct Endpoint {
     address: String,
+    /// `connecting`, `reachable`, `unreachable`, or `unresolved` for a name.
     state: String,
     health: &'static str,
+    /// The time of the latest change of state, health or reason, as RFC 3339 writes it.
+    since: String,
     active: u32,
     connections: usize,
+    /// Why the endpoint is unreachable, or the name unresolved: one of a closed list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
+    /// What can be done about the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'static str>,
+}
+
+impl From<EndpointView> for Endpoint {
+    fn from(view: EndpointView) -> Self {
+        let problem = view.problem.as_ref().map(upstream::ConnectError::problem);
+        Self {
+            address: view.address.to_string(),
+            state: format!("{:?}", view.reach).to_lowercase(),
+            health: endpoint_health(&view),
+            since: rfc3339(view.since),
+            active: view.active,
+            connections: view.connections,
+            reason: problem.map(ConnectProblem::name),
+            last_error: view.last_error.map(|error| error.to_string()),
+            help: problem.map(ConnectProblem::help),
+        }
+    }
+}
+
+impl From<NameView> for Endpoint {
+    fn from(view: NameView) -> Self {
+        let problem = view.problem.problem();
+        Self {
+            address: view.address.to_string(),
+            state: "unresolved".to_owned(),
+            health: "unknown",
+            since: rfc3339(view.since),
+            active: 0,
+            connections: 0,
+            reason: Some(problem.name()),
+            last_error: Some(view.problem.to_string()),
+            help: Some(problem.help()),
+        }
+    }
+}
+
+/// A time to the millisecond, as RFC 3339 writes it.
+fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let nanos = i32::try_from(since.subsec_millis()).unwrap_or_default() * 1_000_000;
+    Timestamp { seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanos }.to_string()
 }
 
 pub(super) fn upstreams(snapshot: &Snapshot) -> Vec<Upstream> {
@@ -86,14 +139,8 @@ pub(super) fn upstreams(snapshot: &Snapshot) -> Vec<Upstream> {
 
 impl From<UpstreamView> for Upstream {
     fn from(view: UpstreamView) -> Self {
-        let endpoints = view.endpoints.into_iter().map(|endpoint| Endpoint {
-            address: endpoint.address.to_string(),
-            state: format!("{:?}", endpoint.reach).to_lowercase(),
-            health: endpoint_health(&endpoint),
-            active: endpoint.active,
-            connections: endpoint.connections,
-            last_error: endpoint.last_error.map(|error| error.to_string()),
-        });
+        let endpoints =
+            view.endpoints.into_iter().map(Endpoint::from).chain(view.names.into_iter().map(Endpoint::from));
         Self {
             name: view.name.to_string(),
             health: health_word(view.health),
@@ -104,9 +151,14 @@ impl From<UpstreamView> for Upstream {
             retries: view.retries,
             connections_opened: view.connections_opened,
             failures: view.failures.into_iter().collect(),
+            connect_failures: named(view.connect_failures),
             endpoints: endpoints.collect(),
         }
     }
+}
+
+fn named(failures: Vec<(ConnectProblem, u64)>) -> BTreeMap<&'static str, u64> {
+    failures.into_iter().map(|(problem, count)| (problem.name(), count)).collect()
 }
 
 const fn endpoint_health(endpoint: &EndpointView) -> &'static str {
@@ -287,6 +339,17 @@ fn upstream_metrics(out: &mut Exposition, snapshot: &Snapshot) {
         for (flag, count) in &view.failures {
             let labels = labels(&[("upstream", &view.name), ("reason", flag)]);
             out.value("gateway_upstream_failures_total", &labels, count);
+        }
+    }
+    out.family(
+        "gateway_upstream_connect_failures_total",
+        "counter",
+        "Attempts to connect to an endpoint or to resolve a name that failed, by reason.",
+    );
+    for view in &views {
+        for (problem, count) in &view.connect_failures {
+            let labels = labels(&[("upstream", &view.name), ("reason", problem.name())]);
+            out.value("gateway_upstream_connect_failures_total", &labels, count);
         }
     }
 }

@@ -11,8 +11,12 @@ use crate::gateway::{Gateway, Settings, withstand, withstand_with};
 /// Connections that an attack of this file opens.
 const MANY: usize = 300;
 /// Limits that end an attack within the time of a test.
-const SOON: Settings<'static> =
-    Settings { listener: "", rest: "limits: {header_timeout: 1s, idle_timeout: 2s}\n", files: &[] };
+const SOON: Settings<'static> = Settings {
+    listener: "",
+    upstreams: "",
+    rest: "limits: {header_timeout: 1s, idle_timeout: 2s}\n",
+    files: &[],
+};
 
 async fn connections(address: SocketAddr, count: usize) -> Vec<TcpStream> {
     let mut streams = Vec::new();

@@ -212,3 +212,8 @@ async fn no_hidden_character_of_a_client_reaches_a_text_log() {
         "{line}"
     );
 }
+
+/// The body of an answer to a GET, whatever its status.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
+    send(address, Method::GET, path).await.1
+}

@@ -2,6 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `causes` | why an endpoint cannot be reached, in the log, `/upstreams` and the metrics |
 //! | `gateway` | the child process, and honest clients that must not notice what happens beside them |
 //! | `frames` | HTTP/2 by hand: frames that no library would write |
 //! | `http1` | slow heads and bodies, silence, smuggling, chunks, large answers that nobody reads |
@@ -20,6 +21,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod causes;
 mod drain;
 mod fields;
 mod frames;

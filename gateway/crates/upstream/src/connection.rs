@@ -78,6 +78,17 @@ pub(crate) enum End {
     Broken(Arc<str>),
 }
 
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Closed => f.write_str("closed by the server"),
+            Self::TooManyPings => f.write_str("the server received too many PINGs"),
+            Self::Silent(timeout) => write!(f, "no answer to a PING within {timeout:?}"),
+            Self::Broken(error) => f.write_str(error),
+        }
+    }
+}
+
 impl End {
     pub(crate) fn of(error: &h2::Error) -> Self {
         match () {
@@ -147,15 +158,15 @@ pub(crate) async fn drive(
     .await
 }
 
-/// Waits for the first answer of the peer: only then is it known to speak HTTP/2.
-pub(crate) async fn greet(link: &mut Link, pings: &mut PingPong) -> Result<(), Arc<str>> {
-    let text = |error: h2::Error| Arc::<str>::from(error.to_string());
-    pings.send_ping(Ping::opaque()).map_err(text)?;
+/// Waits for the first answer of the peer: only then is it known to speak HTTP/2. An error is that of the connection, if it did not
+/// just close.
+pub(crate) async fn greet(link: &mut Link, pings: &mut PingPong) -> Result<(), Option<h2::Error>> {
+    pings.send_ping(Ping::opaque()).map_err(Some)?;
     poll_fn(|cx| {
         if let Poll::Ready(result) = link.poll(cx) {
-            return Poll::Ready(Err(result.map_or_else(text, |()| "closed before HTTP/2 began".into())));
+            return Poll::Ready(Err(result.err()));
         }
-        pings.poll_pong(cx).map(|result| result.map(drop).map_err(text))
+        pings.poll_pong(cx).map(|result| result.map(drop).map_err(Some))
     })
     .await
 }

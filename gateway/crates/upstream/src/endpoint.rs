@@ -2,16 +2,18 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::uri::{Authority, Scheme};
 use tokio::time::Instant;
 
 use crate::condition::{Condition, Report};
+use crate::connect_problem::ConnectError;
 use crate::damper::Damper;
 use crate::dial::{Dialer, Peer};
 use crate::metrics::Metrics;
 use crate::outlier::Outlier;
+use crate::pace::LogPace;
 use crate::ping::PingPace;
 use crate::pool::Pool;
 use crate::random::{Dice, hash_key};
@@ -57,6 +59,13 @@ pub(crate) struct Vitals {
     pub(crate) outlier: Outlier,
     /// What went wrong last.
     pub(crate) error: Option<Arc<str>>,
+    /// Why it cannot be reached, while it cannot.
+    pub(crate) problem: Option<ConnectError>,
+    /// When reach, health or problem changed last.
+    pub(crate) since: SystemTime,
+    pace: LogPace,
+    /// The problem that was logged last.
+    logged: Option<ConnectError>,
 }
 
 impl Vitals {
@@ -64,6 +73,16 @@ impl Vitals {
     pub(crate) fn is_healthy(&self) -> bool {
         self.condition.is_usable() && !self.damper.is_held()
     }
+}
+
+/// What the lookout's sight changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SightChange {
+    None,
+    /// Whether it can be reached.
+    Reach,
+    /// Why it cannot be reached; worth a line in the log.
+    Problem,
 }
 
 /// What a health check changed.
@@ -111,6 +130,10 @@ impl Endpoint {
                 damper: Damper::default(),
                 outlier: Outlier::NEW,
                 error: None,
+                problem: None,
+                since: SystemTime::now(),
+                pace: LogPace::default(),
+                logged: None,
             }),
             dice: Dice::new(),
             metrics: parts.metrics,
@@ -220,6 +243,9 @@ impl Endpoint {
         if !after && let Some(error) = error {
             vitals.error = Some(Arc::clone(error));
         }
+        if before != after || hold.is_some() {
+            vitals.since = SystemTime::now();
+        }
         match hold {
             Some(hold) => Change::Held(hold),
             None if before != after => Change::Healthy(after),
@@ -227,26 +253,64 @@ impl Endpoint {
         }
     }
 
-    /// Takes in what the lookout saw; true if the state changed.
-    pub(crate) fn saw(&self, sight: Sight, error: Option<Arc<str>>, now: Instant) -> bool {
-        let (before, after) = {
+    /// Takes in what the lookout saw, and `error` if it could not connect.
+    pub(crate) fn saw(&self, sight: Sight, error: Option<ConnectError>, now: Instant) -> SightChange {
+        let (change, reach) = {
             let mut vitals = self.vitals();
-            let before = vitals.reach;
-            vitals.reach = before.after(sight);
-            if error.is_some() {
-                vitals.error.clone_from(&error);
-            }
-            (before, vitals.reach)
+            let change = vitals.saw(sight, error.as_ref(), now);
+            (change, vitals.reach)
         };
-        match after {
+        match reach {
             Reach::Reachable => self.pools.iter().for_each(Pool::forgive),
             Reach::Unreachable => {
-                let error = error.unwrap_or_else(|| "no connection yet".into());
+                let error =
+                    error.map_or_else(|| "no connection yet".into(), |error| Arc::clone(error.message()));
                 self.pools.iter().for_each(|pool| pool.give_up(now, &error));
             }
             Reach::Connecting => {}
         }
-        before != after
+        change
+    }
+}
+
+impl Vitals {
+    fn saw(&mut self, sight: Sight, error: Option<&ConnectError>, now: Instant) -> SightChange {
+        let before = self.reach;
+        self.reach = before.after(sight);
+        // An attempt that takes long says less than one that failed.
+        let error = error.filter(|_| sight != Sight::Overdue || self.problem.is_none());
+        if let Some(error) = error {
+            self.error = Some(Arc::clone(error.message()));
+        }
+        let is_same = |known: &ConnectError, error: &ConnectError| {
+            known == error || known.problem() == error.problem() && known.problem().is_timeout()
+        };
+        let is_new =
+            error.is_some_and(|error| !self.problem.as_ref().is_some_and(|known| is_same(known, error)));
+        if let Some(error) = error {
+            self.problem = Some(error.clone());
+        }
+        if self.reach == Reach::Reachable {
+            self.problem = None;
+            self.logged = None;
+        }
+        if before != self.reach || is_new && self.reach == Reach::Unreachable {
+            self.since = SystemTime::now();
+        }
+        if before != self.reach {
+            self.logged.clone_from(&self.problem);
+            return SightChange::Reach;
+        }
+        let is_logged = match (&self.logged, &self.problem) {
+            (Some(logged), Some(problem)) => is_same(logged, problem),
+            (None, Some(_)) => false,
+            (_, None) => true,
+        };
+        if self.reach != Reach::Unreachable || is_logged || !self.pace.allows(now) {
+            return SightChange::None;
+        }
+        self.logged.clone_from(&self.problem);
+        SightChange::Problem
     }
 }
 

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::{RecvStream, SendStream};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Response, StatusCode, response};
 use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::{self, HeadParts, Outgoing};
 use crate::breaker::OwnedPermit;
 use crate::call::{Call, Status};
+use crate::code;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::fields::{self, Fields};
@@ -64,6 +66,7 @@ pub struct Receiver {
     begun: Instant,
     deadline: Instant,
     limit: usize,
+    path: PathAndQuery,
     state: State,
 }
 
@@ -150,6 +153,9 @@ impl Upstream {
                 Ok((sender, lease, state)) => {
                     if let State::Ended { end: Some(end), .. } = &state {
                         self.record_code(&endpoint, Ok(end.status.code), begun);
+                        if end.status.code == code::UNIMPLEMENTED {
+                            self.unimplemented(&endpoint, &call.path);
+                        }
                     }
                     let receiver = Receiver {
                         upstream: Arc::clone(self),
@@ -158,6 +164,7 @@ impl Upstream {
                         begun,
                         deadline: call.deadline,
                         limit: call.max_response,
+                        path: call.path.clone(),
                         state,
                     };
                     return Ok(Exchange { sender, receiver });
@@ -329,6 +336,9 @@ impl Receiver {
         let code = match &state {
             Ok(State::Ended { end: Some(end), .. }) => {
                 self.lease.completed();
+                if end.status.code == code::UNIMPLEMENTED {
+                    self.upstream.unimplemented(self.lease.endpoint(), &self.path);
+                }
                 Ok(end.status.code)
             }
             Ok(_) => return state,

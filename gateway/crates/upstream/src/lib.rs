@@ -35,6 +35,7 @@ mod balance;
 mod breaker;
 mod call;
 mod condition;
+mod connect_problem;
 mod connection;
 mod damper;
 mod dial;
@@ -49,6 +50,7 @@ mod metrics;
 mod observe;
 mod orphan;
 mod outlier;
+mod pace;
 mod peer_settings;
 mod ping;
 mod pool;
@@ -63,12 +65,14 @@ mod status;
 mod timeout;
 mod tls;
 mod unary;
+mod unserved;
 mod upstream;
 mod view;
 
 pub use address::{Address, AddressError, Scheme, Target};
 pub use call::{Answer, Call, DEFAULT_MAX_RESPONSE, Report, Room, Status};
 pub use condition::Condition;
+pub use connect_problem::{ConnectError, ConnectProblem};
 pub use error::{CallError, Limit, NoEndpoint, StartError, TlsError, Verdict};
 pub use exchange::{End, Event, Exchange, Receiver, Request, Sender};
 pub use observe::Observer;
@@ -79,4 +83,4 @@ pub use spec::{
     RetrySpec, TlsSpec, UpstreamSpec,
 };
 pub use upstream::Upstream;
-pub use view::{EndpointView, Health, UpstreamView};
+pub use view::{EndpointView, Health, NameView, UpstreamView};

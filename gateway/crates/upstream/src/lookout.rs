@@ -13,8 +13,10 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::condition::Report;
+use crate::connect_problem::{ConnectError, ConnectProblem, Stage};
 use crate::connection::{self, End, Link};
-use crate::endpoint::{Change, Endpoint};
+use crate::dial::Progress;
+use crate::endpoint::{Change, Endpoint, SightChange};
 use crate::group::Group;
 use crate::health::{self, Cause};
 use crate::reach::Sight;
@@ -32,13 +34,14 @@ pub(crate) async fn watch(endpoint: Arc<Endpoint>, group: Weak<Group>) {
     let mut failures = 0u32;
     loop {
         let report = |sight, error| report(&endpoint, &group, sight, error);
-        let attempt = reach_out(&endpoint);
+        let progress = Progress::default();
+        let attempt = reach_out(&endpoint, &progress);
         tokio::pin!(attempt);
         let reached = tokio::select! {
             biased;
             reached = &mut attempt => reached,
             () = tokio::time::sleep(PATIENCE) => {
-                report(Sight::Overdue, None);
+                report(Sight::Overdue, Some(progress.stage().overdue(PATIENCE)));
                 attempt.await
             }
         };
@@ -58,18 +61,20 @@ pub(crate) async fn watch(endpoint: Arc<Endpoint>, group: Weak<Group>) {
                     failures = 0;
                     continue;
                 }
-                Arc::from(format!("the connection ended at once: {end:?}"))
+                ConnectError::new(ConnectProblem::ClosedEarly, format!("the connection ended at once: {end}"))
             }
             Err(error) => error,
         };
         failures = failures.saturating_add(1);
+        endpoint.metrics().connect_failed(error.problem());
         report(Sight::Failed, Some(error));
         tokio::time::sleep(BACKOFF.half_jitter(failures, endpoint.dice())).await;
     }
 }
 
-fn report(endpoint: &Endpoint, group: &Weak<Group>, sight: Sight, error: Option<Arc<str>>) {
-    if !endpoint.saw(sight, error.clone(), Instant::now()) {
+fn report(endpoint: &Endpoint, group: &Weak<Group>, sight: Sight, error: Option<ConnectError>) {
+    let change = endpoint.saw(sight, error.clone(), Instant::now());
+    if change == SightChange::None {
         return;
     }
     let Some(group) = group.upgrade() else { return };
@@ -78,11 +83,16 @@ fn report(endpoint: &Endpoint, group: &Weak<Group>, sight: Sight, error: Option<
         Sight::Connected => tracing::info!(upstream = name, %endpoint, "endpoint reachable"),
         Sight::Lost => tracing::info!(upstream = name, %endpoint, "connection to endpoint lost"),
         Sight::Failed | Sight::Overdue => {
-            let error = error.as_deref().unwrap_or("no connection yet");
-            tracing::warn!(upstream = name, %endpoint, error, "endpoint unreachable");
+            if let Some(error) = error {
+                let (problem, error) = (error.problem(), &**error.message());
+                let (reason, help) = (problem.name(), problem.help());
+                tracing::warn!(upstream = name, %endpoint, reason, error, help, "endpoint unreachable");
+            }
         }
     }
-    group.refresh();
+    if change == SightChange::Reach {
+        group.refresh();
+    }
 }
 
 /// A connection on which the peer has spoken.
@@ -93,14 +103,17 @@ struct Standing {
     pings: Option<PingPong>,
 }
 
-async fn reach_out(endpoint: &Endpoint) -> Result<Standing, Arc<str>> {
-    let (handle, mut link) = endpoint.dialer().dial().await?;
+async fn reach_out(endpoint: &Endpoint, progress: &Progress) -> Result<Standing, ConnectError> {
+    let dialer = endpoint.dialer();
+    let (handle, mut link) = dialer.dial(progress).await?;
     let mut pings = link.http2.ping_pong();
     if let Some(pings) = &mut pings {
-        let patience = endpoint.dialer().timeout;
-        match tokio::time::timeout(patience, connection::greet(&mut link, pings)).await {
-            Ok(result) => result?,
-            Err(_) => return Err(format!("no HTTP/2 within {patience:?}").into()),
+        match tokio::time::timeout(dialer.timeout, connection::greet(&mut link, pings)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                return Err(ConnectError::of_greeting(&link.settings, dialer.tls_side(), error.as_ref()));
+            }
+            Err(_) => return Err(Stage::Http2.overdue(dialer.timeout)),
         }
     }
     Ok(Standing { handle, link, pings })

@@ -23,6 +23,7 @@ use crate::attempt::Outgoing;
 use crate::backoff::Backoff;
 use crate::breaker::Breaker;
 use crate::connection::{self, End};
+use crate::dial::Progress;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::orphan::CallStream;
@@ -320,13 +321,14 @@ impl Set {
 async fn dial_and_drive(endpoint: Arc<Endpoint>, place: Place) {
     let Place { worker, isolated } = place;
     let mut dialing = Dialing { endpoint: &endpoint, place, settled: false };
-    let dialed = endpoint.dialer().dial().await;
+    let dialed = endpoint.dialer().dial(&Progress::default()).await;
     dialing.settled = true;
     drop(dialing);
     let (handle, mut link) = match dialed {
         Ok(http2) => http2,
         Err(error) => {
-            endpoint.pool(worker).failed(&endpoint, isolated, error);
+            endpoint.metrics().connect_failed(error.problem());
+            endpoint.pool(worker).failed(&endpoint, isolated, Arc::clone(error.message()));
             return;
         }
     };

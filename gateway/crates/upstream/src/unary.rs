@@ -104,6 +104,9 @@ impl Upstream {
             if let Some(watched) = watched {
                 watched.end(&outcome);
             }
+            if matches!(&outcome, Ok(answer) if answer.status.code == code::UNIMPLEMENTED) {
+                self.unimplemented(&endpoint, &call.path);
+            }
             if matches!(&outcome, Ok(answer) if answer.status.is_ok()) {
                 return with_attempts(outcome, &tried);
             }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
 
 use crate::breaker::Breaker;
 use crate::condition::Condition;
+use crate::connect_problem::{ConnectError, ConnectProblem};
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::metrics::Metrics;
@@ -31,10 +33,14 @@ pub struct UpstreamView {
     pub panic: bool,
     /// Its endpoints, in the order in which they were found.
     pub endpoints: Vec<EndpointView>,
+    /// The names whose latest look-up failed.
+    pub names: Vec<NameView>,
     /// Calls made so far.
     pub requests: u64,
     /// Calls that no service answered, by flag; only flags that occurred.
     pub failures: Vec<(&'static str, u64)>,
+    /// Attempts to connect, or to resolve a name, that failed, by problem; only problems that occurred.
+    pub connect_failures: Vec<(ConnectProblem, u64)>,
     /// Tries beyond the first.
     pub retries: u64,
     /// Ejections of endpoints.
@@ -68,6 +74,21 @@ pub struct EndpointView {
     pub connections: usize,
     /// What went wrong last.
     pub last_error: Option<Arc<str>>,
+    /// Why it cannot be reached, while it cannot.
+    pub problem: Option<ConnectError>,
+    /// When `reach`, its health or `problem` changed last.
+    pub since: SystemTime,
+}
+
+/// A name that does not resolve.
+#[derive(Debug, Clone)]
+pub struct NameView {
+    /// `host:port`.
+    pub address: Arc<str>,
+    /// Why it does not resolve.
+    pub problem: ConnectError,
+    /// When its look-ups began to fail.
+    pub since: SystemTime,
 }
 
 impl EndpointView {
@@ -83,6 +104,8 @@ impl EndpointView {
             active: endpoint.active.load(Relaxed),
             connections: endpoint.pools().iter().map(Pool::connections).sum(),
             last_error: vitals.error.clone(),
+            problem: vitals.problem.clone().filter(|_| vitals.reach == Reach::Unreachable),
+            since: vitals.since,
         }
     }
 }
@@ -93,6 +116,7 @@ impl UpstreamView {
         health: Health,
         panic: bool,
         endpoints: Vec<EndpointView>,
+        names: Vec<NameView>,
         metrics: &Metrics,
         breaker: &Breaker,
     ) -> Self {
@@ -102,11 +126,19 @@ impl UpstreamView {
             .map(|(flag, count)| (*flag, count.load(Relaxed)))
             .filter(|(_, count)| *count > 0)
             .collect();
+        let connect_failures = ConnectProblem::ALL
+            .into_iter()
+            .zip(&metrics.connect_failures)
+            .map(|(problem, count)| (problem, count.load(Relaxed)))
+            .filter(|(_, count)| *count > 0)
+            .collect();
         Self {
             name: Arc::clone(name),
             health,
             panic,
             endpoints,
+            names,
+            connect_failures,
             requests: metrics.requests.load(Relaxed),
             failures,
             retries: metrics.retries.load(Relaxed),
