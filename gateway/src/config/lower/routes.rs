@@ -179,7 +179,9 @@ fn template(
 ) -> Option<Template> {
     match Template::parse(&path.value) {
         Ok(template) => {
-            if let Some(name) = notation::dollar_name(&path.value) {
+            if let Some(name) = notation::dollar_name(&path.value)
+                && is_single_dollar(path, name, context)
+            {
                 context.push(literal_dollar(path, name, context));
             }
             Some(template)
@@ -200,6 +202,12 @@ fn template(
             None
         }
     }
+}
+
+/// Whether the file spells the segment with one dollar sign: `$$name` is meant, and so is an annotation.
+fn is_single_dollar(path: &At<String>, name: &str, context: &Context) -> bool {
+    let source = context.sources.slice(path.place);
+    source.contains(name) && !source.contains(&format!("${name}"))
 }
 
 /// A segment such as `$name` is valid, and almost never meant.
