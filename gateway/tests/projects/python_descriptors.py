@@ -36,9 +36,9 @@ def varint(data, at):
             return value, at
 
 
-def texts(data, number):
-    """The strings of one field of a message: its name is field 1 of a FileDescriptorProto, its imports are field 3."""
-    at, found = 0, []
+def fields(data, number):
+    """The values of a field of a message, of those that have a length."""
+    at = 0
     while at < len(data):
         tag, at = varint(data, at)
         kind = tag & 7
@@ -47,11 +47,18 @@ def texts(data, number):
         elif kind == 2:
             length, at = varint(data, at)
             if tag >> 3 == number:
-                found.append(data[at : at + length].decode())
+                yield data[at : at + length]
             at += length
         else:
             at += {1: 8, 5: 4}[kind]
-    return found
+
+
+# Fields of a FileDescriptorProto.
+NAME, IMPORTS = 1, 3
+
+
+def texts(data, number):
+    return [value.decode() for value in fields(data, number)]
 
 
 def files(folder):
@@ -59,7 +66,7 @@ def files(folder):
     found = {}
     for path in sorted(pathlib.Path(folder).rglob("*_pb2.py")):
         for data in literals(path.read_text(encoding="utf-8")):
-            found.setdefault(texts(data, 1)[0], data)
+            found.setdefault(texts(data, NAME)[0], data)
     return found
 
 
@@ -87,8 +94,8 @@ def main(output, first, *others):
         if name not in known:
             missing.add(name)
             return False
-        # One after the other, so that all that is missing is told.
-        if not all([write(imported) for imported in texts(known[name], 3)]):
+        # A list, so that every missing import is reported.
+        if not all([write(imported) for imported in texts(known[name], IMPORTS)]):
             print(f"left out {name}: an import is missing", file=sys.stderr)
             return False
         written[name] = known[name]
