@@ -288,6 +288,13 @@ async fn a_running_server_is_asked_and_the_file_asks_it_again() {
     assert!(text.contains(&format!("address: ${{SERVER_URL:-{address}}}")), "{text}");
     let (code, out, _) = gateway(folder.path(), &["check"]).await;
     assert_eq!((code, out.starts_with("ok: ")), (0, true), "{out}");
+    // The server stays the source of the descriptors, whichever upstreams serve the services.
+    for upstream in ["all=localhost:1", "server=localhost:1,shop.user"] {
+        let args = ["init", "--reflect", &address, "--upstream", upstream, "-o", "named.yaml", "--force"];
+        assert_eq!(gateway(folder.path(), &args).await.0, 0, "{upstream}");
+        let (code, out, err) = gateway(folder.path(), &["check", "-c", "named.yaml"]).await;
+        assert_eq!((code, out.starts_with("ok: 11 routes, 2 upstreams")), (0, true), "{out}{err}");
+    }
     drop(server);
     let (code, out, _) = gateway(folder.path(), &["check"]).await;
     assert_eq!(code, 1);
@@ -330,6 +337,8 @@ async fn what_cannot_be_routed_is_told() {
         (&["init", "--proto", "absent"], 1, "absent: No such file"),
         (&["init", "--reflect", "nowhere"], 1, "has no port"),
         (&["init"], 2, "--descriptors"),
+        (&["init", "--proto", "none.proto", "--upstream", "a"], 2, "expected NAME=ADDRESS"),
+        (&["init", "--proto", "none.proto", "--upstream", "a=localhost"], 2, "has no port"),
         (&["init", "--proto", "a", "--reflect", "b"], 2, "cannot be used with"),
     ] {
         let (found, _, err) = gateway(folder.path(), args).await;
@@ -363,6 +372,10 @@ fn word() -> impl Strategy<Value = &'static str> {
         "Null",
         "Health",
         "Batch",
+        "Or",
+        "Remove",
+        "Stream",
+        "Version",
         "All",
         "service",
         "API",
@@ -690,6 +703,101 @@ fn states_and_verbs_in_pairs_get_paths_that_say_what_they_do() {
             "post: /roles/{role_id}:getOrCreate | grpc: a.v1.Admin/GetOrCreateRole",
             "get: /users/{id} | grpc: a.v1.Admin/GetUserById",
             "get: /users/by-owner/{owner_id} | grpc: a.v1.Admin/ListUsersByOwner",
+        ],
+    );
+}
+
+#[test]
+fn nouns_before_their_verbs_are_nouns_where_two_methods_have_them() {
+    check(
+        r#"package a;
+        service Cluster {
+          rpc MemberAdd(Text) returns (Text);
+          rpc MemberRemove(Id) returns (Text);
+          rpc MemberList(Text) returns (Text);
+          rpc MemberPromote(Id) returns (Text);
+          rpc MemberGrantRole(Text) returns (Text);
+          rpc RoleGet(Role) returns (Text);
+          rpc RoleAdd(Role) returns (Text);
+          rpc SubmitList(Text) returns (Text);
+          rpc BatchGet(Text) returns (Text);
+          rpc BatchCreate(Text) returns (Text);
+        }
+        message Text { bytes text = 1; }
+        message Id { uint64 ID = 1; }
+        message Role { string role = 1; }"#,
+        &[
+            "post: /members | grpc: a.Cluster/MemberAdd | status: 201",
+            "delete: /members/{ID} | grpc: a.Cluster/MemberRemove",
+            "get: /members | grpc: a.Cluster/MemberList",
+            "post: /members/{ID}:promote | grpc: a.Cluster/MemberPromote",
+            "post: /members:grantRole | grpc: a.Cluster/MemberGrantRole",
+            "get: /roles/{role} | grpc: a.Cluster/RoleGet",
+            "post: /roles | grpc: a.Cluster/RoleAdd | status: 201",
+            "post: /cluster:submitList | grpc: a.Cluster/SubmitList",
+            "post: /cluster:batchGet | grpc: a.Cluster/BatchGet",
+            "post: /cluster:batchCreate | grpc: a.Cluster/BatchCreate",
+        ],
+    );
+}
+
+#[test]
+fn a_service_that_keeps_no_things_is_no_noun_and_a_manner_is_none_either() {
+    check(
+        r#"package a;
+        service MilvusService { rpc Delete(Id) returns (Id); rpc Upsert(Id) returns (Id); rpc Search(Id) returns (Id); rpc HealthCheck(Id) returns (Id); }
+        service Points {
+          rpc Get(Id) returns (Id);
+          rpc Update(Id) returns (Id);
+          rpc UpdateBatch(Texts) returns (Texts);
+          rpc SearchBatch(Texts) returns (Texts);
+        }
+        service Jobs { rpc GetBatch(Id) returns (Id); rpc CancelBatch(Id) returns (Id); }
+        message Id { string id = 1; }
+        message Texts { repeated string texts = 1; }"#,
+        &[
+            "post: /milvus:delete | grpc: a.MilvusService/Delete",
+            "post: /milvus:upsert | grpc: a.MilvusService/Upsert",
+            "post: /milvus:search | grpc: a.MilvusService/Search",
+            "get: /milvus:healthCheck | grpc: a.MilvusService/HealthCheck",
+            "get: /points/{id} | grpc: a.Points/Get",
+            "patch: /points/{id} | grpc: a.Points/Update",
+            "post: /points:updateBatch | grpc: a.Points/UpdateBatch",
+            "post: /points:searchBatch | grpc: a.Points/SearchBatch",
+            "get: /batches/{id} | grpc: a.Jobs/GetBatch",
+            "post: /batches/{id}:cancel | grpc: a.Jobs/CancelBatch",
+        ],
+    );
+}
+
+#[test]
+fn things_of_a_service_own_what_names_their_id() {
+    check(
+        r#"package a;
+        service Users {
+          rpc Get(UserId) returns (Item);
+          rpc ListOrders(UserId) returns (Item);
+          rpc GetOrder(UserOrder) returns (Item);
+          rpc CreateOrder(UserItem) returns (Item);
+          rpc ListRoles(Item) returns (Item);
+          rpc DeleteUserKeys(UserId) returns (Item);
+          rpc ResetUser(EitherWay) returns (Item);
+          rpc ListNotes(EitherWay) returns (Item);
+        }
+        message EitherWay { string user_name = 1; string user_id = 2; }
+        message UserId { string userId = 1; int32 depth = 2; }
+        message UserOrder { string userId = 1; string orderId = 2; }
+        message UserItem { string userId = 1; Item item = 2; }
+        message Item { bool on = 1; }"#,
+        &[
+            "get: /users/{userId} | grpc: a.Users/Get",
+            "get: /users/{userId}/orders | grpc: a.Users/ListOrders",
+            "get: /users/{userId}/orders/{orderId} | grpc: a.Users/GetOrder",
+            "post: /users/{userId}/orders | grpc: a.Users/CreateOrder | status: 201",
+            "get: /roles | grpc: a.Users/ListRoles",
+            "delete: /users/{userId}/keys | grpc: a.Users/DeleteUserKeys",
+            "post: /users:reset | grpc: a.Users/ResetUser",
+            "get: /notes | grpc: a.Users/ListNotes",
         ],
     );
 }

@@ -14,9 +14,9 @@ use prost_reflect::{MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 use super::words::{camel, is_plural, kebab, plural, singular, snake, words};
 use fields::{
     Names, field_of, id_of, is_all, is_key, is_mask, is_scalar, message_of, one, only_field, only_message,
-    parent,
+    own_id, parent,
 };
-use phrase::{Phrase, Standard};
+use phrase::{Nouns, Phrase, Standard};
 
 /// An HTTP method and path for a gRPC method, before it is known whether it can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +36,7 @@ pub(super) struct Things {
     names: HashSet<Vec<String>>,
     /// The things that exist once, as settings do: their Get needs no id.
     single: HashSet<Vec<String>>,
-    /// The service's own name: `user` for UserService.
-    service: Vec<String>,
+    nouns: Nouns,
 }
 
 /// Method names that describe a state: a GET of it.
@@ -45,13 +44,10 @@ const STATES: [&str; 5] = ["version", "status", "info", "stats", "health"];
 
 impl Things {
     pub(super) fn of(service: &ServiceDescriptor) -> Self {
-        let mut name = words(service.name());
-        if name.len() > 1 && matches!(name.last().map(String::as_str), Some("service" | "api" | "svc")) {
-            name.pop();
-        }
-        let mut things = Self { names: HashSet::new(), single: HashSet::new(), service: name };
+        let nouns = Nouns::of(service);
+        let mut things = Self { names: HashSet::new(), single: HashSet::new(), nouns };
         for method in service.methods() {
-            let Some(phrase) = Phrase::of(&method, &things.service) else { continue };
+            let Some(phrase) = things.nouns.phrase(&method) else { continue };
             let noun = phrase.thing();
             let is_state = phrase.verb == Some(Standard::Get)
                 && phrase.key().is_none()
@@ -72,8 +68,8 @@ impl Things {
 
     /// The path of the service itself: its things, when it is named after them.
     fn home(&self) -> String {
-        let many = self.has(&self.service) && !self.single.contains(&self.service);
-        let name = if many { plural(&self.service) } else { self.service.clone() };
+        let many = self.has(&self.nouns.service) && !self.single.contains(&self.nouns.service);
+        let name = if many { plural(&self.nouns.service) } else { self.nouns.service.clone() };
         if name.is_empty() { "rpc".to_owned() } else { kebab(&name) }
     }
 
@@ -81,15 +77,15 @@ impl Things {
     pub(super) fn candidates(&self, method: &MethodDescriptor) -> Vec<Binding> {
         let mut found = Vec::new();
         let (name, is_stream) = phrase::name_of(method);
-        if let Some(phrase) = Phrase::of(method, &self.service) {
+        if let Some(phrase) = self.nouns.phrase(method) {
             found.extend(self.standard(&phrase, method));
         }
         found.extend(self.state(&name, method));
         found.extend(self.custom(&name, method));
         // `Backup/Backup` is `/backup`, `Health/HealthCheck` is `/health:check`.
-        let own = name.strip_prefix(self.service.as_slice()).filter(|_| !self.service.is_empty());
+        let own = name.strip_prefix(self.nouns.service.as_slice()).filter(|_| !self.nouns.service.is_empty());
         match own {
-            Some([]) => found.push(post(format!("/{}", kebab(&self.service)), method)),
+            Some([]) => found.push(post(format!("/{}", kebab(&self.nouns.service)), method)),
             Some(rest) => found.push(post(format!("/{}:{}", self.home(), camel(rest)), method)),
             None => {}
         }
@@ -107,7 +103,8 @@ impl Things {
 
     fn standard(&self, phrase: &Phrase, method: &MethodDescriptor) -> Vec<Binding> {
         let input = method.input();
-        let noun = phrase.thing();
+        let owned = self.owned(phrase, &input);
+        let noun = owned.as_deref().unwrap_or(phrase.thing());
         let is_single = self.single.contains(noun);
         if let Some(key) = phrase.key() {
             return match phrase.verb {
@@ -138,25 +135,46 @@ impl Things {
         found.into_iter().collect()
     }
 
+    /// What belongs to the things of the service: `Users/ListOrders(user_id)` is about user orders.
+    fn owned(&self, phrase: &Phrase, input: &MessageDescriptor) -> Option<Vec<String>> {
+        let owner = singular(&self.nouns.service);
+        if !self.nouns.is_named_after_things
+            || phrase.is_bare
+            || phrase.key().is_some()
+            || singular(phrase.thing()).starts_with(&owner)
+        {
+            return None;
+        }
+        own_id(&owner, input)?;
+        Some([owner.as_slice(), phrase.thing()].concat())
+    }
+
     /// A state of the service or of one of its things: `Version/Version` is `GET /version`, `Health/Check` is
     /// `GET /health:check`, `Tasks/Status(task_id)` is `GET /tasks/{task_id}/status`.
     fn state(&self, name: &[String], method: &MethodDescriptor) -> Option<Binding> {
-        let [word] = name else { return None };
         let input = method.input();
         if !input.fields().all(|field| is_scalar(&field)) {
             return None;
         }
-        let is_health = self.service.first().is_some_and(|first| first.starts_with("health"));
+        if name.first().is_some_and(|first| first == "health")
+            && name.get(1..).is_some_and(|rest| rest == ["check"])
+        {
+            let verb = if self.nouns.service == ["health"] { "check" } else { "healthCheck" };
+            return Some(read("GET", format!("/{}:{verb}", kebab(&self.nouns.service))));
+        }
+        let [word] = name else { return None };
+        let is_health = self.nouns.service.first().is_some_and(|first| first.starts_with("health"));
         if is_health && word == "check" {
-            return Some(read("GET", format!("/{}:check", kebab(&self.service))));
+            return Some(read("GET", format!("/{}:check", kebab(&self.nouns.service))));
         }
         if !STATES.contains(&word.as_str()) {
             return None;
         }
-        if name == self.service {
+        if name == self.nouns.service {
             return Some(read("GET", format!("/{word}")));
         }
-        let home = if self.has(&self.service) { one(&self.service, &input, Names::OwnId) } else { None };
+        let home =
+            if self.has(&self.nouns.service) { one(&self.nouns.service, &input, Names::OwnId) } else { None };
         let home = home.unwrap_or_else(|| format!("/{}", self.home()));
         Some(read("GET", format!("{home}/{word}")))
     }
@@ -164,9 +182,10 @@ impl Things {
     /// A verb of a thing: `CancelOrder` is `/orders/{order_id}:cancel`, `UserLogin` is `/users:login`.
     fn custom(&self, name: &[String], method: &MethodDescriptor) -> Option<Binding> {
         let input = method.input();
-        for at in 1..name.len() {
+        let leading = self.nouns.leading(name);
+        for at in (1..name.len()).filter(|_| leading.is_none()) {
             let (verb, noun) = name.split_at(at);
-            let id = field_of(&input, &format!("{}_id", snake(&singular(noun))));
+            let id = own_id(noun, &input);
             if !self.has(noun) && id.is_none() {
                 continue;
             }
@@ -184,10 +203,10 @@ impl Things {
             }
         }
         // `Containers/Pause(id)`: a verb of the one thing that the service is named after.
-        if name.is_empty() || !self.has(&self.service) || self.single.contains(&self.service) {
+        if name.is_empty() || !self.has(&self.nouns.service) || self.single.contains(&self.nouns.service) {
             return None;
         }
-        let path = own_path(&self.service, &input)?;
+        let path = own_path(&self.nouns.service, &input)?;
         Some(post(format!("{path}:{}", camel(name)), method))
     }
 }
@@ -201,7 +220,8 @@ fn own_path(noun: &[String], input: &MessageDescriptor) -> Option<String> {
 /// The path of one thing. A bare verb also takes the first id of the request: `Tasks/Get(container_id)`.
 fn item(noun: &[String], input: &MessageDescriptor, names: Names, is_bare: bool) -> Option<String> {
     let any_id = || {
-        let mut fields = input.fields().filter(|field| is_key(field) && field.name().ends_with("_id"));
+        let is_id = |name: &str| matches!(words(name).as_slice(), [_, .., last] if last == "id");
+        let mut fields = input.fields().filter(|field| is_key(field) && is_id(field.name()));
         Some(format!("/{}/{{{}}}", kebab(&plural(noun)), fields.next()?.name()))
     };
     one(noun, input, names).or_else(|| if is_bare { any_id() } else { None })

@@ -32,9 +32,22 @@ pub(super) fn one(noun: &[String], input: &MessageDescriptor, names: Names) -> O
 pub(super) fn parent(noun: &[String], input: &MessageDescriptor) -> Option<(String, Vec<String>)> {
     (1..noun.len()).rev().find_map(|at| {
         let (parent, rest) = noun.split_at(at);
-        let id = field_of(input, &format!("{}_id", snake(&singular(parent)))).filter(is_key)?;
+        let id = own_id(parent, input)?;
         Some((format!("/{}/{{{}}}", kebab(&plural(parent)), id.name()), rest.to_vec()))
     })
+}
+
+/// The field `order_id` for an order.
+pub(super) fn own_id(noun: &[String], input: &MessageDescriptor) -> Option<FieldDescriptor> {
+    let noun = snake(&singular(noun));
+    let id = field_of(input, &format!("{noun}_id")).filter(is_key)?;
+    (!has_name_before(input, &id, &noun)).then_some(id)
+}
+
+/// Whether a request names a thing first and has its id as the other way: `collection_name = 1; collection_id = 2`.
+fn has_name_before(input: &MessageDescriptor, id: &FieldDescriptor, noun: &str) -> bool {
+    let name = field_of(input, &format!("{noun}_name")).filter(is_key);
+    name.is_some_and(|name| name.number() < id.number())
 }
 
 /// The field that tells which one is meant: by its name, in the request or in a message right below it.
@@ -60,7 +73,7 @@ pub(super) fn id_of(noun: &[String], input: &MessageDescriptor, names: Names) ->
     let find = |message: &MessageDescriptor, names: &[String]| {
         names.iter().find_map(|name| field_of(message, name).filter(is_key))
     };
-    if let Some(field) = find(input, &ids) {
+    if let Some(field) = find(input, &ids).filter(|field| !has_name_before(input, field, &noun)) {
         return Some(field.name().to_owned());
     }
     if names == Names::Any {
@@ -102,8 +115,12 @@ pub(super) fn only_message(message: &MessageDescriptor) -> Option<String> {
     }
 }
 
+/// The field of a name, however its words are put together: `user_id`, `userId`, `UserID`.
 pub(super) fn field_of(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
-    message.get_field_by_name(name)
+    let plain = |text: &str| text.replace('_', "").to_ascii_lowercase();
+    message
+        .get_field_by_name(name)
+        .or_else(|| message.fields().find(|field| plain(field.name()) == plain(name)))
 }
 
 /// The message of a field that holds one of it.
