@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::commands::init::NamedUpstream;
+
 /// A declarative gateway between REST clients and gRPC services.
 ///
 /// One file, routes.yaml, says which HTTP request calls which gRPC method; saving it puts it live.
@@ -193,6 +195,9 @@ struct InitArgs {
     /// Replaces a file that is there already.
     #[arg(long, requires = "output")]
     force: bool,
+    /// An upstream and the packages or services that it serves; without packages it serves the rest. Repeatable.
+    #[arg(long = "upstream", value_name = "NAME=ADDRESS[,PACKAGE...]")]
+    upstreams: Vec<NamedUpstream>,
 }
 
 #[derive(Debug, Args)]

@@ -66,11 +66,14 @@ Examples:
   gateway init --proto proto/ -I third_party/          with a folder that is for imports only
   gateway init --descriptors shop.binpb -o routes.yaml
   gateway init --reflect localhost:50051 -o routes.yaml
+  gateway init --proto proto/ --upstream users=localhost:50051,shop.user --upstream rest=localhost:50052
 
 Methods with google.api.http annotations get the routes that they say. Services without any get conventional ones:
   GetUser(user_id)    GET /users/{user_id}         UpdateUser(user, mask)   PATCH /users/{user.id}
   ListUsers           GET /users                   DeleteUser(user_id)      DELETE /users/{user_id}
   CreateUser          POST /users, 201             CancelOrder(order_id)    POST /orders/{order_id}:cancel
+A verb without a noun is about what the service is named after: Containers/Get(id) is GET /containers/{id}.
+Services with one package root share one upstream, unless --upstream names others for them.
 Comments of the .proto files come along. What cannot be routed stands there as a comment, with the reason.";
 
 pub(super) const SCHEMA: &str = "\

@@ -10,14 +10,14 @@ use upstream::{Address, UpstreamSpec};
 
 use super::descriptors::describe;
 use super::{InitArgs, InitSource, show};
-use crate::commands::init::{self, Origin};
+use crate::commands::init::{self, Origin, Written};
 use crate::descriptors::{self, Input, Question, SourceWarningKind, reflect_all};
 
 /// How long a server has to describe itself.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(args: &InitArgs) -> ExitCode {
-    match text(args).and_then(|text| put(args, &text)) {
+    match written(args).and_then(|written| put(args, &written)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{error}");
@@ -26,7 +26,7 @@ pub(super) fn run(args: &InitArgs) -> ExitCode {
     }
 }
 
-fn text(args: &InitArgs) -> Result<String, String> {
+fn written(args: &InitArgs) -> Result<Written, String> {
     let (input, origin) = match &args.source {
         InitSource { reflect: Some(address), .. } => (ask(address)?, Origin::Server(address.clone())),
         InitSource { descriptors: Some(path), .. } | InitSource { proto: Some(path), .. } => {
@@ -48,7 +48,7 @@ fn text(args: &InitArgs) -> Result<String, String> {
             path.map(|path| path.display().to_string()).unwrap_or_default()
         }
     };
-    init::write(&schema, &origin, &from).map_err(|error| format!("{from}: {error}"))
+    init::write(&schema, &origin, &from, &args.upstreams).map_err(|error| format!("{from}: {error}"))
 }
 
 fn ask(address: &str) -> Result<Input, String> {
@@ -92,7 +92,10 @@ fn seen_from(output: Option<&Path>, path: &Path) -> String {
     up.chain(target.iter().skip(shared).copied()).collect::<PathBuf>().display().to_string()
 }
 
-fn put(args: &InitArgs, text: &str) -> Result<ExitCode, String> {
+fn put(args: &InitArgs, Written { text, summary }: &Written) -> Result<ExitCode, String> {
+    for line in summary {
+        eprintln!("{line}");
+    }
     let Some(path) = &args.output else { return Ok(show(text)) };
     let mut options = std::fs::OpenOptions::new();
     options.write(true);

@@ -5,8 +5,10 @@
 //! ```
 
 mod draft;
+mod left_out;
 mod names;
 mod rest;
+mod upstreams;
 mod words;
 mod yaml;
 
@@ -16,7 +18,7 @@ use prost_reflect::ServiceDescriptor;
 use transcode::Schema;
 
 use draft::{Draft, Group};
-use names::UpstreamName;
+pub use upstreams::{NamedUpstream, NamedUpstreamError};
 
 /// Where the descriptors come from, as the file is to name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +34,9 @@ pub enum Origin {
     Server(String),
 }
 
-/// There is nothing that a file could be written for.
+/// Why no file is written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NothingToRoute {
+pub enum InitError {
     /// No service at all.
     #[error("there is no gRPC service in it")]
     NoService,
@@ -44,43 +46,72 @@ pub enum NothingToRoute {
     /// Only services without a method that can be called.
     #[error("no method of its services can be routed: {0}")]
     NoMethod(String),
+    /// Two named upstreams have one name.
+    #[error("the upstream `{0}` is named twice")]
+    UpstreamTwice(String),
+    /// Two named upstreams have no package.
+    #[error("only one upstream may be without packages; `{0}` and `{1}` are: write NAME=ADDRESS,PACKAGE")]
+    TwoForTheRest(String, String),
+    /// A named upstream serves nothing.
+    #[error("the upstream `{0}` serves nothing: {1}")]
+    UnusedUpstream(String, String),
 }
 
-/// Writes a routes.yaml for all services of a schema. `from` is what a reader is told that it was made from.
+/// A file, and what is not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The text of routes.yaml.
+    pub text: String,
+    /// How many methods are routed and what is left out, a line each; empty when everything is routed.
+    pub summary: Vec<String>,
+}
+
+/// Writes a routes.yaml for all services of a schema. `from` names the source for a reader. `named` are the upstreams that
+/// are known by name; services that none of them serves get one for each package root, or the server that described them.
 ///
 /// # Errors
-/// When there is nothing to route.
-pub fn write(schema: &Arc<Schema>, origin: &Origin, from: &str) -> Result<String, NothingToRoute> {
-    let Draft { groups, skipped } = draft::draft(schema);
+/// When there is nothing to route, and when a named upstream serves nothing or has the name of another one.
+pub fn write(
+    schema: &Arc<Schema>,
+    origin: &Origin,
+    from: &str,
+    named: &[NamedUpstream],
+) -> Result<Written, InitError> {
+    let draft = draft::draft(schema);
+    let Draft { groups, infrastructure, empty } = &draft;
     let live: Vec<usize> =
         (0..groups.len()).filter(|index| groups.get(*index).is_some_and(Group::is_live)).collect();
     if live.is_empty() {
-        let reason = groups.iter().flat_map(|group| &group.entries).find_map(|entry| entry.left_out.clone());
+        let mut reasons = groups.iter().flat_map(|group| &group.entries);
+        let reason = reasons.find_map(|entry| Some(entry.left_out.as_ref()?.reason.clone()));
         return Err(match reason {
-            Some(reason) => NothingToRoute::NoMethod(reason),
-            None if skipped.is_empty() => NothingToRoute::NoService,
-            None => NothingToRoute::OnlyInfrastructure(skipped.join(", ")),
+            Some(reason) => InitError::NoMethod(reason),
+            None if infrastructure.is_empty() => InitError::NoService,
+            None => InitError::OnlyInfrastructure(infrastructure.join(", ")),
         });
     }
     let services: Vec<ServiceDescriptor> =
         live.iter().filter_map(|index| Some(groups.get(*index)?.service.clone())).collect();
-    let (upstreams, source) = match origin {
-        Origin::Path { path, imports } => (upstream_each(&services), files(path, imports)),
-        Origin::Server(address) => {
-            let upstream = server(&services, address);
-            let source = format!("reflection: {}", yaml::scalar(&upstream.0.name));
-            (vec![upstream], source)
+    let server = match origin {
+        Origin::Path { .. } => None,
+        Origin::Server(address) => Some(address.as_str()),
+    };
+    let assignment = upstreams::assign(&services, named, server)?;
+    let source = match origin {
+        Origin::Path { path, imports } => files(path, imports),
+        Origin::Server(_) => {
+            let upstream = assignment.server.and_then(|index| assignment.upstreams.get(index));
+            let name = upstream.map(|(name, _)| yaml::scalar(&name.name)).unwrap_or_default();
+            format!("reflection: {name}")
         }
     };
-    let shared = matches!(origin, Origin::Server(_));
     let upstream_of = |group: usize| {
-        if shared { Some(0) } else { live.iter().position(|index| *index == group) }
+        let at = live.iter().position(|index| *index == group)?;
+        assignment.of.get(at).copied()
     };
-    Ok(yaml::write(
-        &yaml::Head { from, source, upstreams: &upstreams, skipped: &skipped },
-        &groups,
-        upstream_of,
-    ))
+    let head = yaml::Head { from, source, upstreams: &assignment.upstreams, infrastructure, empty };
+    let text = yaml::write(&head, groups, upstream_of);
+    Ok(Written { text, summary: left_out::summary(&draft) })
 }
 
 /// A source of files, with its folders for imports.
@@ -90,32 +121,4 @@ fn files(path: &str, imports: &[String]) -> String {
     }
     let imports: Vec<String> = imports.iter().map(|folder| yaml::flow_scalar(folder)).collect();
     format!("{{proto: {}, imports: [{}]}}", yaml::flow_scalar(path), imports.join(", "))
-}
-
-/// The port of the first service, unless the environment says otherwise.
-const FIRST_PORT: usize = 50051;
-
-/// An upstream for each service, on ports that count up.
-fn upstream_each(services: &[ServiceDescriptor]) -> Vec<(UpstreamName, String)> {
-    let ports = FIRST_PORT..=usize::from(u16::MAX);
-    let names = names::upstreams(services).into_iter();
-    names.zip(ports.cycle()).map(|(name, port)| with_address(name, &format!("localhost:{port}"))).collect()
-}
-
-/// One upstream for all services of a server.
-fn server(services: &[ServiceDescriptor], address: &str) -> (UpstreamName, String) {
-    let name = match services {
-        [only] => UpstreamName::of(only.name()),
-        _ => UpstreamName::of("server"),
-    };
-    with_address(name, address)
-}
-
-fn with_address(name: UpstreamName, address: &str) -> (UpstreamName, String) {
-    // What would end the default, or begin another variable, stands there by itself.
-    if address.contains(['{', '}', '$', '"', '\\', '#', ' ']) {
-        return (name, yaml::scalar(address));
-    }
-    let text = format!("${{{}:-{address}}}", name.variable);
-    (name, text)
 }

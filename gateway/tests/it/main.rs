@@ -10,6 +10,7 @@
 //! | `compression` | bodies in gzip, deflate, brotli and zstd, both ways |
 //! | `docs` | the page of the API and what it is made of |
 //! | `errors` | every refusal, in the shapes of the contract |
+//! | `etcd` | etcd as a real backend, where it is installed |
 //! | `edge` | connections: HTTP/1.1, HTTP/2, silence, limits, drain |
 //! | `metrics` | what Prometheus gets, read by a parser of somebody else's |
 //! | `redacted` | what is marked as not for logs does not get there |
@@ -41,6 +42,7 @@ mod compression;
 mod docs;
 mod edge;
 mod errors;
+mod etcd;
 mod harness;
 mod lenient;
 mod limits;

@@ -3,7 +3,7 @@
 //! Every route is compiled here as `check` would compile it. What cannot be served is kept, with the reason, to stand in
 //! the file as a comment.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use http_rule::{MethodPattern, Segment, Template};
@@ -11,6 +11,7 @@ use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 use transcode::binding::{BodyRule, RequestPlan, RequestRule};
 use transcode::{ResponsePlan, Schema};
 
+use super::left_out::{Kind, LeftOut};
 use super::names::is_version;
 use super::rest::{Binding, Things};
 use super::words::{kebab, words};
@@ -39,7 +40,45 @@ pub(super) struct Entry {
     /// The rule, then its additional bindings; empty when there is nothing to say.
     pub(super) bindings: Vec<Binding>,
     /// Why it is not served; nothing when it is.
-    pub(super) left_out: Option<String>,
+    pub(super) left_out: Option<LeftOut>,
+    /// Bindings of a served method that are left out.
+    pub(super) dropped: Vec<(Binding, LeftOut)>,
+}
+
+impl Entry {
+    fn served(method: MethodDescriptor, bindings: Vec<Binding>) -> Self {
+        Self { method, bindings, left_out: None, dropped: Vec::new() }
+    }
+
+    fn left_out(method: MethodDescriptor, bindings: Vec<Binding>, reason: LeftOut) -> Self {
+        Self { method, bindings, left_out: Some(reason), dropped: Vec::new() }
+    }
+
+    /// Leaves out one binding, and the method with its last one.
+    fn drop_binding(&mut self, index: usize, reason: &LeftOut) {
+        if index >= self.bindings.len() {
+            return;
+        }
+        self.dropped.push((self.bindings.remove(index), reason.clone()));
+        if self.bindings.is_empty() {
+            let dropped = std::mem::take(&mut self.dropped);
+            let reasons = dropped.iter().map(|(_, reason)| reason);
+            self.left_out = all_reasons(reasons);
+            self.bindings = dropped.into_iter().map(|(binding, _)| binding).collect();
+        }
+    }
+}
+
+/// Several reasons as one, each text once; the first one's kind counts.
+fn all_reasons<'r>(reasons: impl Iterator<Item = &'r LeftOut>) -> Option<LeftOut> {
+    let reasons: Vec<&LeftOut> = reasons.collect();
+    let mut texts: Vec<&str> = Vec::new();
+    for reason in &reasons {
+        if !texts.contains(&reason.reason.as_str()) {
+            texts.push(&reason.reason);
+        }
+    }
+    Some(LeftOut::new(reasons.first()?.kind, texts.join("; ")))
 }
 
 /// Paths of `routes.yaml`'s own default answers.
@@ -49,15 +88,21 @@ const HEALTH: &str = "/health";
 pub(super) struct Draft {
     pub(super) groups: Vec<Group>,
     /// The services that come with gRPC libraries, which are not meant to be served over HTTP.
-    pub(super) skipped: Vec<String>,
+    pub(super) infrastructure: Vec<String>,
+    /// The services without methods.
+    pub(super) empty: Vec<String>,
 }
 
 /// Drafts the routes of every service, in the order of the descriptors.
 pub(super) fn draft(schema: &Arc<Schema>) -> Draft {
     let rules = RuleReader::new(schema.pool());
-    let (skipped, services): (Vec<ServiceDescriptor>, Vec<ServiceDescriptor>) =
+    let (infrastructure, services): (Vec<ServiceDescriptor>, Vec<ServiceDescriptor>) =
         schema.pool().services().partition(|service| INFRASTRUCTURE.contains(&service.package_name()));
-    let skipped = skipped.iter().map(|service| service.full_name().to_owned()).collect();
+    let (empty, services): (Vec<ServiceDescriptor>, Vec<ServiceDescriptor>) =
+        services.into_iter().partition(|service| service.methods().len() == 0);
+    let names = |services: Vec<ServiceDescriptor>| {
+        services.iter().map(|service| service.full_name().to_owned()).collect()
+    };
     let mut taken = Taken { schema, routes: HashMap::new() };
     // Annotations say where they want to be; conventions can go elsewhere.
     let annotated: Vec<Option<Group>> =
@@ -66,9 +111,9 @@ pub(super) fn draft(schema: &Arc<Schema>) -> Draft {
         Some(group) => group,
         None => conventional(service, &mut taken),
     });
-    let mut groups: Vec<Group> = groups.filter(|group| !group.entries.is_empty()).collect();
+    let mut groups: Vec<Group> = groups.collect();
     leave_out_what_is_never_reached(&mut groups);
-    Draft { groups, skipped }
+    Draft { groups, infrastructure: names(infrastructure), empty: names(empty) }
 }
 
 /// What makes two routes the same to a client.
@@ -117,10 +162,11 @@ impl Taken<'_> {
     }
 
     /// Takes a route for a method, unless it cannot be served or another one is there.
-    fn take(&mut self, method: &MethodDescriptor, binding: &Binding) -> Result<(), String> {
-        let key = self.key(method, binding)?;
+    fn take(&mut self, method: &MethodDescriptor, binding: &Binding) -> Result<(), LeftOut> {
+        let key = self.key(method, binding).map_err(|reason| LeftOut::new(Kind::Unservable, reason))?;
         if let Some(owner) = self.routes.get(&key) {
-            return Err(format!("`{} {}` calls {owner} already", binding.method, binding.path));
+            let reason = format!("`{} {}` calls {owner} already", binding.method, binding.path);
+            return Err(LeftOut::new(Kind::Conflict, reason));
         }
         self.routes.insert(key, name(method));
         Ok(())
@@ -128,14 +174,14 @@ impl Taken<'_> {
 }
 
 /// Why a method cannot be called over HTTP at all.
-fn unserved(method: &MethodDescriptor) -> Option<String> {
+fn unserved(method: &MethodDescriptor) -> Option<LeftOut> {
     let kind = match (method.is_client_streaming(), method.is_server_streaming()) {
         (false, false) => return None,
         (false, true) => "answers a stream",
         (true, false) => "takes a stream",
         (true, true) => "takes and answers a stream",
     };
-    Some(format!("it {kind}, and streams are not served yet"))
+    Some(LeftOut::new(Kind::Stream, format!("it {kind}, and streams are not served yet")))
 }
 
 /// `shop.v1.UserService/GetUser`
@@ -169,21 +215,23 @@ fn annotated(service: &ServiceDescriptor, rules: &RuleReader, taken: &mut Taken<
         if bindings.is_empty() {
             return unexposed(method, &things, taken);
         }
-        let mut live = Vec::new();
-        let mut reasons = Vec::new();
         if let Some(reason) = unserved(&method) {
-            return Entry { method, bindings, left_out: Some(reason) };
+            return Entry::left_out(method, bindings, reason);
         }
-        for binding in &bindings {
-            match taken.take(&method, binding) {
-                Ok(()) => live.push(binding.clone()),
-                Err(reason) => reasons.push(reason),
+        let mut live = Vec::new();
+        let mut dropped = Vec::new();
+        for binding in bindings {
+            match taken.take(&method, &binding) {
+                Ok(()) => live.push(binding),
+                Err(reason) => dropped.push((binding, reason)),
             }
         }
         if live.is_empty() {
-            return Entry { method, bindings, left_out: Some(reasons.join("; ")) };
+            let left_out = all_reasons(dropped.iter().map(|(_, reason)| reason));
+            let bindings = dropped.into_iter().map(|(binding, _)| binding).collect();
+            return Entry { method, bindings, left_out, dropped: Vec::new() };
         }
-        Entry { method, bindings: live, left_out: None }
+        Entry { dropped, ..Entry::served(method, live) }
     });
     let entries = entries.collect();
     let moved = Some(prefix).filter(|prefix| !prefix.is_empty());
@@ -215,8 +263,9 @@ impl From<HttpRule> for Binding {
 fn unexposed(method: MethodDescriptor, things: &Things, taken: &Taken<'_>) -> Entry {
     let free = |binding: &Binding| taken.key(&method, binding).is_ok_and(|key| taken.is_free(&key));
     let bindings = things.candidates(&method).into_iter().find(free).into_iter().collect();
-    let reason = unserved(&method).unwrap_or_else(|| "it has no annotation".to_owned());
-    Entry { method, bindings, left_out: Some(reason) }
+    let reason = unserved(&method);
+    let reason = reason.unwrap_or_else(|| LeftOut::new(Kind::NotAnnotated, "it has no annotation"));
+    Entry::left_out(method, bindings, reason)
 }
 
 /// Conventional routes for a service, below a prefix when others have its paths already.
@@ -241,18 +290,20 @@ fn conventional(service: ServiceDescriptor, taken: &mut Taken<'_>) -> Group {
             plain.iter().map(|binding| below(&prefix, binding)).chain(own.iter().cloned()).collect();
         if let Some(reason) = unserved(&method) {
             let bindings = candidates.into_iter().take(1).collect();
-            return Entry { method, bindings, left_out: Some(reason) };
+            return Entry::left_out(method, bindings, reason);
         }
-        let mut reason = String::new();
-        let found = candidates.iter().find(|binding| match taken.take(&method, binding) {
+        let mut left_out = None;
+        let found = candidates.into_iter().find(|binding| match taken.take(&method, binding) {
             Ok(()) => true,
-            Err(why) => {
-                reason = why;
+            Err(reason) => {
+                left_out = Some(reason);
                 false
             }
         });
-        let left_out = if found.is_none() { Some(reason) } else { None };
-        Entry { method, bindings: found.cloned().into_iter().collect(), left_out }
+        match found {
+            Some(binding) => Entry::served(method, vec![binding]),
+            None => Entry { method, bindings: Vec::new(), left_out, dropped: Vec::new() },
+        }
     });
     let entries = entries.collect();
     Group { service, entries, moved: None }
@@ -291,20 +342,19 @@ fn leave_out_what_is_never_reached(groups: &mut [Group]) {
     loop {
         let mut builder = TableBuilder::new();
         let mut at = Vec::new();
-        for (group, entry) in groups.iter().enumerate().flat_map(|(index, group)| {
+        for (group, entry, found) in groups.iter().enumerate().flat_map(|(index, group)| {
             let live = group.entries.iter().enumerate().filter(|(_, entry)| entry.left_out.is_none());
-            live.map(move |(entry, _)| (index, entry))
+            live.map(move |(at, entry)| (index, at, entry))
         }) {
-            let entry_of = groups.get(group).and_then(|group| group.entries.get(entry));
-            for binding in entry_of.into_iter().flat_map(|entry| &entry.bindings) {
+            for (index, binding) in found.bindings.iter().enumerate() {
                 if let Ok(template) = Template::parse(&binding.path) {
                     builder.insert(&[], &MethodPattern::from(binding.method.as_str()), &template);
-                    at.push((group, entry));
+                    at.push((group, entry, index));
                 }
             }
         }
         let (_, problems) = builder.build();
-        let losers: HashSet<(usize, usize)> = problems
+        let losers: BTreeSet<(usize, usize, usize)> = problems
             .into_iter()
             .filter_map(|problem| match problem {
                 Problem::Conflict { second, .. } => at.get(second).copied(),
@@ -314,9 +364,11 @@ fn leave_out_what_is_never_reached(groups: &mut [Group]) {
         if losers.is_empty() {
             return;
         }
-        for (group, entry) in losers {
+        let reason = LeftOut::new(Kind::Conflict, "other routes take all of its requests");
+        // From the last one: the places before it stay.
+        for (group, entry, binding) in losers.into_iter().rev() {
             if let Some(entry) = groups.get_mut(group).and_then(|group| group.entries.get_mut(entry)) {
-                entry.left_out = Some("other routes take all of its requests".to_owned());
+                entry.drop_binding(binding, &reason);
             }
         }
     }

@@ -1,8 +1,6 @@
-//! Names for upstreams: after the services that they serve, each one once, also as a variable of the environment.
+//! Names for upstreams: each one once, also as a variable of the environment.
 
 use std::collections::{BTreeSet, HashMap};
-
-use prost_reflect::ServiceDescriptor;
 
 use super::words::{camel, words};
 
@@ -32,62 +30,49 @@ impl UpstreamName {
         };
         Self { name, variable: format!("{variable}_URL") }
     }
+
+    /// A name that a person chose, as it is.
+    pub(super) fn given(name: &str) -> Self {
+        let words = name.replace(['-', '.'], "_");
+        Self { name: name.to_owned(), ..Self::of(&words) }
+    }
 }
 
-/// Names for all of these services, in their order. Services of the same name get as much of their packages as tells them
-/// apart.
-pub(super) fn upstreams(services: &[ServiceDescriptor]) -> Vec<UpstreamName> {
-    let mut names: Vec<UpstreamName> =
-        services.iter().map(|service| UpstreamName::of(service.name())).collect();
-    for more in 1..=MOST_SEGMENTS {
-        let twice = twice(&names);
-        if twice.is_empty() {
-            return names;
-        }
-        for index in twice {
-            if let (Some(name), Some(service)) = (names.get_mut(index), services.get(index)) {
-                *name = UpstreamName::of(&qualified(service, more));
-            }
-        }
+/// A name for each of these upstreams: the first of its wishes that no other upstream wishes or has, else one with a number.
+/// `taken` are names that are given already.
+pub(super) fn unique<'t>(
+    wanted: Vec<Vec<String>>,
+    taken: impl Iterator<Item = &'t str>,
+) -> Vec<UpstreamName> {
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    for name in taken {
+        used.extend(keys(&UpstreamName::given(name)));
     }
-    // Packages that differ only in what names leave out, as `a_b` and `a.b`.
-    let mut taken = BTreeSet::new();
-    for name in &mut names {
-        let (plain, mut count) = (name.name.clone(), 1_usize);
-        while taken.contains(&name.variable) || taken.contains(&name.name) {
-            count += 1;
-            *name = UpstreamName::of(&format!("{plain}_{count}"));
-        }
-        taken.extend([name.name.clone(), name.variable.clone()]);
+    let mut wishes: HashMap<String, usize> = HashMap::new();
+    for text in wanted.iter().filter_map(|wishes| wishes.first()) {
+        *wishes.entry(UpstreamName::of(text).variable).or_default() += 1;
+    }
+    let mut names = Vec::with_capacity(wanted.len());
+    for texts in wanted {
+        let is_free =
+            |name: &UpstreamName, used: &BTreeSet<String>| keys(name).iter().all(|key| !used.contains(key));
+        let options: Vec<UpstreamName> = texts.iter().map(|text| UpstreamName::of(text)).collect();
+        let is_alone = |name: &&UpstreamName| wishes.get(&name.variable).is_none_or(|count| *count < 2);
+        let free = options.iter().filter(|name| is_free(name, &used));
+        let found = free.clone().find(is_alone).or_else(|| free.clone().next()).cloned();
+        let plain = texts.last().cloned().unwrap_or_default();
+        let numbered = (2_usize..).map(|count| UpstreamName::of(&format!("{plain}_{count}")));
+        let name = found.or_else(|| numbered.into_iter().find(|name| is_free(name, &used)));
+        let name = name.unwrap_or_else(|| UpstreamName::of(&plain));
+        used.extend(keys(&name));
+        names.push(name);
     }
     names
 }
 
-/// More segments than packages have.
-const MOST_SEGMENTS: usize = 6;
-
-/// The places of names that another one has too.
-fn twice(names: &[UpstreamName]) -> Vec<usize> {
-    let mut count: HashMap<&str, usize> = HashMap::new();
-    for name in names {
-        *count.entry(&name.variable).or_default() += 1;
-    }
-    let is_twice = |name: &UpstreamName| count.get(name.variable.as_str()).is_some_and(|count| *count > 1);
-    (0..names.len()).filter(|index| names.get(*index).is_some_and(is_twice)).collect()
-}
-
-/// The service's name after some of its package's segments: first those that say something, then versions as well.
-fn qualified(service: &ServiceDescriptor, segments: usize) -> String {
-    let package: Vec<&str> =
-        service.package_name().split('.').filter(|segment| !segment.is_empty()).collect();
-    let spoken: Vec<&str> = package.iter().copied().filter(|segment| !is_version(segment)).collect();
-    // One segment, then with the version, then more and more of the package.
-    let chosen = match segments {
-        1 => spoken.get(spoken.len().saturating_sub(1)..),
-        2 => package.get(package.len().saturating_sub(2)..),
-        more => package.get(package.len().saturating_sub(more)..),
-    };
-    format!("{}_{}", chosen.unwrap_or_default().join("_"), service.name())
+/// What has to be different from those of other upstreams.
+fn keys(name: &UpstreamName) -> [String; 2] {
+    [name.name.clone(), name.variable.clone()]
 }
 
 /// `v1`, `v2beta1`

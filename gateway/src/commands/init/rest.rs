@@ -1,13 +1,22 @@
 //! Conventional REST for methods without annotations: by the names of the methods and the shapes of their messages.
 //!
 //! Get, List, Create, Update and Delete become what their names say on `/things` and `/things/{thing_id}`; everything
-//! else becomes a verb after a colon, of a thing where the name tells one.
+//! else becomes a verb after a colon, of a thing where the name tells one. A verb without a noun (`Containers/Get`) is
+//! about the things that the service is named after.
+
+mod fields;
+mod phrase;
 
 use std::collections::HashSet;
 
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
+use prost_reflect::{MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
 use super::words::{camel, is_plural, kebab, plural, singular, snake, words};
+use fields::{
+    Names, field_of, id_of, is_all, is_key, is_mask, is_scalar, message_of, one, only_field, only_message,
+    own_id, parent,
+};
+use phrase::{Nouns, Phrase, Standard};
 
 /// An HTTP method and path for a gRPC method, before it is known whether it can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,48 +34,32 @@ pub(super) struct Binding {
 /// The words of a service's methods that name its things, in the singular.
 pub(super) struct Things {
     names: HashSet<Vec<String>>,
-    /// The service's own name: `user` for UserService.
-    service: Vec<String>,
+    /// The things that exist once, as settings do: their Get needs no id.
+    single: HashSet<Vec<String>>,
+    nouns: Nouns,
 }
 
-/// What the first word of a method's name means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standard {
-    Get,
-    List,
-    Create,
-    Update,
-    Delete,
-}
-
-fn standard(word: &str) -> Option<Standard> {
-    Some(match word {
-        "get" | "fetch" | "retrieve" => Standard::Get,
-        "list" => Standard::List,
-        "create" | "add" => Standard::Create,
-        "update" => Standard::Update,
-        "delete" | "remove" => Standard::Delete,
-        _ => return None,
-    })
-}
+/// Method names that describe a state: a GET of it.
+const STATES: [&str; 5] = ["version", "status", "info", "stats", "health"];
 
 impl Things {
     pub(super) fn of(service: &ServiceDescriptor) -> Self {
-        let mut names = HashSet::new();
+        let nouns = Nouns::of(service);
+        let mut things = Self { names: HashSet::new(), single: HashSet::new(), nouns };
         for method in service.methods() {
-            let words = words(method.name());
-            if let Some((verb, noun)) = words.split_first()
-                && standard(verb).is_some()
-                && !noun.is_empty()
-            {
-                names.insert(singular(noun));
+            let Some(phrase) = things.nouns.phrase(&method) else { continue };
+            let noun = phrase.thing();
+            let is_state = phrase.verb == Some(Standard::Get)
+                && phrase.key().is_none()
+                && method.input().fields().all(|field| !is_key(&field))
+                && id_of(noun, &method.input(), Names::Any).is_none()
+                && !answers_many(noun, &method);
+            if is_state {
+                things.single.insert(noun.to_vec());
             }
+            things.names.insert(singular(noun));
         }
-        let mut name = words(service.name());
-        if name.len() > 1 && matches!(name.last().map(String::as_str), Some("service" | "api" | "svc")) {
-            name.pop();
-        }
-        Self { names, service: name }
+        things
     }
 
     fn has(&self, noun: &[String]) -> bool {
@@ -75,61 +68,124 @@ impl Things {
 
     /// The path of the service itself: its things, when it is named after them.
     fn home(&self) -> String {
-        let name = if self.has(&self.service) { plural(&self.service) } else { self.service.clone() };
+        let many = self.has(&self.nouns.service) && !self.single.contains(&self.nouns.service);
+        let name = if many { plural(&self.nouns.service) } else { self.nouns.service.clone() };
         if name.is_empty() { "rpc".to_owned() } else { kebab(&name) }
     }
 
     /// What a method may become, the best first. The last one is always different from that of any other method.
     pub(super) fn candidates(&self, method: &MethodDescriptor) -> Vec<Binding> {
         let mut found = Vec::new();
-        let name = words(method.name());
-        if let Some((verb, noun)) = name.split_first()
-            && let Some(standard) = standard(verb)
-            && !noun.is_empty()
-        {
-            found.extend(self.standard(standard, noun, method));
+        let (name, is_stream) = phrase::name_of(method);
+        if let Some(phrase) = self.nouns.phrase(method) {
+            found.extend(self.standard(&phrase, method));
         }
+        found.extend(self.state(&name, method));
         found.extend(self.custom(&name, method));
+        // `Backup/Backup` is `/backup`, `Health/HealthCheck` is `/health:check`.
+        let own = name.strip_prefix(self.nouns.service.as_slice()).filter(|_| !self.nouns.service.is_empty());
+        match own {
+            Some([]) => found.push(post(format!("/{}", kebab(&self.nouns.service)), method)),
+            Some(rest) => found.push(post(format!("/{}:{}", self.home(), camel(rest)), method)),
+            None => {}
+        }
         let verb = if name.is_empty() { method.name().to_owned() } else { camel(&name) };
         found.push(post(format!("/{}:{verb}", self.home()), method));
+        if is_stream {
+            for binding in found.iter_mut().filter(|binding| !binding.path.contains(':')) {
+                binding.path.push_str(":stream");
+            }
+        }
         let service = method.parent_service();
         found.push(post(format!("/{}/{}", service.full_name(), method.name()), method));
         found
     }
 
-    fn standard(&self, standard: Standard, noun: &[String], method: &MethodDescriptor) -> Option<Binding> {
+    fn standard(&self, phrase: &Phrase, method: &MethodDescriptor) -> Vec<Binding> {
         let input = method.input();
-        match standard {
-            Standard::Get => get(noun, method),
-            Standard::List => {
-                let path = match parent(noun, &input) {
-                    Some((parent, rest)) => format!("{parent}/{}", kebab(&plural(&rest))),
-                    None => format!("/{}", kebab(&plural(noun))),
-                };
-                Some(read("GET", path))
-            }
-            Standard::Create => {
-                let path = match parent(noun, &input) {
-                    Some((parent, rest)) => format!("{parent}/{}", kebab(&plural(&rest))),
-                    None => format!("/{}", kebab(&plural(noun))),
-                };
-                let body = only_message(&input).unwrap_or_else(|| "*".to_owned());
-                Some(Binding { body, status: 201, ..post(path, method) })
-            }
-            Standard::Update => update(noun, method),
-            Standard::Delete => {
-                let path = one(noun, &input, Names::Any)?;
-                Some(Binding { response_body: String::new(), ..read("DELETE", path) })
-            }
+        let owned = self.owned(phrase, &input);
+        let noun = owned.as_deref().unwrap_or(phrase.thing());
+        let is_single = self.single.contains(noun);
+        if let Some(key) = phrase.key() {
+            return match phrase.verb {
+                Some(Standard::Get | Standard::List) => get_by(noun, key, phrase.verb, method),
+                _ => Vec::new(),
+            };
         }
+        let path = || match parent(noun, &input) {
+            Some((parent, rest)) => format!("{parent}/{}", kebab(&plural(&rest))),
+            None => format!("/{}", kebab(&plural(noun))),
+        };
+        let found = match phrase.verb {
+            Some(Standard::Get) => get(noun, method, phrase.is_bare),
+            Some(Standard::List) => Some(read("GET", path())),
+            Some(Standard::Create) if is_single => None,
+            Some(Standard::Create) => {
+                let body = only_message(&input).unwrap_or_else(|| "*".to_owned());
+                Some(Binding { body, status: 201, ..post(path(), method) })
+            }
+            Some(Standard::Update) => update(noun, method, is_single, phrase.is_bare),
+            Some(Standard::Delete) => item(noun, &input, Names::Any, phrase.is_bare)
+                .or_else(|| is_single.then(|| format!("/{}", kebab(noun))))
+                .map(|path| Binding { response_body: String::new(), ..read("DELETE", path) }),
+            Some(Standard::Upsert) => item(noun, &input, Names::OwnId, phrase.is_bare)
+                .map(|path| Binding { method: "PUT".to_owned(), ..post(path, method) }),
+            None => None,
+        };
+        found.into_iter().collect()
+    }
+
+    /// What belongs to the things of the service: `Users/ListOrders(user_id)` is about user orders.
+    fn owned(&self, phrase: &Phrase, input: &MessageDescriptor) -> Option<Vec<String>> {
+        let owner = singular(&self.nouns.service);
+        if !self.nouns.is_named_after_things
+            || phrase.is_bare
+            || phrase.key().is_some()
+            || singular(phrase.thing()).starts_with(&owner)
+        {
+            return None;
+        }
+        own_id(&owner, input)?;
+        Some([owner.as_slice(), phrase.thing()].concat())
+    }
+
+    /// A state of the service or of one of its things: `Version/Version` is `GET /version`, `Health/Check` is
+    /// `GET /health:check`, `Tasks/Status(task_id)` is `GET /tasks/{task_id}/status`.
+    fn state(&self, name: &[String], method: &MethodDescriptor) -> Option<Binding> {
+        let input = method.input();
+        if !input.fields().all(|field| is_scalar(&field)) {
+            return None;
+        }
+        if name.first().is_some_and(|first| first == "health")
+            && name.get(1..).is_some_and(|rest| rest == ["check"])
+        {
+            let verb = if self.nouns.service == ["health"] { "check" } else { "healthCheck" };
+            return Some(read("GET", format!("/{}:{verb}", kebab(&self.nouns.service))));
+        }
+        let [word] = name else { return None };
+        let is_health = self.nouns.service.first().is_some_and(|first| first.starts_with("health"));
+        if is_health && word == "check" {
+            return Some(read("GET", format!("/{}:check", kebab(&self.nouns.service))));
+        }
+        if !STATES.contains(&word.as_str()) {
+            return None;
+        }
+        if name == self.nouns.service {
+            return Some(read("GET", format!("/{word}")));
+        }
+        let home =
+            if self.has(&self.nouns.service) { one(&self.nouns.service, &input, Names::OwnId) } else { None };
+        let home = home.unwrap_or_else(|| format!("/{}", self.home()));
+        Some(read("GET", format!("{home}/{word}")))
     }
 
     /// A verb of a thing: `CancelOrder` is `/orders/{order_id}:cancel`, `UserLogin` is `/users:login`.
     fn custom(&self, name: &[String], method: &MethodDescriptor) -> Option<Binding> {
         let input = method.input();
-        for at in 1..name.len() {
+        let leading = self.nouns.leading(name);
+        for at in (1..name.len()).filter(|_| leading.is_none()) {
             let (verb, noun) = name.split_at(at);
-            let id = field_of(&input, &format!("{}_id", snake(&singular(noun))));
+            let id = own_id(noun, &input);
             if !self.has(noun) && id.is_none() {
                 continue;
             }
@@ -146,44 +202,84 @@ impl Things {
                 return Some(post(format!("{path}:{}", camel(verb)), method));
             }
         }
-        None
+        // `Containers/Pause(id)`: a verb of the one thing that the service is named after.
+        if name.is_empty() || !self.has(&self.nouns.service) || self.single.contains(&self.nouns.service) {
+            return None;
+        }
+        let path = own_path(&self.nouns.service, &input)?;
+        Some(post(format!("{path}:{}", camel(name)), method))
     }
 }
 
-fn get(noun: &[String], method: &MethodDescriptor) -> Option<Binding> {
+/// The path of one thing by a key of the request itself.
+fn own_path(noun: &[String], input: &MessageDescriptor) -> Option<String> {
+    let id = id_of(noun, input, Names::OwnId).filter(|id| !id.contains('.'))?;
+    Some(format!("/{}/{{{id}}}", kebab(&plural(noun))))
+}
+
+/// The path of one thing. A bare verb also takes the first id of the request: `Tasks/Get(container_id)`.
+fn item(noun: &[String], input: &MessageDescriptor, names: Names, is_bare: bool) -> Option<String> {
+    let any_id = || {
+        let is_id = |name: &str| matches!(words(name).as_slice(), [_, .., last] if last == "id");
+        let mut fields = input.fields().filter(|field| is_key(field) && is_id(field.name()));
+        Some(format!("/{}/{{{}}}", kebab(&plural(noun)), fields.next()?.name()))
+    };
+    one(noun, input, names).or_else(|| if is_bare { any_id() } else { None })
+}
+
+/// `GetUserByEmail(email)` is `/users/by-email/{email}`; by its id it is `/users/{id}` first.
+fn get_by(
+    noun: &[String],
+    key: &[String],
+    verb: Option<Standard>,
+    method: &MethodDescriptor,
+) -> Vec<Binding> {
+    let names = [snake(key), format!("{}_id", snake(key))];
+    let field = names.iter().find_map(|name| field_of(&method.input(), name).filter(is_key));
+    let Some(field) = field else { return Vec::new() };
+    let is_list = verb == Some(Standard::List) || answers_many(noun, method);
+    let response_body = if is_list { String::new() } else { only_field(&method.output()) };
+    let with = |path| Binding { response_body: response_body.clone(), ..read("GET", path) };
+    let (things, field, key) = (kebab(&plural(noun)), field.name(), kebab(key));
+    let by_id = (!is_list && matches!(key.as_str(), "id" | "uuid" | "uid"))
+        .then(|| with(format!("/{things}/{{{field}}}")));
+    by_id.into_iter().chain([with(format!("/{things}/by-{key}/{{{field}}}"))]).collect()
+}
+
+/// Whether a method gives a list of things.
+fn answers_many(noun: &[String], method: &MethodDescriptor) -> bool {
+    let many = noun.last().is_some_and(|word| is_plural(word));
+    many && method.output().fields().any(|field| field.is_list())
+}
+
+fn get(noun: &[String], method: &MethodDescriptor, is_bare: bool) -> Option<Binding> {
     let input = method.input();
     let with = |path| Binding { response_body: only_field(&method.output()), ..read("GET", path) };
-    // GetUserByEmail
-    if let Some(at) = noun.iter().position(|word| word == "by").filter(|at| *at > 0) {
-        let (thing, key) = noun.split_at(at);
-        let key = key.get(1..).unwrap_or_default();
-        let field = field_of(&input, &snake(key)).filter(is_key)?;
-        let (things, key) = (kebab(&plural(thing)), kebab(key));
-        return Some(with(format!("/{things}/by-{key}/{{{}}}", field.name())));
-    }
-    let many = noun.last().is_some_and(|word| is_plural(word));
-    let answers_many = method.output().fields().any(|field| field.is_list());
-    if many && answers_many {
+    // `Images/Get(id)` is one of them, although the service's name is a plural.
+    let is_one = is_bare && one(noun, &input, Names::OwnId).is_some();
+    if answers_many(noun, method) && !is_one {
         let path = match parent(noun, &input) {
             Some((parent, rest)) => format!("{parent}/{}", kebab(&rest)),
             None => format!("/{}", kebab(noun)),
         };
         return Some(read("GET", path));
     }
-    if let Some(path) = one(noun, &input, Names::Any) {
+    if let Some(path) = item(noun, &input, Names::Any, is_bare) {
         return Some(with(path));
     }
     // There is only one of it.
     input.fields().all(|field| !is_key(&field)).then(|| with(format!("/{}", kebab(noun))))
 }
 
-fn update(noun: &[String], method: &MethodDescriptor) -> Option<Binding> {
+fn update(noun: &[String], method: &MethodDescriptor, is_single: bool, is_bare: bool) -> Option<Binding> {
     let input = method.input();
-    let path = one(noun, &input, Names::OwnId)?;
+    let single = || is_single.then(|| format!("/{}", kebab(noun)));
+    let path = item(noun, &input, Names::OwnId, is_bare).or_else(single)?;
     let mask = input.fields().any(|field| message_of(&field).is_some_and(|of| is_mask(&of)));
-    let is_thing =
-        |field: &FieldDescriptor| message_of(field).is_some_and(|of| of.package_name() != "google.protobuf");
-    let named = field_of(&input, &snake(noun)).filter(is_thing);
+    let is_thing = |field: &prost_reflect::FieldDescriptor| {
+        message_of(field).is_some_and(|of| of.package_name() != "google.protobuf")
+    };
+    let named = field_of(&input, &snake(&singular(noun))).filter(is_thing);
     let mut things = input.fields().filter(is_thing);
     let thing = named.or_else(|| things.next().filter(|_| things.next().is_none()));
     let (verb, body) = match (thing, mask) {
@@ -192,88 +288,6 @@ fn update(noun: &[String], method: &MethodDescriptor) -> Option<Binding> {
         _ => ("PATCH", "*".to_owned()),
     };
     Some(Binding { method: verb.to_owned(), body, ..post(path, method) })
-}
-
-/// Whether a request holds nothing but a thing and its id.
-fn is_all(input: &MessageDescriptor, thing: &FieldDescriptor) -> bool {
-    input
-        .fields()
-        .all(|field| field.number() == thing.number() || is_key(&field) && field.name().contains("id"))
-}
-
-/// Which fields may name a thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Names {
-    /// Its id only.
-    OwnId,
-    /// Also a name, a code, or the only key that there is.
-    Any,
-}
-
-/// The path of one thing: `/orders/{order_id}`, `/orders/{order_id}/items/{item_id}`, `/orders/{order_id}/status`.
-fn one(noun: &[String], input: &MessageDescriptor, names: Names) -> Option<String> {
-    if let Some((parent, rest)) = parent(noun, input) {
-        let own = [format!("{}_id", snake(&singular(&rest))), format!("{}_id", snake(noun)), "id".to_owned()];
-        let own = own.iter().find_map(|name| field_of(input, name).filter(is_key));
-        let rest_path = match own {
-            Some(own) => format!("{}/{{{}}}", kebab(&plural(&rest)), own.name()),
-            None => kebab(&rest),
-        };
-        return Some(format!("{parent}/{rest_path}"));
-    }
-    let id = id_of(noun, input, names)?;
-    Some(format!("/{}/{{{id}}}", kebab(&plural(noun))))
-}
-
-/// The path of the thing that a thing belongs to, and what is left of the name: `/orders/{order_id}` and `item`.
-fn parent(noun: &[String], input: &MessageDescriptor) -> Option<(String, Vec<String>)> {
-    (1..noun.len()).rev().find_map(|at| {
-        let (parent, rest) = noun.split_at(at);
-        let id = field_of(input, &format!("{}_id", snake(&singular(parent)))).filter(is_key)?;
-        Some((format!("/{}/{{{}}}", kebab(&plural(parent)), id.name()), rest.to_vec()))
-    })
-}
-
-/// The field that tells which one is meant: by its name, in the request or in a message right below it.
-fn id_of(noun: &[String], input: &MessageDescriptor, names: Names) -> Option<String> {
-    let noun = snake(&singular(noun));
-    let last = noun.rsplit('_').next().unwrap_or(&noun);
-    let ids = [
-        format!("{noun}_id"),
-        format!("{last}_id"),
-        "id".to_owned(),
-        format!("{noun}_uuid"),
-        "uuid".to_owned(),
-        "uid".to_owned(),
-    ];
-    let others = [
-        format!("{noun}_name"),
-        "name".to_owned(),
-        "key".to_owned(),
-        "slug".to_owned(),
-        "code".to_owned(),
-        noun.clone(),
-    ];
-    let find = |message: &MessageDescriptor, names: &[String]| {
-        names.iter().find_map(|name| field_of(message, name).filter(is_key))
-    };
-    if let Some(field) = find(input, &ids) {
-        return Some(field.name().to_owned());
-    }
-    if names == Names::Any {
-        if let Some(field) = find(input, &others) {
-            return Some(field.name().to_owned());
-        }
-        let mut keys = input.fields().filter(is_key);
-        if let (Some(only), None) = (keys.next(), keys.next()) {
-            return Some(only.name().to_owned());
-        }
-    }
-    let nested = [ids.as_slice(), &["name".to_owned()]].concat();
-    input.fields().find_map(|field| {
-        let below = message_of(&field).filter(|of| of.package_name() != "google.protobuf")?;
-        Some(format!("{}.{}", field.name(), find(&below, &nested)?.name()))
-    })
 }
 
 /// A binding without body.
@@ -289,45 +303,4 @@ fn read(method: &str, path: String) -> Binding {
 
 fn post(path: String, method: &MethodDescriptor) -> Binding {
     Binding { body: "*".to_owned(), response_body: only_field(&method.output()), ..read("POST", path) }
-}
-
-/// The only field of a message, when it is a message itself: a client wants the user, not an object around it.
-fn only_field(message: &MessageDescriptor) -> String {
-    only_message(message).unwrap_or_default()
-}
-
-fn only_message(message: &MessageDescriptor) -> Option<String> {
-    let mut fields = message.fields();
-    match (fields.next(), fields.next()) {
-        (Some(only), None) => {
-            let of = message_of(&only).filter(|of| of.package_name() != "google.protobuf");
-            of.map(|_| only.name().to_owned())
-        }
-        _ => None,
-    }
-}
-
-fn field_of(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
-    message.get_field_by_name(name)
-}
-
-/// The message of a field that holds one of it.
-fn message_of(field: &FieldDescriptor) -> Option<MessageDescriptor> {
-    match field.kind() {
-        Kind::Message(message) if !field.is_list() && !field.is_map() => Some(message),
-        _ => None,
-    }
-}
-
-fn is_mask(message: &MessageDescriptor) -> bool {
-    message.full_name() == "google.protobuf.FieldMask"
-}
-
-/// Whether a field's value can be a segment of a path that names something: a text or a whole number.
-fn is_key(field: &FieldDescriptor) -> bool {
-    let kind = !matches!(
-        field.kind(),
-        Kind::Message(_) | Kind::Enum(_) | Kind::Bool | Kind::Bytes | Kind::Float | Kind::Double
-    );
-    kind && !field.is_list() && !field.is_map()
 }

@@ -50,6 +50,7 @@ pub(super) fn snake(words: &[String]) -> String {
 
 /// Words that are their own plural.
 const UNCOUNTABLE: &[&str] = &[
+    "content",
     "data",
     "info",
     "metadata",

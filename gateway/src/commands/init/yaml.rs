@@ -20,8 +20,10 @@ pub(super) struct Head<'h> {
     pub(super) source: String,
     /// The upstreams, each with its default address.
     pub(super) upstreams: &'h [(UpstreamName, String)],
-    /// Services that are described and not routed.
-    pub(super) skipped: &'h [String],
+    /// Services of the gRPC libraries, which are not routed.
+    pub(super) infrastructure: &'h [String],
+    /// Services without methods.
+    pub(super) empty: &'h [String],
 }
 
 /// Writes the file. `upstream_of` tells the upstream of a group by its index.
@@ -53,7 +55,10 @@ pub(super) fn write(
     line(&mut out, 0, "descriptors:");
     line(&mut out, 1, &format!("- {}", head.source));
     out.push('\n');
-    line(&mut out, 0, "# Where they run. The environment may say otherwise.");
+    line(&mut out, 0, "# Where the services run. An environment variable overrides each address.");
+    if head.upstreams.len() < groups.iter().filter(|group| group.is_live()).count() {
+        line(&mut out, 0, "# A service with a server of its own needs an upstream of its own.");
+    }
     line(&mut out, 0, "upstreams:");
     for (upstream, address) in head.upstreams {
         line(&mut out, 1, &format!("{}:", scalar(&upstream.name)));
@@ -67,8 +72,14 @@ pub(super) fn write(
         let upstream = upstream.map(|(upstream, _)| scalar(&upstream.name)).unwrap_or_default();
         line(&mut out, 1, &format!("{}: {upstream}", scalar(group.service.full_name())));
     }
-    if !head.skipped.is_empty() {
-        let text = format!("Left out, because they come with gRPC libraries: {}.", head.skipped.join(", "));
+    for (services, reason) in [
+        (head.infrastructure, "because they come with gRPC libraries"),
+        (head.empty, "because they have no methods"),
+    ] {
+        if services.is_empty() {
+            continue;
+        }
+        let text = format!("Left out, {reason}: {}.", services.join(", "));
         for text in wrap(&one_line(&text)) {
             line(&mut out, 1, &format!("# {text}"));
         }
@@ -115,11 +126,15 @@ fn write_entry(out: &mut String, entry: &Entry, comment: &str) {
     for text in comment_lines(comment) {
         line(out, 1, format!("# {text}").trim_end());
     }
+    for (binding, reason) in &entry.dropped {
+        let path = format!("{} {}", binding.method, binding.path);
+        line(out, 1, &one_line(&format!("# Left out: `{path}`: {}.", reason.reason)));
+    }
     let mut lines = route_lines(entry);
     let prefix = match &entry.left_out {
         None => "",
         Some(reason) => {
-            line(out, 1, &format!("# Left out: {}.", one_line(reason)));
+            line(out, 1, &format!("# Left out: {}.", one_line(&reason.reason)));
             if entry.bindings.is_empty() {
                 lines = vec![format!("{} is not routed.", name(&entry.method))];
             }
