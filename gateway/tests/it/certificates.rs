@@ -322,15 +322,31 @@ async fn handshakes_that_stall_time_out() {
 
 #[tokio::test]
 async fn certificates_have_their_end_among_the_metrics() {
-    let (backend, authz, authority) = (library().start().await, authz(json!({})).await, Authority::new());
+    let (backend, authority) = (library().start().await, Authority::new());
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["shop.example".to_owned()]).unwrap();
     params.not_after = rcgen::date_time_ymd(2096, 1, 1);
     let own = params.signed_by(&key, &authority.0).unwrap().pem();
-    let files =
-        [("own.pem", format!("\u{feff}{own}")), ("own.key", format!("\u{feff}{}", key.serialize_pem()))];
-    let gateway = gateway(&backend, &authz, ", tls: {certificate: own.pem, key: own.key}", &files).await;
+    let yaml = head(&backend)
+        .replace(
+            "{address: 127.0.0.1:0}",
+            "{address: 127.0.0.1:0, tls: {certificate: own.pem, key: own.key}}",
+        )
+        .replace(
+            "upstreams:\n",
+            "upstreams:\n  other: {address: localhost:1, tls: {certificate: own.pem, key: own.key}}\n",
+        );
+    let yaml = format!("{yaml}routes: [{{get: \"/books/{{name}}\", grpc: library.v1.Library/GetBook}}]\n");
+    // A byte order mark is no part of PEM.
+    let gateway = routes(&yaml)
+        .file("library.binpb", backend.descriptors())
+        .file("own.pem", format!("\u{feff}{own}"))
+        .file("own.key", format!("\u{feff}{}", key.serialize_pem()))
+        .start()
+        .await;
     let metrics = crate::harness::send(gateway.admin(), request(Method::GET, "/metrics")).await.text();
-    let line = "gateway_certificate_expiry_seconds{listener=\"127.0.0.1:0\",file=\"own.pem\"} 3976214400\n";
-    assert!(metrics.contains(line), "{metrics}");
+    for shown_by in ["listener=\"127.0.0.1:0\"", "upstream=\"other\""] {
+        let line = format!("gateway_certificate_expiry_seconds{{{shown_by},file=\"own.pem\"}} 3976214400\n");
+        assert!(metrics.contains(&line), "{metrics}");
+    }
 }
