@@ -163,15 +163,16 @@ fn for_asking(spec: &UpstreamSpec) -> UpstreamSpec {
     spec
 }
 
-/// What the endpoints said, rather than that there are none.
+/// What the endpoints and names said, rather than that there are none.
 fn cause(upstream: &Upstream, error: &CallError) -> String {
-    let endpoints = upstream.view().endpoints;
-    let told = endpoints.into_iter().find_map(|endpoint| {
-        let text = endpoint.last_error?.to_string();
-        let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+    let view = upstream.view();
+    let told = view.endpoints.into_iter().find_map(|endpoint| {
+        let text = endpoint.last_error?;
+        let text = text.split(" (os error").next().unwrap_or_default();
         Some(format!("{}: {text}", endpoint.address))
     });
-    told.unwrap_or_else(|| error.to_string())
+    let unresolved = || view.names.first().map(|name| name.problem.to_string());
+    told.or_else(unresolved).unwrap_or_else(|| error.to_string())
 }
 
 async fn ask_any_version(upstream: &Arc<Upstream>, deadline: Instant) -> Result<Reflected, ReflectError> {

@@ -15,7 +15,7 @@ use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use serde_json::Value;
 use testkit::backend::Backend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::gateway::{Gateway, Settings};
@@ -101,6 +101,14 @@ async fn accept(listener: TcpListener, each: Serve) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(each(stream));
     }
+}
+
+/// An address that refuses connections for as long as its socket is there, which does not listen.
+fn refusing() -> (SocketAddr, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    (socket.local_addr().unwrap(), socket)
 }
 
 /// Reads something, answers with these bytes, and closes.
@@ -204,7 +212,7 @@ async fn each_cause_is_named_in_log_upstreams_and_metrics() {
     let early = ours.issue(|params| params.not_before = date_time_ymd(2090, 2, 3));
     let files =
         [("ours.pem", ours.0.pem()), ("strange.pem", strange.0.clone()), ("strange.key", strange.1.clone())];
-    let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (refused, _bound) = refusing();
 
     let port = |address: SocketAddr| format!("localhost:{}", address.port());
     let plain = |address: SocketAddr| format!("address: \"{address}\"");
@@ -410,14 +418,14 @@ async fn each_cause_is_named_in_log_upstreams_and_metrics() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_keeps_up_with_the_reason() {
     let backend = crate::library().await;
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let (address, bound) = refusing();
     let upstreams = format!("  orders: {{address: \"{address}\"}}\n");
     let watched = Watched::start(&backend, &Settings { upstreams: &upstreams, ..Settings::default() });
     let line = |reason: &str| format!("reason=\"{reason}\"");
     watched.logs(&["endpoint unreachable", "orders", &line("CONNECTION_REFUSED")]).await;
     let before = watched.endpoint("orders", "reason", "CONNECTION_REFUSED").await;
 
-    let listener = TcpListener::bind(address).await.unwrap();
+    let listener = bound.listen(16).unwrap();
     let server = tokio::spawn(accept(listener, answering(HTTP1)));
     watched.logs(&["endpoint unreachable", "orders", &line("HTTP_1")]).await;
     let after = watched.endpoint("orders", "reason", "HTTP_1").await;

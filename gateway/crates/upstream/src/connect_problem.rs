@@ -255,7 +255,8 @@ impl ConnectError {
                 let how = error.map_or_else(|| "closed by the server".to_owned(), ToString::to_string);
                 Self::new(ConnectProblem::ClosedEarly, format!("the connection ended at once: {how}"))
             }
-            (Greeting::None, Some(tls)) => tls.closed(),
+            (Greeting::None, Some(tls)) => tls
+                .closed("the server closed the connection after the TLS handshake, before it sent anything"),
             (Greeting::None, None) => {
                 Self::new(ConnectProblem::Closed, "the server closed the connection before it sent anything")
             }

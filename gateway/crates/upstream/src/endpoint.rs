@@ -351,6 +351,39 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_reason_is_logged_when_it_changes() {
+        use crate::connect_problem::ConnectProblem::{Http1, Refused, Silent};
+        use SightChange::{None as Nothing, Problem, Reach as State};
+        let endpoint = &endpoints(1)[0];
+        let error = |problem, text: &str| Some(ConnectError::new(problem, text));
+        let table = [
+            (Sight::Overdue, error(Silent, "within 750ms"), State, Some(Silent)),
+            (Sight::Failed, error(Silent, "within 5s"), Nothing, Some(Silent)),
+            (Sight::Failed, error(Refused, "refused"), Problem, Some(Refused)),
+            (Sight::Failed, error(Refused, "refused"), Nothing, Some(Refused)),
+            // The next attempt has not failed yet.
+            (Sight::Overdue, error(Silent, "within 750ms"), Nothing, Some(Refused)),
+            (Sight::Failed, error(Http1, "HTTP/1.1"), Problem, Some(Http1)),
+            (Sight::Connected, None, State, None),
+            (Sight::Lost, None, State, None),
+            (Sight::Failed, error(Http1, "HTTP/1.1"), State, Some(Http1)),
+        ];
+        let now = Instant::now();
+        for (step, (sight, error, change, problem)) in table.into_iter().enumerate() {
+            assert_eq!(endpoint.saw(sight, error, now), change, "step {step}");
+            let known = endpoint.vitals().problem.as_ref().map(ConnectError::problem);
+            assert_eq!(known, problem, "step {step}");
+        }
+        // A reason that changes each time is logged a few times a minute, and the last one in the end.
+        let flips = |n: u32| error(if n.is_multiple_of(2) { Refused } else { Silent }, "x");
+        let logged = (0..100).filter(|n| endpoint.saw(Sight::Failed, flips(*n), now) == Problem).count();
+        assert!(logged < 6, "{logged}");
+        let later = now + Duration::from_secs(60);
+        assert_eq!(endpoint.saw(Sight::Failed, error(Http1, "HTTP/1.1"), now), Nothing);
+        assert_eq!(endpoint.saw(Sight::Failed, error(Http1, "HTTP/1.1"), later), Problem);
+    }
+
+    #[test]
     fn a_peer_that_complains_is_pinged_less() {
         let spec = KeepaliveSpec { interval: Duration::from_secs(10), ..KeepaliveSpec::default() };
         let endpoint = Arc::into_inner(endpoints(1).remove(0)).unwrap();

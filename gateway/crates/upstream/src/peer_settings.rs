@@ -41,11 +41,19 @@ impl Greeting {
     fn of(bytes: &[u8]) -> Self {
         match bytes {
             [b'H', b'T', b'T', b'P', b'/', ..] => Self::Http1,
+            // Servers that do not know the version of a request may respond in HTTP/0.9: with the page alone.
+            _ if is_page(bytes) => Self::Http1,
             [0x15 | 0x16, 3, ..] => Self::Tls,
             _ if bytes.len() < FRAME_HEADER => Self::None,
             _ => Self::Other,
         }
     }
+}
+
+/// Whether the bytes begin an HTML page.
+fn is_page(bytes: &[u8]) -> bool {
+    let begins = |tag: &[u8]| bytes.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
+    begins(b"<!DOCTYPE") || begins(b"<html")
 }
 
 /// What is known of the peer of one connection.
@@ -254,12 +262,14 @@ mod tests {
 
     #[test]
     fn the_first_bytes_tell_the_protocol() {
-        let table: [(&[u8], Greeting); 10] = [
+        let table: [(&[u8], Greeting); 12] = [
             (b"", Greeting::None),
             (&settings(&[]), Greeting::Http2),
             (&settings(&[(3, 100)])[..4], Greeting::None),
             (b"HTTP/1.1 400 Bad Request\r\n\r\n", Greeting::Http1),
             (b"HTTP/1.0", Greeting::Http1),
+            (b"<!doctype html>\n<html><head>", Greeting::Http1),
+            (b"<HTML>", Greeting::Http1),
             (b"\x15\x03\x01\x00\x02\x02\x46", Greeting::Tls),
             (b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03", Greeting::Tls),
             (b"SSH-2.0-OpenSSH_9.6\r\n", Greeting::Other),

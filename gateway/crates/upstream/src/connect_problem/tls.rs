@@ -58,22 +58,19 @@ impl TlsSide {
     pub(crate) fn of_handshake(&self, error: &io::Error) -> ConnectError {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
             Some(error) => self.problem(error),
-            None => self.closed(),
+            None => self.closed("the server closed the connection without completing the TLS handshake"),
         }
     }
 
-    /// The server closed the connection without saying why.
-    pub(crate) fn closed(&self) -> ConnectError {
+    /// The server closed the connection without saying why; `message` is when.
+    pub(crate) fn closed(&self, message: &'static str) -> ConnectError {
         if self.was_asked() {
             return ConnectError::new(
                 ConnectProblem::ClientCertificateRequired,
                 "the server asked for a client certificate and closed the connection",
             );
         }
-        ConnectError::new(
-            ConnectProblem::TlsClosed,
-            "the server closed the connection without completing the TLS handshake",
-        )
+        ConnectError::new(ConnectProblem::TlsClosed, message)
     }
 
     pub(crate) fn problem(&self, error: &Error) -> ConnectError {

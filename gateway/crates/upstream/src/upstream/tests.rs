@@ -65,6 +65,11 @@ async fn endpoints_follow_their_name_and_calls_end_where_they_began() {
     // Nothing found later is no reason to forget what was.
     upstream.group.unresolved(0, ConnectError::unresolved("name.invalid", None));
     assert_eq!(upstream.unary(call()).await.unwrap().message, "new");
+    // Both are shown until the name is found again.
+    let view = upstream.view();
+    assert_eq!((view.endpoints.len(), view.names.len()), (1, 1));
+    upstream.group.resolved(0, &answer(&[&new]));
+    assert_eq!(upstream.view().names.len(), 0);
 }
 
 #[tokio::test]
