@@ -524,10 +524,12 @@ fn services_of_grpc_libraries_are_left_out_by_their_names_and_listed() {
     assert!(error.contains("grpc.health.v1.Health"), "{error}");
 }
 
+/// Services by package and name, and the upstreams that they get.
+type UpstreamsOf = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 #[test]
 fn services_with_one_package_root_have_one_upstream() {
-    // The services by package and name, and the upstreams that they get.
-    let table: [(&[(&str, &str)], &[&str]); 10] = [
+    let table: [UpstreamsOf; 10] = [
         (&[("yandex.cloud.compute.v1", "Disks"), ("yandex.cloud.iam.v1", "Keys")], &["yandex"]),
         (&[("etcdserverpb", "KV"), ("etcdserverpb", "Lease"), ("v3lockpb", "Lock")], &["server"]),
         (&[("etcdserverpb", "KV"), ("etcdserverpb", "Lease")], &["etcdserverpb"]),
