@@ -1,5 +1,6 @@
 //! Builds the parts, starts them in order, stops them in reverse.
 
+mod expiry;
 mod signals;
 
 use std::net::SocketAddr;
@@ -197,7 +198,7 @@ impl App {
 
     /// Runs until `stop` is done or somebody asks for a drain, then finishes what runs and ends.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
-        let drain = Arc::clone(&self.drain);
+        let (drain, current) = (Arc::clone(&self.drain), Arc::clone(&self.current));
         let Self { reloader, inbox, moves, admin, state, .. } = &mut self;
         let follow = async {
             while let Some(listener) = moves.recv().await {
@@ -207,6 +208,7 @@ impl App {
         tokio::select! {
             () = reloader.run(inbox) => {}
             () = follow => {}
+            () = expiry::watch(&current) => {}
             () = stop => {}
             () = drain.notified() => {}
         }

@@ -163,6 +163,9 @@ struct DescriptorsArgs {
     /// .proto files, and folders that imports count from.
     #[arg(required = true, value_name = "PROTO")]
     protos: Vec<PathBuf>,
+    /// A folder that imports count from, too; its files are compiled only when they are imported. Repeatable.
+    #[arg(short = 'I', long = "import", value_name = "DIR")]
+    imports: Vec<PathBuf>,
     /// Where the descriptor set is written.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -183,6 +186,9 @@ struct DiffArgs {
 struct InitArgs {
     #[command(flatten)]
     source: InitSource,
+    /// With --proto: a folder that imports count from, too; its files are compiled only when they are imported. Repeatable.
+    #[arg(short = 'I', long = "import", value_name = "DIR", requires = "proto")]
+    imports: Vec<PathBuf>,
     /// Where the file is written; standard output without it.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,

@@ -1,4 +1,3 @@
 //! What commands work out before anything is printed.
 
-pub mod diff;
 pub mod init;

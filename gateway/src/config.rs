@@ -19,7 +19,10 @@ use std::sync::Arc;
 
 use diagnostic::{Diagnostic, Diagnostics, Place, Sources};
 
-pub use model::{AdminSpec, DocsSpec, GatewayConfig, HealthTarget, LogFormat, LogLevel, LogSpec};
+pub use model::{
+    AdminSpec, BreakingChanges, CertificateExpiry, DocsSpec, GatewayConfig, HealthTarget, LogFormat,
+    LogLevel, LogSpec, ShownBy,
+};
 pub use schema::SCHEMA;
 pub use watched::Watched;
 
@@ -111,6 +114,8 @@ struct Context {
     sources: Sources,
     found: Vec<Diagnostic>,
     watch: Vec<Watched>,
+    /// The certificates that the gateway shows.
+    expiries: Vec<CertificateExpiry>,
 }
 
 impl Context {

@@ -1,6 +1,7 @@
 //! Descriptor sources → one schema: descriptor sets, .proto files that are compiled in process, and servers that are asked.
 //!
-//! Whatever the sources hold, `google.protobuf`, `google.rpc` and the annotations of `google.api` are there as well.
+//! Whatever the sources hold, `google.protobuf`, `google.rpc` and the annotations of `google.api` are there as well;
+//! other common files are there when they are imported.
 
 mod annotations;
 pub mod changes;
@@ -12,6 +13,7 @@ mod leave_out;
 mod origin;
 mod reconcile;
 mod reflection;
+mod roots;
 mod sources;
 mod units;
 
@@ -28,7 +30,7 @@ pub const INFRASTRUCTURE: &[&str] = &[
 
 pub use annotations::{HttpRule, RuleFlaw, RuleReader};
 pub use comments::Comments;
-pub use compile::ProtoError;
+pub use compile::{ProtoError, proto_text};
 pub use files::{read_file, read_text};
 pub use origin::Origins;
 pub use reflection::{Question, ReflectError, Reflected, reflect, reflect_all};

@@ -7,12 +7,15 @@ mod activity;
 mod admission;
 mod announced;
 mod body;
+mod cancels;
+mod certificate;
 mod connection;
 pub mod descriptors;
 mod fields;
 mod forwarded;
 mod frames;
 mod framing;
+mod handshake;
 mod io;
 mod linger;
 mod listener;
@@ -39,8 +42,10 @@ use hyper::body::Incoming;
 pub use admission::RefusedConnections;
 pub use announced::AnnouncedBody;
 pub use body::{Body, has_no_content};
-pub use fields::Fields;
+pub use certificate::{CertificateNames, ClientCertificate, Validity};
+pub use fields::{Fields, has_padded_value};
 pub use framing::Fault;
+pub use handshake::HandshakeFailures;
 pub use listener::{BindError, Listener, bind};
 pub use load::{Charge, Load, RequestLimits, RequestSlot, Shortage, Totals};
 pub use spec::{CertificatePem, LimitsSpec, ListenerSpec, ListenerTls};
@@ -59,15 +64,35 @@ pub struct Peer {
     pub worker: usize,
     /// Whether the client came through TLS: what `x-forwarded-proto` says.
     pub tls: bool,
+    /// The address at which the client has connected; `None` if the system does not know it.
+    pub local: Option<SocketAddr>,
+    /// Of TLS connections, what the handshake has established.
+    pub identities: Option<Arc<Identities>>,
     /// What `x-forwarded-for` says to the service: for most connections the address without its port, written once.
     pub forwarded_for: HeaderValue,
     /// What a trusted proxy says that its client called this host.
     pub forwarded_host: Option<HeaderValue>,
+    /// Whether this is what a trusted proxy says of its client: the connection has requests of many clients.
+    pub via_proxy: bool,
     /// What the gateway holds in all.
     pub load: Arc<Load>,
 }
 
+/// The certificates of both ends of a TLS connection.
+#[derive(Debug)]
+pub struct Identities {
+    /// The names of the listener's certificate.
+    pub own: Arc<CertificateNames>,
+    /// The certificate of the client, if the listener asks for one.
+    pub client: Option<ClientCertificate>,
+}
+
 impl Peer {
+    /// The certificate that the client has shown.
+    pub fn certificate(&self) -> Option<&ClientCertificate> {
+        self.identities.as_ref()?.client.as_ref()
+    }
+
     /// The other end of a connection.
     pub fn new(address: SocketAddr, worker: usize, tls: bool, load: Arc<Load>) -> Self {
         // An IPv4 client of a dual-stack listener is named by its IPv4 address.
@@ -76,7 +101,17 @@ impl Peer {
             HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         // One of as many as there are clients: see `request_id::of`.
         forwarded_for.set_sensitive(true);
-        Self { address, worker, tls, forwarded_for, forwarded_host: None, load }
+        Self {
+            address,
+            worker,
+            tls,
+            local: None,
+            identities: None,
+            forwarded_for,
+            forwarded_host: None,
+            via_proxy: false,
+            load,
+        }
     }
 }
 

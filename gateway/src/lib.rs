@@ -7,6 +7,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod descriptors;
+pub mod diff;
 pub mod edge;
 pub mod openapi;
 pub mod policy;

@@ -20,6 +20,7 @@ mod finding;
 mod headers;
 mod jwt;
 mod pem;
+mod query;
 mod rate_limit;
 mod rate_limit_service;
 mod refusal;

@@ -15,7 +15,7 @@ mod unary;
 
 use std::time::{Duration, Instant};
 
-pub use target::{Share, Split, Target};
+pub use target::{Lines, Share, Split, Target};
 pub use unary::{Exchange, unary};
 
 /// What the access record says of the call behind a request.
@@ -27,6 +27,8 @@ pub struct Trail {
     pub called: Option<Instant>,
     /// From then to the end of the last try.
     pub answered: Option<Duration>,
+    /// The position of the upstream that was chosen.
+    pub share: Option<usize>,
     /// Its tries.
     pub call: upstream::Report,
 }

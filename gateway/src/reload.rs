@@ -1,10 +1,12 @@
 //! The hot reload: watch → load → build → bind → swap → report, as one transaction.
 //!
-//! A configuration that does not load, or can't be made to run, changes nothing: the running one goes on.
+//! A configuration that does not load, or can't be made to run, changes nothing: the running one stays. So does it where the
+//! descriptors of a saved file break clients, and the file says to hold such changes.
 
 mod diff;
 mod history;
 mod refresh;
+mod report;
 mod seat;
 mod watch;
 
@@ -15,14 +17,16 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::diagnostic::Diagnostics;
-use crate::config::{self, Before, GatewayConfig, Why};
+use crate::config::{self, Before, BreakingChanges, GatewayConfig, Why};
+use crate::diff::DescriptorChanges;
 use crate::edge::{BindError, Listener, ListenerSpec, Terms, TlsError, Workers};
 use crate::snapshot::{BuildError, Current, Snapshot};
-use crate::telemetry::logging::{AUDIT, Level, REPORT};
+use crate::telemetry::logging::Level;
 
 pub use diff::Diff;
 pub use history::{Counts, Entry, History, Trigger};
 pub use refresh::Refresher;
+use report::report;
 pub use seat::{Moves, Seat};
 pub use watch::Watcher;
 
@@ -44,9 +48,14 @@ pub enum Outcome {
         /// Warnings that do not stand in the way.
         diagnostics: Diagnostics,
     },
-    /// An upstream's descriptors have changed in a way that breaks clients: nothing is done until an operator orders a
-    /// reload.
-    Held(Diagnostics),
+    /// Descriptors have changed in a way that breaks clients: nothing is done until an operator orders a reload.
+    Held {
+        /// What breaks clients in the files; `None` where an upstream's own descriptors are held back, which the diagnostics
+        /// report.
+        changes: Option<DescriptorChanges>,
+        /// What the load found.
+        diagnostics: Diagnostics,
+    },
     /// Refused; the old state goes on.
     Rejected(Rejection),
 }
@@ -221,13 +230,21 @@ impl Reloader {
         if trigger == Trigger::Reflection && config.reflected == running.config.reflected {
             // What was saved meanwhile is not applied by this: it has to be seen as a change again.
             self.watcher.restore(&seen);
-            return Outcome::Held(loaded.diagnostics);
+            return Outcome::Held { changes: None, diagnostics: loaded.diagnostics };
+        }
+        let changes = compare(&running.config, &config).await;
+        let waits = matches!(trigger, Trigger::File | Trigger::Reflection);
+        if waits
+            && config.breaking == BreakingChanges::Hold
+            && changes.as_ref().is_some_and(|changes| changes.breaking() > 0)
+        {
+            return Outcome::Held { changes, diagnostics: loaded.diagnostics };
         }
         let admin = match self.admin.prepare(config.admin.as_ref().map(|admin| admin.address)) {
             Ok(admin) => admin,
             Err(error) => return Outcome::Rejected(Rejection::Bind(error)),
         };
-        let applied = self.apply(config).await;
+        let applied = self.apply(config, changes.as_ref()).await;
         if applied.is_ok() {
             self.admin.commit(admin).await;
         }
@@ -261,12 +278,16 @@ impl Reloader {
     }
 
     /// Everything that can fail comes before the swap.
-    async fn apply(&mut self, config: Arc<GatewayConfig>) -> Result<(u64, Diff), Rejection> {
+    async fn apply(
+        &mut self,
+        config: Arc<GatewayConfig>,
+        changes: Option<&DescriptorChanges>,
+    ) -> Result<(u64, Diff), Rejection> {
         let running = self.current.pin();
         let snapshot = self.build(&config, &running).await?;
         let listeners = self.open(&config)?;
         let version = snapshot.version;
-        let diff = Diff::between(&running.config, &config);
+        let diff = Diff::between(&running.config, &config, changes);
 
         self.current.swap(snapshot);
         self.listen(listeners);
@@ -341,21 +362,13 @@ enum Opened {
     Fresh(Listener),
 }
 
-fn report(trigger: Trigger, outcome: &Outcome) {
-    match outcome {
-        Outcome::Applied { version, diff, diagnostics } => {
-            for warning in diagnostics.lines() {
-                tracing::warn!(target: AUDIT, "{warning}");
-            }
-            tracing::info!(target: REPORT, version, %trigger, "configuration live: {diff}");
-        }
-        Outcome::Held(diagnostics) => {
-            for warning in diagnostics.iter() {
-                tracing::warn!(target: AUDIT, "held back: {}; {}", warning.message, warning.notes.join("; "));
-            }
-        }
-        Outcome::Rejected(rejection) => {
-            tracing::error!(target: REPORT, %trigger, "configuration refused, the old one goes on:\n{rejection}");
-        }
+/// Compares beside this runtime: many routes take their time.
+async fn compare(running: &Arc<GatewayConfig>, new: &Arc<GatewayConfig>) -> Option<DescriptorChanges> {
+    if running.schema_digest == new.schema_digest {
+        return None;
     }
+    let (running, new) = (Arc::clone(running), Arc::clone(new));
+    let compare = move || DescriptorChanges::between(&running, &new);
+    // Nothing in it panics; if it did, the reload must not suffer.
+    tokio::task::spawn_blocking(compare).await.ok().flatten()
 }

@@ -10,6 +10,7 @@ mod host;
 mod record;
 mod sharing;
 mod tally;
+mod terminal;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,9 +20,8 @@ use arc_swap::ArcSwap;
 
 use crate::config::GatewayConfig;
 use crate::policy;
-use crate::proxy::{Share, Split, Target};
+use crate::proxy::{Lines, Share, Split, Target};
 use crate::route::RoutePlan;
-use crate::telemetry::access;
 use crate::telemetry::metrics::RouteMetrics;
 use crate::telemetry::spans::Spans;
 
@@ -112,13 +112,13 @@ impl Snapshot {
             // The configuration has resolved every name, so that none is missing here.
             let split = Split::new(shares.filter_map(|share| {
                 let upstream = by_name(&share.upstream)?;
-                Some((share.weight, Share { upstream, hash: share.hash.clone() }))
+                Some((share.weight, Share::new(upstream, share.hash.clone())))
             }))?;
             let metrics =
                 counters.get(&identity(plan)).map(|metrics| Arc::clone(metrics)).unwrap_or_default();
             let mirror = plan.targets.mirror.as_deref().and_then(by_name);
-            let line = access::Route::new(&plan.name, plan.grpc.path.as_str().trim_start_matches('/'));
-            Some(Ok(Target { plan: Arc::clone(plan), line, metrics, split, mirror, chain }))
+            let lines = Lines::new(plan, &split);
+            Some(Ok(Target { plan: Arc::clone(plan), lines, metrics, split, mirror, chain }))
         };
         let targets = config.routes.iter().filter_map(target).collect::<Result<_, _>>()?;
         let spans = spans(&config, previous)?;

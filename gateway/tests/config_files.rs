@@ -102,3 +102,31 @@ fn files_of_the_kernel_are_not_read() {
     let text = told(folder.path().join("routes.yaml"));
     assert!(text.contains("`/proc/self/status`: a file of the kernel"), "{text}");
 }
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_keys_and_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let marked = [b"\xef\xbb\xbf", bytes].concat();
+        std::fs::write(folder.path().join(name), marked).unwrap();
+    };
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    write("shop.pem", made.cert.pem().as_bytes());
+    write("shop.key", made.signing_key.serialize_pem().as_bytes());
+    write("public.pem", made.signing_key.public_key_pem().as_bytes());
+    write(
+        "set.json",
+        br#"{"keys": [{"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "a",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#,
+    );
+    let path = folder.path().join("routes.yaml");
+    std::fs::write(
+        &path,
+        "listeners: [{address: \"127.0.0.1:0\", tls: {certificate: shop.pem, key: shop.key}}]\n\
+         upstreams: {a: {address: \"https://a:1\", tls: {ca: shop.pem}}}\n\
+         auth:\n  set: {jwt: {jwks: set.json, algorithms: [ES256], audience: a}}\n  one: {jwt: {key: public.pem, algorithms: [ES256], audience: a}}\n",
+    )
+    .unwrap();
+    let told = told(path);
+    assert!(!told.contains("error"), "{told}");
+}

@@ -149,6 +149,8 @@ fn parts_of_an_upstream_are_switched_off_by_false() {
     assert_eq!((b.retry.attempts, b.retry.budget.get()), (3, 50));
     assert_eq!(b.health_check.as_ref().unwrap().service, "x");
     assert_eq!(b.health_check.as_ref().unwrap().interval, Duration::from_secs(5));
+    assert!(b.health_check.as_ref().unwrap().strict, "a written check means what it says");
+    assert!(b.keepalive.as_ref().unwrap().within_defaults, "no keepalive is written");
     assert_eq!(b.balance, upstream::Balance::Hash);
 }
 
@@ -226,6 +228,11 @@ fn everything_that_can_change_the_outcome_is_watched() {
         "apps/begun/routes.yaml",
         "missing.yaml",
         "proto",
+        // Files that the gateway brings: one of these names in the folder would be used instead.
+        "proto/google/api/annotations.proto",
+        "proto/google/api/http.proto",
+        "proto/google/protobuf/descriptor.proto",
+        "proto/google/protobuf/field_mask.proto",
         "proto/shop.proto",
         "routes.yaml",
         "teams",

@@ -189,6 +189,9 @@ fn what_changes_in_the_file_is_named() {
             "~ breaks clients: listener 0.0.0.0:3000: plain text (gone)\n~ listener 0.0.0.0:3001: plain text (new)\n",
         ),
         ("descriptors:", "drain: 5s\ndescriptors:", 0, "~ drain: 10s → 5s\n"),
+        ("descriptors:", "errors: {hide: [INTERNAL]}\ndescriptors:", 0, "~ errors.hide: INTERNAL (new)\n"),
+        ("descriptors:", "reload: {breaking: hold}\ndescriptors:", 0, "~ reload.breaking: apply → hold\n"),
+        ("descriptors:", "log: {detail: false}\ndescriptors:", 0, "~ log: different\n"),
     ];
     for (from, to, code, expected) in table {
         assert_eq!(yaml(from, to), (*code, (*expected).to_owned()), "{from:?} → {to:?}");

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the gateway, lowest first (`ARCHITECTURE.md`). A module uses only what stands before it.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "telemetry",
     "edge",
     "descriptors",
@@ -14,6 +14,7 @@ const LAYERS: [&str; 14] = [
     "route",
     "proxy",
     "config",
+    "diff",
     "openapi",
     "snapshot",
     "reload",

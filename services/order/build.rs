@@ -4,14 +4,28 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use prost::Message;
+use prost_types::FileDescriptorSet;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let protos = Path::new("../../proto");
     println!("cargo::rerun-if-changed={}", protos.display());
-    let mut compiler = protox::Compiler::new([protos])?;
-    compiler.include_imports(true).include_source_info(true).open_file("shop/order/v1/order.proto")?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(out.join("descriptors.binpb"), compiler.encode_file_descriptor_set())?;
-    compiler.open_file("shop/user/v1/user.proto")?;
-    tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
+    let own = descriptor_set(protos, &["shop/order/v1/order.proto"])?;
+    std::fs::write(out.join("descriptors.binpb"), own)?;
+    let both = descriptor_set(protos, &["shop/order/v1/order.proto", "shop/user/v1/user.proto"])?;
+    tonic_prost_build::configure().compile_fds(FileDescriptorSet::decode(both.as_slice())?)?;
     Ok(())
+}
+
+/// The files and all that they import, as a descriptor set in the wire format.
+fn descriptor_set(folder: &Path, names: &[&str]) -> Result<Vec<u8>, String> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let compiled = protofile::compile(&names, &mut |name| {
+        std::fs::read(folder.join(name)).ok().map(protofile::Content::Text)
+    });
+    match compiled.errors.first() {
+        Some(mistake) => Err(format!("{}: {}", mistake.file, mistake.message)),
+        None => Ok(compiled.set()),
+    }
 }

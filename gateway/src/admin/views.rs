@@ -1,14 +1,16 @@
 //! What the admin address shows, as its own serializable types.
 
 mod auth;
+mod certificates;
 pub(super) mod config;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
+use prost_types::Timestamp;
 use serde::Serialize;
-use upstream::UpstreamView;
+use upstream::{Condition, ConnectProblem, EndpointView, NameView, UpstreamView};
 
 use super::State;
 use crate::proxy::code::Code;
@@ -57,23 +59,78 @@ pub(super) fn routes(snapshot: &Snapshot) -> Vec<Route<'_>> {
 pub(super) struct Upstream {
     name: String,
     health: &'static str,
+    /// Whether unhealthy or ejected endpoints are called, because less than half of all are left.
+    panic: bool,
     requests: u64,
     active: u32,
     pending: u32,
     retries: u64,
     connections_opened: u64,
     failures: BTreeMap<&'static str, u64>,
+    /// Failed attempts to connect, or to resolve a name, by reason.
+    connect_failures: BTreeMap<&'static str, u64>,
     endpoints: Vec<Endpoint>,
 }
 
 #[derive(Debug, Serialize)]
 struct Endpoint {
     address: String,
+    /// `connecting`, `reachable`, `unreachable`, or `unresolved` for a name.
     state: String,
+    health: &'static str,
+    /// The time of the latest change of state, health or reason, as RFC 3339 writes it.
+    since: String,
     active: u32,
     connections: usize,
+    /// Why the endpoint is unreachable, or the name unresolved: one of a closed list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
+    /// What can be done about the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'static str>,
+}
+
+impl From<EndpointView> for Endpoint {
+    fn from(view: EndpointView) -> Self {
+        let problem = view.problem.as_ref().map(upstream::ConnectError::problem);
+        Self {
+            address: view.address.to_string(),
+            state: format!("{:?}", view.reach).to_lowercase(),
+            health: endpoint_health(&view),
+            since: rfc3339(view.since),
+            active: view.active,
+            connections: view.connections,
+            reason: problem.map(ConnectProblem::name),
+            last_error: view.last_error.map(|error| error.to_string()),
+            help: problem.map(ConnectProblem::help),
+        }
+    }
+}
+
+impl From<NameView> for Endpoint {
+    fn from(view: NameView) -> Self {
+        let problem = view.problem.problem();
+        Self {
+            address: view.address.to_string(),
+            state: "unresolved".to_owned(),
+            health: "unknown",
+            since: rfc3339(view.since),
+            active: 0,
+            connections: 0,
+            reason: Some(problem.name()),
+            last_error: Some(view.problem.to_string()),
+            help: Some(problem.help()),
+        }
+    }
+}
+
+/// A time to the millisecond, as RFC 3339 writes it.
+fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let nanos = i32::try_from(since.subsec_millis()).unwrap_or_default() * 1_000_000;
+    Timestamp { seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanos }.to_string()
 }
 
 pub(super) fn upstreams(snapshot: &Snapshot) -> Vec<Upstream> {
@@ -82,24 +139,36 @@ pub(super) fn upstreams(snapshot: &Snapshot) -> Vec<Upstream> {
 
 impl From<UpstreamView> for Upstream {
     fn from(view: UpstreamView) -> Self {
-        let endpoints = view.endpoints.into_iter().map(|endpoint| Endpoint {
-            address: endpoint.address.to_string(),
-            state: format!("{:?}", endpoint.reach).to_lowercase(),
-            active: endpoint.active,
-            connections: endpoint.connections,
-            last_error: endpoint.last_error.map(|error| error.to_string()),
-        });
+        let endpoints =
+            view.endpoints.into_iter().map(Endpoint::from).chain(view.names.into_iter().map(Endpoint::from));
         Self {
             name: view.name.to_string(),
             health: health_word(view.health),
+            panic: view.panic,
             requests: view.requests,
             active: view.active,
             pending: view.pending,
             retries: view.retries,
             connections_opened: view.connections_opened,
             failures: view.failures.into_iter().collect(),
+            connect_failures: named(view.connect_failures),
             endpoints: endpoints.collect(),
         }
+    }
+}
+
+fn named(failures: Vec<(ConnectProblem, u64)>) -> BTreeMap<&'static str, u64> {
+    failures.into_iter().map(|(problem, count)| (problem.name(), count)).collect()
+}
+
+const fn endpoint_health(endpoint: &EndpointView) -> &'static str {
+    match endpoint.condition {
+        _ if endpoint.ejected => "ejected",
+        _ if endpoint.held => "flipping",
+        Condition::Unknown { .. } => "unknown",
+        Condition::Serving { .. } => "serving",
+        Condition::NotServing => "not_serving",
+        Condition::Failing { .. } => "failing",
     }
 }
 
@@ -201,6 +270,12 @@ pub(super) fn metrics(state: &State, snapshot: &Snapshot) -> String {
     for (reason, count) in state.workers.refused().counts() {
         out.value("gateway_connections_refused_total", &labels(&[("reason", reason)]), count);
     }
+    let about = "TLS handshakes of clients that failed, by reason (docs/guides/tls.md).";
+    out.family("gateway_tls_handshake_failures_total", "counter", about);
+    for (reason, count) in state.workers.totals().handshakes().counts() {
+        out.value("gateway_tls_handshake_failures_total", &labels(&[("reason", reason)]), count);
+    }
+    certificates::metrics(&mut out, snapshot);
     out.family("gateway_buffered_bytes", "gauge", "Bytes of request and response bodies held now.");
     out.value("gateway_buffered_bytes", "", state.workers.totals().buffered());
     out.family("gateway_requests_in_flight", "gauge", "Requests in flight now.");
@@ -253,11 +328,28 @@ fn upstream_metrics(out: &mut Exposition, snapshot: &Snapshot) {
     each("gateway_upstream_healthy", "gauge", "1 when an endpoint can be asked.", &|view| {
         u64::from(view.health == upstream::Health::Connected)
     });
+    each(
+        "gateway_upstream_panic",
+        "gauge",
+        "1 while unhealthy endpoints are called because less than half of all endpoints are healthy.",
+        &|view| u64::from(view.panic),
+    );
     out.family("gateway_upstream_failures_total", "counter", "Calls that no service answered, by reason.");
     for view in &views {
         for (flag, count) in &view.failures {
             let labels = labels(&[("upstream", &view.name), ("reason", flag)]);
             out.value("gateway_upstream_failures_total", &labels, count);
+        }
+    }
+    out.family(
+        "gateway_upstream_connect_failures_total",
+        "counter",
+        "Attempts to connect to an endpoint or to resolve a name that failed, by reason.",
+    );
+    for view in &views {
+        for (problem, count) in &view.connect_failures {
+            let labels = labels(&[("upstream", &view.name), ("reason", problem.name())]);
+            out.value("gateway_upstream_connect_failures_total", &labels, count);
         }
     }
 }

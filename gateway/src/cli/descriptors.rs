@@ -6,7 +6,9 @@ use super::{DescriptorsArgs, show};
 use crate::descriptors::{Input, SourceError, SourceErrorKind, compile_set};
 
 pub(super) fn run(args: &DescriptorsArgs) -> ExitCode {
-    let input = |path: &std::path::PathBuf| Input::path(path.display().to_string(), path.clone());
+    let input = |path: &std::path::PathBuf| {
+        Input::path(path.display().to_string(), path.clone()).with_imports(args.imports.clone())
+    };
     let inputs: Vec<Input> = args.protos.iter().map(input).collect();
     let set = match compile_set(&inputs) {
         Ok(set) => set,

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::{DiffArgs, OutputFormat, environment, show};
-use crate::commands::diff::Report;
 use crate::config::{self, GatewayConfig};
+use crate::diff::Report;
 
 /// One of the two does not load.
 const UNLOADABLE: u8 = 2;

@@ -63,6 +63,7 @@ pub(super) const INIT: &str = "\
 Examples:
   gateway init --proto proto/                          shows what it would write
   gateway init --proto proto/ -o routes.yaml           writes it; --force replaces one that is there
+  gateway init --proto proto/ -I third_party/          with a folder that is for imports only
   gateway init --descriptors shop.binpb -o routes.yaml
   gateway init --reflect localhost:50051 -o routes.yaml
   gateway init --proto proto/ --upstream users=localhost:50051,shop.user --upstream rest=localhost:50052
@@ -86,6 +87,7 @@ pub(super) const DESCRIPTORS: &str = "\
 Examples:
   gateway descriptors proto/ -o descriptors/shop.binpb
   gateway descriptors proto/shop/user/v1/user.proto -o user.binpb
+  gateway descriptors proto/ -I third_party/ -I ../vendor/googleapis -o shop.binpb
 
 routes.yaml can also name the .proto files themselves; then nothing has to be compiled.";
 

@@ -31,7 +31,11 @@ fn written(args: &InitArgs) -> Result<Written, String> {
         InitSource { reflect: Some(address), .. } => (ask(address)?, Origin::Server(address.clone())),
         InitSource { descriptors: Some(path), .. } | InitSource { proto: Some(path), .. } => {
             let seen = seen_from(args.output.as_deref(), path);
-            (Input::path(path.display().to_string(), path.clone()), Origin::Path(seen))
+            let imports =
+                args.imports.iter().map(|folder| seen_from(args.output.as_deref(), folder)).collect();
+            let input =
+                Input::path(path.display().to_string(), path.clone()).with_imports(args.imports.clone());
+            (input, Origin::Path { path: seen, imports })
         }
         // One of them is required.
         InitSource { .. } => return Err("name --descriptors, --proto or --reflect".to_owned()),

@@ -24,7 +24,12 @@ pub use upstreams::{NamedUpstream, NamedUpstreamError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A descriptor set, .proto file or folder: its path from the folder of the new file.
-    Path(String),
+    Path {
+        /// The path.
+        path: String,
+        /// The folders for imports, from there as well.
+        imports: Vec<String>,
+    },
     /// A server that describes itself: its address.
     Server(String),
 }
@@ -88,12 +93,12 @@ pub fn write(
     let services: Vec<ServiceDescriptor> =
         live.iter().filter_map(|index| Some(groups.get(*index)?.service.clone())).collect();
     let server = match origin {
-        Origin::Path(_) => None,
+        Origin::Path { .. } => None,
         Origin::Server(address) => Some(address.as_str()),
     };
     let assignment = upstreams::assign(&services, named, server)?;
     let source = match origin {
-        Origin::Path(path) => yaml::scalar(path),
+        Origin::Path { path, imports } => files(path, imports),
         Origin::Server(_) => {
             let upstream = assignment.server.and_then(|index| assignment.upstreams.get(index));
             let name = upstream.map(|(name, _)| yaml::scalar(&name.name)).unwrap_or_default();
@@ -107,4 +112,13 @@ pub fn write(
     let head = yaml::Head { from, source, upstreams: &assignment.upstreams, infrastructure, empty };
     let text = yaml::write(&head, groups, upstream_of);
     Ok(Written { text, summary: left_out::summary(&draft) })
+}
+
+/// A source of files, with its folders for imports.
+fn files(path: &str, imports: &[String]) -> String {
+    if imports.is_empty() {
+        return yaml::scalar(path);
+    }
+    let imports: Vec<String> = imports.iter().map(|folder| yaml::flow_scalar(folder)).collect();
+    format!("{{proto: {}, imports: [{}]}}", yaml::flow_scalar(path), imports.join(", "))
 }

@@ -90,6 +90,7 @@ pub(super) fn lower(
     let table = compiled.table?;
     Some(GatewayConfig {
         listeners,
+        expiries: std::mem::take(&mut context.expiries),
         trusted_proxies,
         admin,
         upstreams: upstreams.specs,
@@ -103,6 +104,7 @@ pub(super) fn lower(
         rate_limit_service: limiter.spec,
         cors,
         errors: settings.errors,
+        hidden_errors: settings.hidden_errors,
         compression: settings.compression,
         limits: settings.limits,
         own: settings.own,
@@ -110,6 +112,7 @@ pub(super) fn lower(
         docs: settings.docs,
         drain: settings.drain,
         log: settings.log,
+        breaking: settings.breaking,
         explain: settings.explain,
         tracing: settings.tracing,
     })

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use indexmap::IndexMap;
 use transcode::Schema;
-use upstream::UpstreamSpec;
+use upstream::{Codes, UpstreamSpec};
 
 use crate::descriptors::{Digest, Reflected};
 use crate::edge::{LimitsSpec, ListenerSpec, TrustedProxies};
@@ -21,6 +21,8 @@ use crate::telemetry::spans::TracingSpec;
 pub struct GatewayConfig {
     /// Where clients connect; never empty.
     pub listeners: Vec<ListenerSpec>,
+    /// The certificates that the gateway shows to clients and upstreams, and when they expire.
+    pub expiries: Vec<CertificateExpiry>,
     /// The proxies whose word about clients is believed.
     pub trusted_proxies: TrustedProxies,
     /// The admin address, when there is one.
@@ -47,6 +49,8 @@ pub struct GatewayConfig {
     pub cors: Option<Cors>,
     /// The shape of error answers, also of those that belong to no route.
     pub errors: ErrorFormat,
+    /// The gRPC codes of services whose messages and details clients do not get.
+    pub hidden_errors: Codes,
     /// The codings that answers are offered in.
     pub compression: Offer,
     /// What the gateway bears.
@@ -61,13 +65,35 @@ pub struct GatewayConfig {
     pub drain: Duration,
     /// What is logged, and how.
     pub log: LogSpec,
+    /// What becomes of saved descriptors that break clients.
+    pub breaking: BreakingChanges,
     /// Where spans go, if anywhere.
     pub tracing: Option<TracingSpec>,
     /// Whether 404, 405 and 400 answers carry the near misses.
     pub explain: bool,
 }
 
-/// The address of metrics, health and dashboard.
+/// The end of a certificate that the gateway shows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CertificateExpiry {
+    /// Where the certificate is in use.
+    pub shown_by: ShownBy,
+    /// The path of its file, as the configuration writes it.
+    pub file: String,
+    /// The earliest `notAfter` of the chain in the file.
+    pub until: SystemTime,
+}
+
+/// The connections on which a certificate is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ShownBy {
+    /// Those of clients with this listener.
+    Listener(SocketAddr),
+    /// Those with this upstream.
+    Upstream(Arc<str>),
+}
+
+/// The address of metrics, health, the state of the gateway and commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSpec {
     /// Where to listen.
@@ -115,12 +141,24 @@ pub struct LogSpec {
     pub format: LogFormat,
     /// Whether each request gets a line.
     pub access: bool,
+    /// Whether these lines say what went wrong.
+    pub detail: bool,
 }
 
 impl Default for LogSpec {
     fn default() -> Self {
-        Self { level: LogLevel::Info, format: LogFormat::Text, access: true }
+        Self { level: LogLevel::Info, format: LogFormat::Text, access: true, detail: true }
     }
+}
+
+/// What becomes of a saved file whose descriptors break clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BreakingChanges {
+    /// The change goes live.
+    #[default]
+    Apply,
+    /// The running configuration stays until an operator orders a reload.
+    Hold,
 }
 
 /// Severity of log lines.

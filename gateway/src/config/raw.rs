@@ -20,6 +20,7 @@ mod reader;
 mod route;
 mod secrets;
 mod service;
+mod settings;
 mod syntax;
 mod units;
 mod upstream;

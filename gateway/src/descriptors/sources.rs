@@ -10,8 +10,9 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256};
 use transcode::{LoadError, Schema};
 
-use super::compile::{self, Builtin, ProtoError, ProtoFile};
+use super::compile::{self, ProtoError, ProtoFile};
 use super::reflection::{self, Reflected};
+use super::roots::Roots;
 use super::units;
 use agree::agree;
 use link::merge;
@@ -23,6 +24,8 @@ pub struct Input {
     pub name: String,
     /// What it holds.
     pub content: Content,
+    /// Folders that imports count from, too; their files are compiled only when they are imported.
+    pub imports: Vec<PathBuf>,
 }
 
 /// What a source holds.
@@ -37,12 +40,18 @@ pub enum Content {
 impl Input {
     /// A file or folder.
     pub fn path(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
-        Self { name: name.into(), content: Content::Path(path.into()) }
+        Self { name: name.into(), content: Content::Path(path.into()), imports: Vec::new() }
     }
 
     /// What a server has told.
     pub fn reflected(name: impl Into<String>, reflected: Reflected) -> Self {
-        Self { name: name.into(), content: Content::Reflected(reflected) }
+        Self { name: name.into(), content: Content::Reflected(reflected), imports: Vec::new() }
+    }
+
+    /// The same with folders for imports.
+    #[must_use]
+    pub fn with_imports(self, imports: Vec<PathBuf>) -> Self {
+        Self { imports, ..self }
     }
 }
 
@@ -81,7 +90,7 @@ pub struct Loaded {
     pub digest: Digest,
     /// Everything that is wrong with them.
     pub errors: Vec<SourceError>,
-    /// What servers have sent and is not used as it came.
+    /// What is used, but not as it came or not as it is meant.
     pub warnings: Vec<SourceWarning>,
     /// The files and folders that were read, or would have been.
     pub watch: Vec<PathBuf>,
@@ -110,6 +119,9 @@ pub enum SourceErrorKind {
     /// A descriptor set of no bytes: it is a valid one, and nobody means it.
     #[error("the file is empty")]
     Empty,
+    /// A folder for imports that is none.
+    #[error("the folder for imports `{0}` cannot be read: {1}")]
+    NoImports(PathBuf, String),
     /// A .proto file does not compile.
     #[error(transparent)]
     Proto(Box<ProtoError>),
@@ -118,18 +130,20 @@ pub enum SourceErrorKind {
     Load(LoadError),
 }
 
-/// What is not used as a server has sent it.
+/// Something about a source that the operator should know.
 #[derive(Debug)]
 pub struct SourceWarning {
-    /// The index of the input that the server is.
+    /// The index of the input.
     pub input: usize,
     /// What was done.
     pub kind: SourceWarningKind,
 }
 
-/// What was done about something that a server has sent.
+/// What was found or done.
 #[derive(Debug)]
 pub enum SourceWarningKind {
+    /// A .proto file is probably not as it is meant.
+    Proto(Box<ProtoError>),
     /// A file does not link: it is left out, with those that import it.
     Unlinked {
         /// Why.
@@ -164,18 +178,10 @@ pub fn load(inputs: &[Input]) -> Loaded {
 /// again.
 pub fn load_after(inputs: &[Input], made: Option<Made<'_>>) -> Loaded {
     let mut loaded = Loaded::default();
-    let mut sets = Vec::new();
-    let mut protos = Vec::new();
-    let mut roots = Vec::new();
-    for (index, input) in inputs.iter().enumerate() {
-        if let Err(kind) = read(index, input, &mut loaded, &mut sets, &mut protos, &mut roots) {
-            loaded.errors.push(SourceError { input: Some(index), kind });
-        }
-    }
+    let Gathered { mut sets, protos, roots } = gather(inputs, &mut loaded);
     thin_out(inputs, &mut sets);
-    let builtin = Builtin::new();
     if !protos.is_empty() {
-        compile_protos(protos, roots, &builtin, &mut loaded, &mut sets);
+        compile_protos(protos, roots, &mut loaded, &mut sets);
     }
     if loaded.errors.is_empty() {
         agree(inputs, &mut sets, &mut loaded);
@@ -186,7 +192,7 @@ pub fn load_after(inputs: &[Input], made: Option<Made<'_>>) -> Loaded {
         }
     }
     if loaded.errors.is_empty() {
-        add_annotations(builtin, &mut sets);
+        add_annotations(&mut sets);
         loaded.digest = Digest::of(&sets);
         match made.filter(|made| made.of == loaded.digest) {
             Some(made) => loaded.schema = Some(Arc::clone(made.schema)),
@@ -203,16 +209,11 @@ pub fn load_after(inputs: &[Input], made: Option<Made<'_>>) -> Loaded {
 /// Everything that is wrong with them.
 pub fn compile_set(inputs: &[Input]) -> Result<Vec<u8>, Vec<SourceError>> {
     let mut loaded = Loaded::default();
-    let (mut sets, mut protos, mut roots) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, input) in inputs.iter().enumerate() {
-        if let Err(kind) = read(index, input, &mut loaded, &mut sets, &mut protos, &mut roots) {
-            loaded.errors.push(SourceError { input: Some(index), kind });
-        }
-    }
+    let Gathered { mut sets, protos, roots } = gather(inputs, &mut loaded);
     let mut compiled = Vec::new();
     if loaded.errors.is_empty() {
         let known = sets.len();
-        compile_protos(protos, roots, &Builtin::new(), &mut loaded, &mut sets);
+        compile_protos(protos, roots, &mut loaded, &mut sets);
         compiled = sets.split_off(known);
         agree(inputs, &mut compiled, &mut loaded);
     }
@@ -223,15 +224,48 @@ pub fn compile_set(inputs: &[Input]) -> Result<Vec<u8>, Vec<SourceError>> {
     Ok(units::join(sets))
 }
 
-/// Reads one input: into `sets`, or into `protos` and `roots` to be compiled together with the others.
+/// What the inputs are, before anything is compiled.
+#[derive(Default)]
+struct Gathered {
+    sets: Vec<Set>,
+    protos: Vec<ProtoFile>,
+    roots: Roots,
+}
+
+fn gather(inputs: &[Input], loaded: &mut Loaded) -> Gathered {
+    let mut gathered = Gathered::default();
+    for (index, input) in inputs.iter().enumerate() {
+        for folder in &input.imports {
+            loaded.watch.push(folder.clone());
+            if let Err(error) = std::fs::read_dir(folder) {
+                let kind = SourceErrorKind::NoImports(folder.clone(), plain(&error));
+                loaded.errors.push(SourceError { input: Some(index), kind });
+            }
+            gathered.roots.add_import(folder);
+        }
+    }
+    for (index, input) in inputs.iter().enumerate() {
+        if let Err(kind) = read(index, input, loaded, &mut gathered) {
+            loaded.errors.push(SourceError { input: Some(index), kind });
+        }
+    }
+    gathered
+}
+
+/// An error of the system without its number.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+/// Reads one input: a set, or .proto files to be compiled together with the others.
 fn read(
     index: usize,
     input: &Input,
     loaded: &mut Loaded,
-    sets: &mut Vec<Set>,
-    protos: &mut Vec<ProtoFile>,
-    roots: &mut Vec<PathBuf>,
+    gathered: &mut Gathered,
 ) -> Result<(), SourceErrorKind> {
+    let Gathered { sets, protos, roots } = gathered;
     let unreadable = |error: std::io::Error| SourceErrorKind::Unreadable(error.to_string());
     let path = match &input.content {
         Content::Path(path) => path,
@@ -245,18 +279,20 @@ fn read(
     let meta = std::fs::metadata(path).map_err(unreadable)?;
     if meta.is_dir() {
         let mut files = Vec::new();
-        find_protos(path, 0, &mut loaded.watch, &mut files).map_err(unreadable)?;
+        find_protos(path, 0, roots, &mut loaded.watch, &mut files).map_err(unreadable)?;
         if files.is_empty() {
             return Err(SourceErrorKind::NoProtoFiles);
         }
         files.sort();
-        roots.push(path.clone());
-        let in_root =
-            files.into_iter().map(|file| ProtoFile { input: index, path: file, root: Some(path.clone()) });
-        protos.extend(in_root);
+        roots.named.push(path.clone());
+        // A folder within a folder that is named as well: its files are the same.
+        files.retain(|file| !protos.iter().any(|other| other.path == *file));
+        protos.extend(files.into_iter().map(|file| ProtoFile { input: index, path: file }));
     } else if path.extension().is_some_and(|extension| extension == "proto") {
         super::files::check_file(path).map_err(unreadable)?;
-        protos.push(ProtoFile { input: index, path: path.clone(), root: None });
+        if !protos.iter().any(|other| other.path == *path) {
+            protos.push(ProtoFile { input: index, path: path.clone() });
+        }
     } else {
         let bytes = super::read_file(path).map_err(unreadable)?;
         if bytes.is_empty() {
@@ -294,6 +330,7 @@ const MAX_FOLDER_DEPTH: usize = 32;
 fn find_protos(
     folder: &Path,
     depth: usize,
+    roots: &Roots,
     watch: &mut Vec<PathBuf>,
     files: &mut Vec<PathBuf>,
 ) -> std::io::Result<()> {
@@ -307,11 +344,11 @@ fn find_protos(
             continue;
         }
         if path.is_dir() {
-            if leads_back(&path, folder) {
+            if leads_back(&path, folder) || roots.is_for_imports(&path) {
                 continue;
             }
             watch.push(path.clone());
-            find_protos(&path, depth + 1, watch, files)?;
+            find_protos(&path, depth + 1, roots, watch, files)?;
         } else if path.extension().is_some_and(|extension| extension == "proto") {
             check_inside(&path)?;
             watch.push(path.clone());
@@ -340,50 +377,51 @@ fn leads_back(path: &Path, folder: &Path) -> bool {
     folder.starts_with(path)
 }
 
-fn compile_protos(
-    protos: Vec<ProtoFile>,
-    roots: Vec<PathBuf>,
-    builtin: &Builtin,
-    loaded: &mut Loaded,
-    sets: &mut Vec<Set>,
-) {
-    let units = units::units(protos);
+fn compile_protos(protos: Vec<ProtoFile>, mut roots: Roots, loaded: &mut Loaded, sets: &mut Vec<Set>) {
     let known: Vec<Vec<u8>> = sets.iter().map(|set| set.bytes.clone()).collect();
     let known: Vec<&[u8]> = known.iter().map(Vec::as_slice).collect();
-    for unit in units {
+    let placed = compile::place(protos, &mut roots, &known);
+    for unit in units::units(placed) {
         let folder = unit.folder;
-        let compiled = compile::compile(unit.files, roots.clone(), &known, builtin.clone());
+        let compiled = compile::compile(unit.files, &roots, &known);
+        loaded.watch.extend(compiled.watch);
         for (input, error) in compiled.errors {
             // A file that several units import is reported once.
-            let told = loaded
-                .errors
-                .iter()
-                .any(|known| matches!(&known.kind, SourceErrorKind::Proto(known) if **known == error));
-            if !told {
+            let is_known = |known: &SourceError| matches!(&known.kind, SourceErrorKind::Proto(known) if **known == error);
+            if !loaded.errors.iter().any(is_known) {
                 let kind = SourceErrorKind::Proto(Box::new(error));
                 loaded.errors.push(SourceError { input: Some(input), kind });
             }
         }
-        let mut paths = Some(compiled.files);
-        sets.extend(compiled.sets.into_iter().map(|(input, name, bytes)| Set {
-            input: Some(input),
-            name: folder.clone().unwrap_or(name),
-            bytes,
-            paths: paths.take().unwrap_or_default(),
-        }));
-        // Where nothing was compiled, the places of errors are needed all the same.
-        loaded.proto_files.extend(paths.unwrap_or_default());
+        for (input, warning) in compiled.warnings {
+            let is_known = |known: &SourceWarning| matches!(&known.kind, SourceWarningKind::Proto(known) if **known == warning);
+            if !loaded.warnings.iter().any(is_known) {
+                loaded
+                    .warnings
+                    .push(SourceWarning { input, kind: SourceWarningKind::Proto(Box::new(warning)) });
+            }
+        }
+        match compiled.set {
+            Some((input, name, bytes)) => sets.push(Set {
+                input: Some(input),
+                name: folder.unwrap_or(name),
+                bytes,
+                paths: compiled.files,
+            }),
+            // Where nothing was compiled, the places of errors are needed all the same.
+            None => loaded.proto_files.extend(compiled.files),
+        }
     }
 }
 
 /// Adds `google.api`'s annotations where no source has them: protoc leaves imports out unless it is told otherwise.
-fn add_annotations(builtin: Builtin, sets: &mut Vec<Set>) {
+fn add_annotations(sets: &mut Vec<Set>) {
     let missing: Vec<&str> = compile::ANNOTATIONS
         .iter()
-        .map(|(name, _)| *name)
+        .copied()
         .filter(|name| !sets.iter().any(|set| compile::has_file(&set.bytes, name)))
         .collect();
-    if let Some(bytes) = compile::annotations(&missing, builtin) {
+    if let Some(bytes) = compile::annotations(&missing) {
         let name = "the built-in google.api".to_owned();
         sets.push(Set { input: None, name, bytes, paths: HashMap::new() });
     }

@@ -7,32 +7,30 @@ use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 
-use super::compile::ProtoFile;
+use super::compile::PlacedFile;
 use super::file_set::{FileSet, Head};
 
 /// Files that are compiled together.
 pub(super) struct Unit {
     /// The folder, when there are several units.
     pub(super) folder: Option<String>,
-    pub(super) files: Vec<ProtoFile>,
+    pub(super) files: Vec<PlacedFile>,
 }
 
 /// Divides the files.
-pub(super) fn units(files: Vec<ProtoFile>) -> Vec<Unit> {
+pub(super) fn units(files: Vec<PlacedFile>) -> Vec<Unit> {
     let mut folders: Vec<PathBuf> = Vec::new();
     for file in &files {
-        let folder = folder_of(file, &files);
-        if !folders.contains(&folder) {
-            folders.push(folder);
+        if !folders.contains(&file.root) {
+            folders.push(file.root.clone());
         }
     }
-    if folders.len() < 2 || !any_differ(&folders, &files) {
+    if folders.len() < 2 || !any_differ(&files) {
         return vec![Unit { folder: None, files }];
     }
-    let mut by_folder: HashMap<PathBuf, Vec<ProtoFile>> = HashMap::new();
-    let of_each: Vec<PathBuf> = files.iter().map(|file| folder_of(file, &files)).collect();
-    for (file, folder) in files.into_iter().zip(of_each) {
-        by_folder.entry(folder).or_default().push(file);
+    let mut by_folder: HashMap<PathBuf, Vec<PlacedFile>> = HashMap::new();
+    for file in files {
+        by_folder.entry(file.root.clone()).or_default().push(file);
     }
     let unit = |folder: PathBuf| {
         let files = by_folder.remove(&folder)?;
@@ -41,18 +39,8 @@ pub(super) fn units(files: Vec<ProtoFile>) -> Vec<Unit> {
     folders.into_iter().filter_map(unit).collect()
 }
 
-/// The folder that a file's name counts from, as far as that is known before its imports are.
-fn folder_of(file: &ProtoFile, files: &[ProtoFile]) -> PathBuf {
-    if let Some(root) = &file.root {
-        return root.clone();
-    }
-    let mut roots = files.iter().filter_map(|other| other.root.as_ref());
-    let around = roots.find(|root| file.path.starts_with(root)).map(PathBuf::as_path);
-    around.or_else(|| file.path.parent()).unwrap_or_else(|| Path::new("")).to_owned()
-}
-
 /// Whether two folders have files of one name that differ. Files beside one that is named may be imported.
-fn any_differ(folders: &[PathBuf], files: &[ProtoFile]) -> bool {
+fn any_differ(files: &[PlacedFile]) -> bool {
     let mut known: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut differs = |folder: &Path, path: PathBuf| {
         let name = path.strip_prefix(folder).unwrap_or(&path).to_owned();
@@ -65,17 +53,21 @@ fn any_differ(folders: &[PathBuf], files: &[ProtoFile]) -> bool {
             }
         }
     };
-    let of_roots = files.iter().filter_map(|file| Some((file.root.clone()?, file.path.clone())));
-    let of_roots: Vec<(PathBuf, PathBuf)> = of_roots.collect();
-    let roots: HashSet<PathBuf> = of_roots.iter().map(|(root, _)| root.clone()).collect();
-    let beside = folders.iter().filter(|folder| !roots.contains(*folder)).flat_map(|folder| {
+    let named = files.iter().map(|file| (file.root.clone(), file.path.clone()));
+    let mut singles: Vec<&PathBuf> = Vec::new();
+    for file in files.iter().filter(|file| file.is_single) {
+        if !singles.contains(&&file.root) {
+            singles.push(&file.root);
+        }
+    }
+    let beside = singles.into_iter().flat_map(|folder| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let protos = entries.map(|entry| entry.path());
         let protos = protos.filter(|path| path.extension().is_some_and(|extension| extension == "proto"));
         protos.filter(|path| path.is_file()).map(|path| (folder.clone(), path)).collect::<Vec<_>>()
     });
     let beside: Vec<_> = beside.collect();
-    of_roots.into_iter().chain(beside).any(|(folder, path)| differs(&folder, path))
+    named.chain(beside).any(|(folder, path)| differs(&folder, path))
 }
 
 /// One set of several, each file once.

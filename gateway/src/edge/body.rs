@@ -48,6 +48,13 @@ impl Body {
         Self { held, ..Self::full(bytes) }
     }
 
+    /// The same bytes and a line break.
+    pub fn with_line_break(self) -> Self {
+        let mut bytes = Vec::from(self.into_bytes());
+        bytes.push(b'\n');
+        Self::buffered(bytes)
+    }
+
     /// The memory that it keeps until it is sent.
     pub const fn held(&self) -> usize {
         self.held

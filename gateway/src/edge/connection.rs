@@ -28,12 +28,13 @@ use super::activity::{Activity, Heard, Signal};
 use super::admission::Permit;
 use super::frames::FrameWatch;
 use super::framing::Fault;
+use super::handshake::HandshakeFailure;
 use super::io::{Rewound, Watched};
 use super::linger::Linger;
 use super::screened::Screened;
 use super::sniff::{Protocol, is_plain_http, sniff};
 use super::transport::Transport;
-use super::{Body, Handler, Peer, Terms, proxy_protocol, refusal};
+use super::{Body, Handler, Peer, Terms, cancels, proxy_protocol, refusal};
 
 /// HTTP/2 streams that one client connection may have open.
 const MAX_STREAMS: u32 = 200;
@@ -64,7 +65,7 @@ pub(super) async fn serve<H: Handler>(
     activity: Arc<Activity>,
 ) {
     let Accepted { stream, address, terms, permit } = accepted;
-    let connection = Connection { address, worker, terms, handler, activity, permit };
+    let connection = Connection { address, local: None, worker, terms, handler, activity, permit };
     if let Err(error) = connection.serve(stream).await {
         // Clients come and go; this is never the gateway's own trouble.
         tracing::debug!(peer = %address, %error, "connection ended");
@@ -74,6 +75,8 @@ pub(super) async fn serve<H: Handler>(
 /// What a connection is served with.
 struct Connection<H> {
     address: SocketAddr,
+    /// The address at which the client has connected.
+    local: Option<SocketAddr>,
     worker: usize,
     terms: Arc<Terms>,
     handler: Arc<H>,
@@ -84,6 +87,7 @@ struct Connection<H> {
 impl<H: Handler> Connection<H> {
     async fn serve(mut self, stream: std::net::TcpStream) -> Served {
         stream.set_nonblocking(true)?;
+        self.local = stream.local_addr().ok();
         let mut stream = Watched::new(TcpStream::from_std(stream)?, Arc::clone(&self.activity));
         let mut read_ahead = BytesMut::new();
         if self.terms.proxy_protocol {
@@ -104,7 +108,11 @@ impl<H: Handler> Connection<H> {
             Protocol::Http2 => self.activity.opened_http2(),
         }
         let load = Arc::clone(self.activity.load());
-        let peer = Peer::new(self.address, self.worker, self.terms.tls.is_some(), load);
+        let mut peer = Peer::new(self.address, self.worker, self.terms.tls.is_some(), load);
+        peer.local = self.local;
+        if let (Some(tls), Some(established)) = (&self.terms.tls, stream.established()) {
+            peer.identities = Some(Arc::new(tls.identities(established)));
+        }
         match protocol {
             Protocol::Http1 => self.serve_http1(stream, read_ahead, &peer).await,
             Protocol::Http2 => self.serve_http2(stream, read_ahead, peer).await,
@@ -129,24 +137,45 @@ impl<H: Handler> Connection<H> {
         mut stream: Watched<TcpStream>,
         read_ahead: &mut BytesMut,
     ) -> io::Result<(Transport, Protocol)> {
-        let Some(config) = &self.terms.tls else { return Err(io::ErrorKind::Unsupported.into()) };
-        let handshake = async {
-            if is_plain_http(&mut stream, read_ahead).await? {
-                stream.write_all(&refusal::bytes(self.handler.refuse(Fault::PlainText))).await?;
-                stream.shutdown().await?;
-                Linger::new().over(&mut stream).await;
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "plain HTTP on a TLS port"));
-            }
-            let mut stream = Transport::tls(stream, std::mem::take(read_ahead), config).await?;
-            if !stream.chose_http2() {
-                return Ok((stream, Protocol::Http1));
-            }
-            match sniff(&mut stream, read_ahead).await? {
-                Protocol::Http2 => Ok((stream, Protocol::Http2)),
-                Protocol::Http1 => Err(io::Error::new(io::ErrorKind::InvalidData, "h2 without its preface")),
-            }
-        };
-        self.opening(handshake).await
+        let Some(tls) = &self.terms.tls else { return Err(io::ErrorKind::Unsupported.into()) };
+        // A connection that is closed before its first byte is a probe of its port, and no failed handshake.
+        let is_plain = self.opening(is_plain_http(&mut stream, read_ahead)).await;
+        let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+        if is_plain.as_ref().is_err_and(timed_out) {
+            self.handshake_failed(HandshakeFailure::Timeout);
+        }
+        if is_plain? {
+            self.handshake_failed(HandshakeFailure::PlainHttp);
+            self.opening(self.refuse_plain(&mut stream)).await?;
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "plain HTTP on a TLS port"));
+        }
+        let handshake = self.opening(Transport::tls(stream, std::mem::take(read_ahead), &tls.config)).await;
+        if let Some(failure) = handshake.as_ref().err().and_then(HandshakeFailure::of) {
+            self.handshake_failed(failure);
+        }
+        let mut stream = handshake?;
+        if !stream.chose_http2() {
+            return Ok((stream, Protocol::Http1));
+        }
+        match self.opening(sniff(&mut stream, read_ahead)).await? {
+            Protocol::Http2 => Ok((stream, Protocol::Http2)),
+            Protocol::Http1 => Err(io::Error::new(io::ErrorKind::InvalidData, "h2 without its preface")),
+        }
+    }
+
+    async fn refuse_plain(&self, stream: &mut Watched<TcpStream>) -> io::Result<()> {
+        stream.write_all(&refusal::bytes(self.handler.refuse(Fault::PlainText))).await?;
+        stream.shutdown().await?;
+        Linger::new().over(stream).await;
+        Ok(())
+    }
+
+    /// Counts and logs a failed handshake. The log folds repeated lines by listener and reason.
+    fn handshake_failed(&self, failure: HandshakeFailure) {
+        self.activity.load().handshakes().count(failure);
+        let (listener, reason) = (self.local, failure.name());
+        let listener = listener.map_or_else(String::new, |local| local.to_string());
+        tracing::warn!(%listener, handshake = reason, peer = %self.address, "TLS handshake failed: {failure}");
     }
 
     /// What comes before the first request, for as long as it may take.
@@ -202,6 +231,8 @@ impl<H: Handler> Connection<H> {
     async fn serve_http2(&self, stream: Transport, read_ahead: BytesMut, peer: Peer) -> Served {
         let Self { terms, handler, activity, .. } = self;
         let peer = Arc::new(peer);
+        // A trusted proxy cancels for many clients.
+        let may_delay = !terms.trusted.contains(self.address.ip());
         let service = service_fn(|request: Request<Incoming>| {
             let in_flight = activity.begin();
             let (handler, peer, activity) = (Arc::clone(handler), Arc::clone(&peer), Arc::clone(activity));
@@ -211,6 +242,9 @@ impl<H: Handler> Connection<H> {
             Box::pin(async move {
                 if is_too_large {
                     return Ok::<Response<Body>, Infallible>(handler.refuse(Fault::HeadTooLarge));
+                }
+                if may_delay && peer.load.cancels_often() {
+                    Box::pin(cancels::delay(&peer.load)).await;
                 }
                 let mut answer = handler.handle(&head, body, &peer).await;
                 drop(in_flight);

@@ -2,7 +2,8 @@
 //!
 //! A map of headers hashes each name that it is asked for, letter by letter, and most of these are not there.
 
-use http::{HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Version};
 
 use crate::telemetry::trace::Sent;
 
@@ -28,8 +29,8 @@ pub struct Fields<'a> {
     /// A field that a request has once, and that stands here with several values: whoever reads one of them may read
     /// another one than those behind (RFC 9110 section 5.3).
     pub torn: Option<&'static str>,
-    /// Whether a value begins or ends with a blank, which HTTP/1.1 cuts off and HTTP/2 forbids (RFC 9113 section 8.2.1).
-    pub is_padded: bool,
+    /// Whether the client is a program for terminals: its prompt comes right behind the body.
+    pub is_terminal: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -38,7 +39,6 @@ impl<'a> Fields<'a> {
         let mut fields = Self::default();
         let (mut authorization, mut ids_agree) = (None, true);
         for (name, value) in headers {
-            fields.is_padded |= is_padded(value.as_bytes());
             match name.as_str() {
                 "host" => {
                     fields.host.get_or_insert(value);
@@ -55,6 +55,7 @@ impl<'a> Fields<'a> {
                 // A list, which is read whole where it is acted on.
                 "content-encoding" => _ = fields.content_encoding.get_or_insert(value),
                 "connection" => fields.has_connection = true,
+                "user-agent" => fields.is_terminal = is_terminal(value.as_bytes()),
                 "traceparent" => fields.trace.add_parent(value),
                 "tracestate" => fields.trace.has_state = true,
                 _ => {}
@@ -65,8 +66,19 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Whether a value begins or ends with a blank, which HTTP/2 forbids (RFC 9113 section 8.2.1). Over HTTP/1.1 such blanks are
+/// no part of the value, and are gone here.
+pub fn has_padded_value(head: &Parts) -> bool {
+    head.version == Version::HTTP_2 && head.headers.values().any(|value| is_padded(value.as_bytes()))
+}
+
 const fn is_padded(value: &[u8]) -> bool {
     matches!(value, [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
+}
+
+/// Whether a user agent prints bodies to a terminal as they are.
+fn is_terminal(user_agent: &[u8]) -> bool {
+    user_agent.starts_with(b"curl/") || user_agent.starts_with(b"Wget/")
 }
 
 /// Takes the first value; whether this one is the same.
@@ -103,6 +115,7 @@ mod tests {
             ("x-request-id", "1"),
             ("content-type", "text/plain"),
             ("connection", "close"),
+            ("user-agent", "curl/8.1"),
             ("tracestate", "x=y"),
         ]);
         let fields = Fields::of(&headers);
@@ -114,6 +127,16 @@ mod tests {
         assert!(fields.content_encoding.is_none() && fields.grpc_timeout.is_none());
         assert!(fields.has_connection && fields.trace.has_state && fields.trace.parent.is_none());
         assert_eq!(fields.torn, None);
+        assert!(fields.is_terminal);
+    }
+
+    #[test]
+    fn programs_for_terminals_are_known_by_their_user_agent() {
+        for (agent, expected) in
+            [("curl/8.1.2", true), ("Wget/1.21", true), ("libcurl/8.1", false), ("Mozilla/5.0 curl/8", false)]
+        {
+            assert_eq!(Fields::of(&headers(&[("user-agent", agent)])).is_terminal, expected, "{agent}");
+        }
     }
 
     #[test]
@@ -148,11 +171,12 @@ mod tests {
             ("a\t", true),
             (" ", true),
         ] {
-            assert_eq!(
-                Fields::of(&headers(&[("x-a", "1"), ("x-b", value)])).is_padded,
-                expected,
-                "{value:?}"
-            );
+            for (version, expected) in [(Version::HTTP_2, expected), (Version::HTTP_11, false)] {
+                let mut request = http::Request::new(());
+                *request.version_mut() = version;
+                *request.headers_mut() = headers(&[("x-a", "1"), ("x-b", value)]);
+                assert_eq!(has_padded_value(&request.into_parts().0), expected, "{version:?} {value:?}");
+            }
         }
     }
 

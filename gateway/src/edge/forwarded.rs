@@ -41,6 +41,7 @@ impl Peer {
             },
             forwarded_for: appended(headers, &self.forwarded_for),
             forwarded_host: hosts.next_back().filter(|value| is_plain(value)).cloned(),
+            via_proxy: true,
             ..self.clone()
         })
     }

@@ -12,6 +12,8 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::announced::AnnouncedBody;
+use super::cancels::Cancels;
+use super::handshake::HandshakeFailures;
 pub(super) use clients::{ClientId, FairShare};
 use clients::{ClientTable, ClientUsage, is_scarce, is_short};
 pub use slot::{RequestLimits, RequestSlot};
@@ -44,6 +46,7 @@ pub struct Totals {
     buffered: AtomicUsize,
     clients: ClientTable,
     trim: Trim,
+    handshakes: HandshakeFailures,
     /// Who may compute beside the workers just now.
     aside: Arc<Semaphore>,
 }
@@ -58,6 +61,7 @@ impl Default for Totals {
             buffered: AtomicUsize::new(0),
             clients: ClientTable::default(),
             trim: Trim::default(),
+            handshakes: HandshakeFailures::default(),
             aside: Arc::new(Semaphore::new(at_once)),
         }
     }
@@ -78,6 +82,11 @@ impl Totals {
     /// less than [`Charge::FREE`] are not counted: the number of requests bounds them.
     pub fn buffered(&self) -> usize {
         self.buffered.load(Relaxed)
+    }
+
+    /// TLS handshakes with clients that have failed.
+    pub const fn handshakes(&self) -> &HandshakeFailures {
+        &self.handshakes
     }
 
     /// Has memory that was freed returned to the system; for every second or so.
@@ -118,6 +127,7 @@ pub struct Load {
     own: ClientUsage,
     /// Whether this is a request of a client that has no connection of its own.
     is_request: bool,
+    cancels: Cancels,
 }
 
 /// A connection uses little of `limits.buffers` if it holds no more than this part of it.
@@ -134,12 +144,28 @@ impl Load {
             client: AtomicU32::new(0),
             own: ClientUsage::new(),
             is_request: false,
+            cancels: Cancels::default(),
         }
+    }
+
+    /// The client has cancelled a request.
+    pub fn cancelled(&self, now: Instant) {
+        self.cancels.add(now);
+    }
+
+    /// Whether the client cancels so often that its calls must not share a connection with those of others.
+    pub fn cancels_often(&self) -> bool {
+        self.cancels.are_many(Instant::now)
     }
 
     /// What the chunked body on the connection has announced.
     pub fn announced(&self) -> &AnnouncedBody {
         &self.announced
+    }
+
+    /// TLS handshakes with clients that have failed, over all connections.
+    pub(super) fn handshakes(&self) -> &HandshakeFailures {
+        &self.totals.handshakes
     }
 
     /// The use of a request that comes from this address, by way of a connection that others share.

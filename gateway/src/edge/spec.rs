@@ -23,6 +23,8 @@ pub struct ListenerTls {
     pub certificates: Vec<CertificatePem>,
     /// The authorities that client certificates must come from; without it clients show none.
     pub client_ca: Option<Arc<[u8]>>,
+    /// Whether services learn the client's certificate as `x-forwarded-client-cert`.
+    pub forward: bool,
 }
 
 /// A certificate and its key: PEM, as loaded.

@@ -4,12 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
-
 use super::activity::Limits;
 use super::load::FairShare;
 use super::spec::ListenerTls;
-use super::tls::{TlsError, server_config};
+use super::tls::{ServerTls, TlsError};
 use super::{LimitsSpec, ListenerSpec, TrustedProxies};
 
 /// What a listener's connections are held to.
@@ -28,7 +26,7 @@ pub struct Terms {
     /// Who may send one.
     pub(super) trusted: TrustedProxies,
     /// What TLS is served with.
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) tls: Option<Arc<ServerTls>>,
     tls_spec: Option<ListenerTls>,
 }
 
@@ -56,7 +54,7 @@ impl Terms {
             None => None,
             Some(spec) => match previous.filter(|previous| previous.tls_spec.as_ref() == Some(spec)) {
                 Some(same) => same.tls.clone(),
-                None => Some(Arc::new(server_config(spec)?)),
+                None => Some(Arc::new(ServerTls::new(spec)?)),
             },
         };
         Ok(Self {

@@ -12,7 +12,9 @@ use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 
+use super::certificate::{CertificateNames, ClientCertificate};
 use super::spec::{CertificatePem, ListenerTls};
+use super::{Identities, transport::Established};
 
 /// Certificates or keys that TLS can't be served with.
 #[derive(Debug, thiserror::Error)]
@@ -31,12 +33,42 @@ pub enum TlsError {
 }
 
 /// What a listener serves TLS 1.2 and 1.3 with.
-///
-/// # Errors
-/// When the certificates, keys or authorities can't be used. The configuration has been checked for that.
-pub(super) fn server_config(spec: &ListenerTls) -> Result<ServerConfig, TlsError> {
-    // The provider is named, so that nobody needs to install one for the process.
-    let provider = Arc::new(aws_lc_rs::default_provider());
+#[derive(Debug)]
+pub(super) struct ServerTls {
+    pub(super) config: Arc<ServerConfig>,
+    certificates: Arc<ByName>,
+    forward: bool,
+}
+
+impl ServerTls {
+    /// Prepares what a listener serves.
+    ///
+    /// # Errors
+    /// When the certificates, keys or authorities can't be used. The configuration has been checked for that.
+    pub(super) fn new(spec: &ListenerTls) -> Result<Self, TlsError> {
+        // The provider is named, so that no process-wide default is needed.
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let certificates = Arc::new(ByName::new(&spec.certificates, &provider)?);
+        let config = Arc::new(server_config(spec, provider, Arc::clone(&certificates))?);
+        Ok(Self { config, certificates, forward: spec.forward })
+    }
+
+    /// The certificates of both ends of a connection. Where a name has several certificates, the names are those of the first.
+    pub(super) fn identities(&self, established: Established<'_>) -> Identities {
+        let named = established.server_name.and_then(|name| self.certificates.named(name));
+        let own = named.and_then(<[_]>::first).unwrap_or(&self.certificates.first);
+        let own = Arc::clone(&own.names);
+        let client =
+            established.client.map(|der| ClientCertificate::new(der.clone(), self.forward.then_some(&*own)));
+        Identities { own, client }
+    }
+}
+
+fn server_config(
+    spec: &ListenerTls,
+    provider: Arc<CryptoProvider>,
+    certificates: Arc<ByName>,
+) -> Result<ServerConfig, TlsError> {
     let broken = |error: &dyn fmt::Display| TlsError::Config(error.to_string());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -49,7 +81,7 @@ pub(super) fn server_config(spec: &ListenerTls) -> Result<ServerConfig, TlsError
             builder.with_client_cert_verifier(verifier.map_err(|error| broken(&error))?)
         }
     };
-    let mut config = builder.with_cert_resolver(Arc::new(ByName::new(&spec.certificates, &provider)?));
+    let mut config = builder.with_cert_resolver(certificates);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // Resumption without a store. A new configuration has new ticket keys: who was let in by the old one is asked again.
     config.ticketer = aws_lc_rs::Ticketer::new().map_err(|error| broken(&error))?;
@@ -78,19 +110,26 @@ fn chain(file: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>,
 #[derive(Debug)]
 struct ByName {
     /// Lower case; those of a wildcard without its `*`, as `.example.com`.
-    names: HashMap<String, Vec<Arc<CertifiedKey>>>,
+    names: HashMap<String, Vec<Certified>>,
     /// For other names, and for clients that name none.
-    first: Arc<CertifiedKey>,
+    first: Certified,
+}
+
+/// A certificate with its key, and the names in it.
+#[derive(Debug, Clone)]
+struct Certified {
+    key: Arc<CertifiedKey>,
+    names: Arc<CertificateNames>,
 }
 
 impl ByName {
     fn new(certificates: &[CertificatePem], provider: &CryptoProvider) -> Result<Self, TlsError> {
-        let mut names: HashMap<String, Vec<Arc<CertifiedKey>>> = HashMap::new();
+        let mut names: HashMap<String, Vec<Certified>> = HashMap::new();
         let mut first = None;
         for pem in certificates {
-            let certified = Arc::new(certified(pem, provider)?);
-            for name in names_of(&certified) {
-                names.entry(name).or_default().push(Arc::clone(&certified));
+            let certified = certified(pem, provider)?;
+            for name in served(&certified.names) {
+                names.entry(name).or_default().push(certified.clone());
             }
             first.get_or_insert(certified);
         }
@@ -99,27 +138,26 @@ impl ByName {
     }
 
     /// Those for a name; the wildcard stands for exactly one label (RFC 6125 section 6.4.3).
-    fn named(&self, name: &str) -> Option<&[Arc<CertifiedKey>]> {
+    fn named(&self, name: &str) -> Option<&[Certified]> {
         let name = name.to_ascii_lowercase();
         let wildcard = || self.names.get(name.get(name.find('.')?..)?);
         self.names.get(&name).or_else(wildcard).map(Vec::as_slice)
     }
 }
 
-fn certified(pem: &CertificatePem, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+fn certified(pem: &CertificatePem, provider: &CryptoProvider) -> Result<Certified, TlsError> {
     let chain = chain("certificate", &pem.chain)?;
     let key = PrivateKeyDer::from_pem_slice(&pem.key)
         .map_err(|error| TlsError::Pem { file: "key", message: error.to_string() })?;
-    CertifiedKey::from_der(chain, key, provider)
-        .map_err(|error| TlsError::Pem { file: "certificate", message: error.to_string() })
+    let names = chain.first().map(CertificateNames::of).unwrap_or_default();
+    let key = CertifiedKey::from_der(chain, key, provider)
+        .map_err(|error| TlsError::Pem { file: "certificate", message: error.to_string() })?;
+    Ok(Certified { key: Arc::new(key), names: Arc::new(names) })
 }
 
 /// The DNS names of a certificate, as [`ByName`] keeps them.
-fn names_of(certified: &CertifiedKey) -> Vec<String> {
-    let Some(leaf) = certified.cert.first() else { return Vec::new() };
-    let Ok(certificate) = webpki::EndEntityCert::try_from(leaf) else { return Vec::new() };
-    let names = certificate.valid_dns_names();
-    names.map(|name| name.strip_prefix('*').unwrap_or(name).to_ascii_lowercase()).collect()
+fn served(names: &CertificateNames) -> impl Iterator<Item = String> {
+    names.dns.iter().map(|name| name.strip_prefix('*').unwrap_or(name).to_ascii_lowercase())
 }
 
 impl ResolvesServerCert for ByName {
@@ -127,9 +165,9 @@ impl ResolvesServerCert for ByName {
         let named = hello.server_name().and_then(|name| self.named(name)).unwrap_or_default();
         // A name may have an ECDSA and an RSA certificate: the first that the client can verify.
         let usable =
-            |certified: &&Arc<CertifiedKey>| certified.key.choose_scheme(hello.signature_schemes()).is_some();
+            |certified: &&Certified| certified.key.key.choose_scheme(hello.signature_schemes()).is_some();
         let chosen = named.iter().find(usable).or_else(|| named.first()).unwrap_or(&self.first);
-        Some(Arc::clone(chosen))
+        Some(Arc::clone(&chosen.key))
     }
 }
 
@@ -156,7 +194,7 @@ mod tests {
         let certificates = by_name(&[&["first.example"], &["api.shop.example"], &["*.shop.example"]]);
         let leaf = |name: &str| {
             let named = certificates.named(name)?;
-            names_of(&named[0]).into_iter().next()
+            served(&named[0].names).next()
         };
         for (asked, expected) in [
             ("first.example", Some("first.example")),
@@ -177,6 +215,7 @@ mod tests {
         let spec = |certificates, client_ca: Option<&[u8]>| ListenerTls {
             certificates,
             client_ca: client_ca.map(Arc::from),
+            forward: false,
         };
         let other = CertificatePem { key: certificate(&["a.example"]).key, ..good.clone() };
         let empty = CertificatePem { chain: Arc::from(&b""[..]), ..good.clone() };
@@ -186,9 +225,9 @@ mod tests {
             spec(vec![empty], None),
             spec(vec![good.clone()], Some(b"no PEM")),
         ] {
-            assert!(server_config(&broken).is_err(), "{broken:?}");
+            assert!(ServerTls::new(&broken).is_err(), "{broken:?}");
         }
         let ca = Arc::clone(&good.chain);
-        assert!(server_config(&spec(vec![good], Some(&ca))).is_ok());
+        assert!(ServerTls::new(&spec(vec![good], Some(&ca))).is_ok());
     }
 }

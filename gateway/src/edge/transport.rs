@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -24,6 +25,15 @@ pub(super) enum Transport {
     Tls(Box<TlsStream<Socket>>),
 }
 
+/// What a TLS handshake has established.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Established<'a> {
+    /// The name that the client has asked for.
+    pub(super) server_name: Option<&'a str>,
+    /// The certificate that the client has shown.
+    pub(super) client: Option<&'a CertificateDer<'static>>,
+}
+
 impl Transport {
     /// Shakes hands. How long that may take is for the caller to bound.
     ///
@@ -37,6 +47,14 @@ impl Transport {
         let acceptor = TlsAcceptor::from(Arc::clone(config));
         let stream = acceptor.accept(Rewound::new(stream, read_ahead)).await?;
         Ok(Self::Tls(Box::new(stream)))
+    }
+
+    /// What the handshake has established; `None` without TLS.
+    pub(super) fn established(&self) -> Option<Established<'_>> {
+        let Self::Tls(stream) = self else { return None };
+        let connection = stream.get_ref().1;
+        let client = connection.peer_certificates().and_then(<[_]>::first);
+        Some(Established { server_name: connection.server_name(), client })
     }
 
     /// Whether the client chose HTTP/2 in the handshake.

@@ -1,7 +1,9 @@
 //! Decisions of an authorization service that speaks Envoy's `ext_authz` gRPC API.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
@@ -15,8 +17,12 @@ use super::envoy::auth::{
 };
 use super::finding::{Finding, Problem};
 use super::headers::{self, Encoding, fold};
+use super::query::QueryEdits;
 use super::refusal::{Reason, Refusal};
 use super::request::Request;
+use crate::edge::ClientCertificate;
+
+const X_FORWARDED_CLIENT_CERT: &str = "x-forwarded-client-cert";
 
 /// The longest text of a denial that is told to the client, in bytes.
 const MAX_MESSAGE: usize = 1024;
@@ -61,6 +67,8 @@ pub(super) struct External {
     pub(super) upstream: Arc<Upstream>,
     /// Told to the service as `route`.
     pub(super) route: Arc<str>,
+    /// Whether it has been logged that the dynamic metadata of the service is ignored.
+    pub(super) has_reported_metadata: AtomicBool,
 }
 
 /// What the service wants done to a request that it lets through.
@@ -70,6 +78,7 @@ pub(super) struct Changes {
     /// What is taken from the client's headers: the names that the service removes, and those that it sets.
     pub(super) removed: Vec<HeaderName>,
     pub(super) response: Vec<Change>,
+    pub(super) query: QueryEdits,
     /// Whether nobody decided, and the configuration allows then.
     pub(super) undecided: bool,
 }
@@ -105,7 +114,8 @@ impl External {
                     OnFailure::Deny => {
                         let message = "the request cannot be authorized at the moment";
                         let refusal = Refusal::new(Reason::ExternalUnavailable, message);
-                        Err(refusal.retry_after(Duration::from_secs(1)))
+                        let record = format!("authorization service `{}`: {error}", self.spec.upstream);
+                        Err(refusal.with_record(record).retry_after(Duration::from_secs(1)))
                     }
                 }
             }
@@ -113,6 +123,10 @@ impl External {
     }
 
     fn judge(&self, answer: CheckResponse, request: &Request<'_>) -> Result<Changes, Refusal> {
+        if answer.dynamic_metadata.is_some() && !self.has_reported_metadata.swap(true, Relaxed) {
+            let (upstream, route) = (&*self.spec.upstream, &*self.route);
+            tracing::warn!(upstream, route, "dynamic_metadata of the authorization service is ignored");
+        }
         // A service that sends no status has allowed nothing.
         let status = answer.status.unwrap_or(super::envoy::auth::Status { code: -1, message: String::new() });
         if status.code != 0 {
@@ -124,19 +138,19 @@ impl External {
             let upstream = &*self.spec.upstream;
             tracing::warn!(upstream, header, "authorization service set a header that metadata cannot carry");
             let message = "the authorization service set a header that cannot be sent to the service";
-            Refusal::new(Reason::ExternalInvalid, message)
+            let record = format!("authorization service `{upstream}`: header `{header}` cannot be sent");
+            Refusal::new(Reason::ExternalInvalid, message).with_record(record)
         })
     }
 
     fn question(&self, request: &Request<'_>) -> CheckRequest {
-        let address = request.client.to_string();
         let http = HttpRequest {
             id: request.request_id.to_str().unwrap_or_default().to_owned(),
             method: request.method.as_str().to_owned(),
             headers: flatten(request),
             path: request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
-            host: request.host.unwrap_or_default().to_owned(),
-            scheme: if request.tls { "https" } else { "http" }.to_owned(),
+            host: request.authority.unwrap_or_default().to_owned(),
+            scheme: if request.peer.tls { "https" } else { "http" }.to_owned(),
             size: -1,
             protocol: protocol(request.version).to_owned(),
         };
@@ -146,9 +160,8 @@ impl External {
         };
         CheckRequest {
             attributes: Some(AttributeContext {
-                source: Some(Peer {
-                    address: Some(Address { socket_address: Some(SocketAddress { address }) }),
-                }),
+                source: Some(source(request)),
+                destination: destination(request),
                 request: Some(AttributeRequest { time: Some(time), http: Some(http) }),
                 context_extensions: HashMap::from([("route".to_owned(), self.route.to_string())]),
             }),
@@ -156,10 +169,40 @@ impl External {
     }
 }
 
+/// The client. Its port is 0 where a trusted proxy names its address without one.
+fn source(request: &Request<'_>) -> Peer {
+    let certificate = request.peer.certificate();
+    Peer {
+        address: Some(address(request.client, request.peer.address.port())),
+        principal: certificate.map(ClientCertificate::principal).unwrap_or_default().to_owned(),
+        certificate: certificate.map(ClientCertificate::url_encoded_pem).unwrap_or_default(),
+    }
+}
+
+/// The address of the listener at which the client has connected, and the identity in the listener's certificate.
+fn destination(request: &Request<'_>) -> Option<Peer> {
+    let local = request.peer.local?;
+    let own = request.peer.identities.as_ref().map(|identities| identities.own.principal());
+    Some(Peer {
+        address: Some(address(local.ip().to_canonical(), local.port())),
+        principal: own.unwrap_or_default().to_owned(),
+        certificate: String::new(),
+    })
+}
+
+fn address(ip: IpAddr, port: u16) -> Address {
+    let socket_address = SocketAddress { address: ip.to_string(), port_value: Some(u32::from(port)) };
+    Address { socket_address: Some(socket_address) }
+}
+
 /// Headers as Envoy sends them: names in lower case, values of one name joined by commas.
 fn flatten(request: &Request<'_>) -> HashMap<String, String> {
-    let mut flat: HashMap<String, String> = HashMap::with_capacity(request.headers.keys_len() + 4);
+    let mut flat: HashMap<String, String> = HashMap::with_capacity(request.headers.keys_len() + 6);
     for (name, value) in request.headers {
+        // The gateway alone says which certificate a client has shown.
+        if fold(name) == X_FORWARDED_CLIENT_CERT {
+            continue;
+        }
         // A protobuf string is UTF-8.
         let value = String::from_utf8_lossy(value.as_bytes());
         match flat.get_mut(name.as_str()) {
@@ -175,8 +218,18 @@ fn flatten(request: &Request<'_>) -> HashMap<String, String> {
         ":path".to_owned(),
         request.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
     );
-    flat.insert(":authority".to_owned(), request.host.unwrap_or_default().to_owned());
-    flat.insert(":scheme".to_owned(), if request.tls { "https" } else { "http" }.to_owned());
+    // HTTP/1.1 has one of the two, HTTP/2 the other.
+    if let Some(authority) = request.authority {
+        flat.insert("host".to_owned(), authority.to_owned());
+    }
+    flat.insert(":authority".to_owned(), request.authority.unwrap_or_default().to_owned());
+    if let Some(value) = request.peer.certificate().and_then(ClientCertificate::forwarded) {
+        flat.insert(
+            X_FORWARDED_CLIENT_CERT.to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        );
+    }
+    flat.insert(":scheme".to_owned(), if request.peer.tls { "https" } else { "http" }.to_owned());
     flat
 }
 
@@ -212,6 +265,8 @@ pub(super) fn changes<'r>(
         changes.removed.push(name.clone());
         changes.metadata.push(Change { name, value, how });
     }
+    let set = ok.query_parameters_to_set.iter().map(|pair| (pair.key.clone(), pair.value.clone()));
+    changes.query = QueryEdits::new(set.collect(), ok.query_parameters_to_remove.clone());
     let response = ok.response_headers_to_add.iter().filter_map(|option| change(option, How::Append));
     changes.response.extend(response.filter(|change| headers::is_returnable(&change.name)));
     Ok(changes)

@@ -57,10 +57,12 @@ pub enum Problem {
     RsaTooLarge(usize),
     #[error("the key set cannot be read: {0}")]
     JwksUnreadable(String),
-    #[error("the key set has no key that fits {0}")]
-    JwksUseless(String),
+    #[error("the key set has no key that fits {algorithms}")]
+    JwksUseless { algorithms: String, left_out: Vec<(String, String)> },
     #[error("key `{key}` of the set is left out: {why}")]
     JwksKeySkipped { key: String, why: String },
+    #[error("key `{key}` of the set is not written as RFC 7518 requires: {why}")]
+    JwksKeyLenient { key: String, why: String },
     #[error("`{0}` is not a URL of a key set")]
     JwksUrl(String),
     #[error("{0} goes with a secret, and a key set that is fetched rarely has any")]
@@ -130,6 +132,9 @@ pub enum Problem {
     CredentialsForAll,
 }
 
+/// The most keys whose reasons are listed.
+const MAX_REASONS: usize = 8;
+
 /// How a rate is written.
 const RATE_HELP: &str = "write a number per s, min, h or day: `100/s`, `600/min`";
 
@@ -141,8 +146,21 @@ impl Problem {
             Self::SecretShort { .. }
                 | Self::AudienceUnchecked
                 | Self::JwksKeySkipped { .. }
+                | Self::JwksKeyLenient { .. }
                 | Self::JwksSecrets(_)
         )
+    }
+
+    /// What explains the message: of a key set without a usable key, why each key is left out.
+    pub fn notes(&self) -> Vec<String> {
+        let Self::JwksUseless { left_out, .. } = self else { return Vec::new() };
+        let reasons = left_out.iter().take(MAX_REASONS);
+        let mut notes: Vec<String> =
+            reasons.map(|(key, why)| format!("key `{key}` of the set is left out: {why}")).collect();
+        if let more @ 1.. = left_out.len().saturating_sub(MAX_REASONS) {
+            notes.push(format!("{more} more keys are left out"));
+        }
+        notes
     }
 
     /// What to do about it.
@@ -169,8 +187,11 @@ impl Problem {
             Self::RsaTooSmall(_) => "let the issuer sign with a key of 2048 bits or more",
             Self::RsaTooLarge(_) => "let the issuer sign with a key of 8192 bits or fewer",
             Self::JwksUnreadable(_) => "a key set is JSON: {\"keys\": [...]} (RFC 7517)",
-            Self::JwksUseless(_) => "compare `kty`, `alg` and `use` of its keys with `algorithms`",
+            Self::JwksUseless { .. } => "compare `kty`, `alg` and `use` of its keys with `algorithms`",
             Self::JwksKeySkipped { .. } => "tokens signed by this key will be refused",
+            Self::JwksKeyLenient { .. } => {
+                "the key is used; have the issuer write base64url without padding, for other verifiers reject it"
+            }
             Self::JwksSecrets(_) => {
                 "list what the issuer signs with, as RS256 or ES256, or give what it shares as `secret`"
             }

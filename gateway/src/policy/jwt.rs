@@ -7,6 +7,7 @@
 mod algorithm;
 mod declared;
 mod fetch;
+mod jwk;
 mod keys;
 mod remote;
 mod token;

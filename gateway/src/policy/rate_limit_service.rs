@@ -93,7 +93,8 @@ impl SharedLimit {
                     OnFailure::Deny => {
                         let message = "the rate limit cannot be checked at the moment";
                         let refusal = Refusal::new(Reason::RateLimitUnavailable, message);
-                        Err(refusal.retry_after(Duration::from_secs(1)))
+                        let record = format!("rate-limit service `{}`: {error}", service.upstream);
+                        Err(refusal.with_record(record).retry_after(Duration::from_secs(1)))
                     }
                 }
             }
@@ -117,7 +118,8 @@ impl SharedLimit {
                         "rate-limit service set a header that metadata cannot carry"
                     );
                     let message = "the rate-limit service set a header that cannot be sent to the service";
-                    Refusal::new(Reason::RateLimitInvalid, message)
+                    let record = format!("rate-limit service `{upstream}`: header `{header}` cannot be sent");
+                    Refusal::new(Reason::RateLimitInvalid, message).with_record(record)
                 },
             );
         }

@@ -121,6 +121,8 @@ pub struct Refusal {
     /// Boxed: a refusal travels as the error of many results.
     headers: Box<HeaderMap>,
     caller: Option<Arc<str>>,
+    /// What logs say instead of the message.
+    record: Option<Box<str>>,
 }
 
 impl Refusal {
@@ -131,6 +133,7 @@ impl Refusal {
             message: message.into(),
             headers: Box::default(),
             caller: None,
+            record: None,
         }
     }
 
@@ -164,9 +167,15 @@ impl Refusal {
         self
     }
 
-    /// Takes it apart: reason, status, message, headers.
-    pub fn into_parts(self) -> (Reason, StatusCode, Cow<'static, str>, HeaderMap) {
-        (self.reason, self.status, self.message, *self.headers)
+    /// Has logs say this instead of the message, which clients get.
+    pub(super) fn with_record(mut self, text: impl Into<Box<str>>) -> Self {
+        self.record = Some(text.into());
+        self
+    }
+
+    /// Takes it apart: reason, status, message, headers, and what logs say instead of the message.
+    pub fn into_parts(self) -> (Reason, StatusCode, Cow<'static, str>, HeaderMap, Option<Box<str>>) {
+        (self.reason, self.status, self.message, *self.headers, self.record)
     }
 
     pub(super) const fn with_status(mut self, status: StatusCode) -> Self {

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use super::chain::Admitted;
 use super::claims::Claims;
 use super::headers::Spellings;
+use crate::edge::Peer;
 use crate::telemetry::trace::Trace;
 
 /// A request before its body has been read.
@@ -21,12 +22,12 @@ pub struct Request<'a> {
     pub version: Version,
     /// Its headers, as the client sent them.
     pub headers: &'a HeaderMap,
-    /// The host that it is for, from the target or the `host` header.
-    pub host: Option<&'a str>,
+    /// The host that it is for and its port, as the client writes them in the target or in the `host` header.
+    pub authority: Option<&'a str>,
     /// The client: the connection's peer, or who trusted proxies say that it is.
     pub client: IpAddr,
-    /// Whether it came through TLS.
-    pub tls: bool,
+    /// The connection on which it came.
+    pub peer: &'a Peer,
     /// Its id.
     pub request_id: &'a HeaderValue,
     /// Its trace, which calls to other services continue.

@@ -1,6 +1,6 @@
 //! What policies remember from one snapshot to the next: rate-limit buckets, and keys that were fetched.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::jwt::{KeysUrl, RemoteKeys};
@@ -22,6 +22,17 @@ impl State {
 
     pub(super) const fn buckets(&self) -> &Buckets {
         &self.buckets
+    }
+
+    /// The URLs from which keys are fetched, and when that last succeeded, in seconds since 1970.
+    pub fn key_sets(&self) -> BTreeMap<String, Option<u64>> {
+        let all = self.remote_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sets = BTreeMap::new();
+        for (url, keys) in all.iter().filter_map(|(url, keys)| Some((url, keys.upgrade()?))) {
+            let last: &mut Option<u64> = sets.entry(url.shown()).or_default();
+            *last = (*last).max(keys.last_success());
+        }
+        sets
     }
 
     /// The keys of this URL: those that are being fetched already, or ones that start now.

@@ -9,6 +9,7 @@ use testkit::peer::Peer;
 use upstream::{Address, Upstream, UpstreamSpec};
 
 use super::request::{Now, Request};
+use crate::edge;
 use crate::telemetry::trace::Trace;
 
 /// A request that tests change as they need; [`Sent::request`] is what policies see.
@@ -19,6 +20,7 @@ pub(super) struct Sent {
     pub(super) client: IpAddr,
     pub(super) request_id: HeaderValue,
     pub(super) trace: Trace,
+    pub(super) peer: edge::Peer,
     pub(super) now: Now,
 }
 
@@ -34,6 +36,7 @@ impl Sent {
             client: "192.0.2.7".parse().unwrap(),
             request_id: HeaderValue::from_static("id-1"),
             trace: Trace::default(),
+            peer: edge::Peer::new("192.0.2.7:4711".parse().unwrap(), 0, true, Arc::default()),
             now: Now { monotonic: Instant::now(), unix: Duration::from_secs(1_800_000_000) },
         }
     }
@@ -44,9 +47,9 @@ impl Sent {
             uri: &self.uri,
             version: Version::HTTP_11,
             headers: &self.headers,
-            host: Some("shop.example"),
+            authority: Some("shop.example:8443"),
             client: self.client,
-            tls: true,
+            peer: &self.peer,
             request_id: &self.request_id,
             trace: &self.trace,
             worker: 0,

@@ -1,29 +1,34 @@
 //! A request that did not succeed, and the answer that its client gets.
 //!
 //! The only place that turns an error into a status. Whoever made the error (router, limits, transcoder, upstream,
-//! service), the client sees one shape, and never a stack trace or an upstream's address.
+//! service), the client sees one shape, and never an upstream's address in what the gateway says.
 
 mod reason;
 mod shape;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use transcode::{DecodeError, EncodeError};
-use upstream::CallError;
+use upstream::{CallError, Codes};
 
 use super::code::Code;
 use crate::edge::{Body, Fault, Shortage};
 use crate::policy::Refusal;
 use crate::route::ErrorFormat;
+use crate::telemetry::access::MAX_DETAIL;
 
 pub use reason::Reason;
 
 /// What a client may send to a route that takes JSON (RFC 9110 and the Accept-Post registration).
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+
+/// What clients get instead of a service's message that is hidden.
+const HIDDEN: &str = "the service returned an error";
 
 /// A request that did not succeed.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ pub struct Failure {
     status: StatusCode,
     reason: Option<Reason>,
     message: Cow<'static, str>,
+    /// What the access record says instead of the message.
+    record: Option<Box<str>>,
     /// The google.rpc error details, a JSON array.
     details: Option<String>,
     /// The routes that nearly took the request; only with `explain: true`.
@@ -54,6 +61,7 @@ impl Failure {
             status,
             reason: Some(reason),
             message: message.into(),
+            record: None,
             details: None,
             near_misses: Vec::new(),
             headers: Vec::new(),
@@ -181,6 +189,19 @@ impl Failure {
     pub fn response_not_transcodable(error: &DecodeError) -> Self {
         tracing::warn!(%error, "an answer cannot be transcoded");
         Self::new(Reason::ResponseTranscodeFailed, "the service's answer cannot be read")
+            .with_record(error.to_string())
+    }
+
+    /// Returns the failure behind a call that no service answered. `cause` tells why an upstream has no endpoint.
+    pub fn of_call(error: &CallError, cause: impl FnOnce() -> Option<Arc<str>>) -> Self {
+        let record = match error {
+            CallError::NoEndpoint(_) => match cause() {
+                Some(cause) => format!("{error}: {cause}"),
+                None => error.to_string(),
+            },
+            _ => error.to_string(),
+        };
+        reason::of_call(error).with_record(record)
     }
 
     /// The service answered with an error of its own.
@@ -198,6 +219,8 @@ impl Failure {
             status: code.http(),
             reason: None,
             message,
+            // The code alone is in the record anyway.
+            record: status.message.is_empty().then(Box::default),
             details,
             near_misses: Vec::new(),
             headers: Vec::new(),
@@ -210,6 +233,30 @@ impl Failure {
         self.headers.retain(|(name, _)| *name != RETRY_AFTER);
         self.headers.push((RETRY_AFTER, HeaderValue::from(seconds.max(1))));
         self
+    }
+
+    /// Has the access record say this instead of the message, which clients get.
+    fn with_record(self, text: String) -> Self {
+        Self { record: Some(text.into()), ..self }
+    }
+
+    /// What the access record says of the failure: the message, or what clients must not know.
+    pub fn record(&self) -> &str {
+        self.record.as_deref().unwrap_or(&self.message)
+    }
+
+    /// Replaces the message of a service, and drops its details, if its code is one of these.
+    pub fn hide(self, codes: Codes) -> Self {
+        if self.reason.is_some() || !codes.contains(self.code.number().into()) {
+            return self;
+        }
+        Self { message: Cow::Borrowed(HIDDEN), details: None, ..self }
+    }
+
+    /// Drops the google.rpc.DebugInfo among the details of a service: stack traces are not for clients.
+    pub fn without_debug_info(self) -> Self {
+        let details = self.details.map(shape::without_debug_info);
+        Self { details, ..self }
     }
 
     /// The same failure under a gRPC code, and its HTTP status, that the upstream's answer suggests.
@@ -294,6 +341,7 @@ impl From<Fault> for Failure {
 impl From<EncodeError> for Failure {
     fn from(error: EncodeError) -> Self {
         Self {
+            record: Some(shape::all_violations(&error.violations, MAX_DETAIL).into()),
             details: Some(shape::bad_request(&error.violations)),
             ..Self::new(Reason::InvalidRequest, shape::summary(&error.violations))
         }
@@ -302,18 +350,12 @@ impl From<EncodeError> for Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        let (reason, status, message, headers) = refusal.into_parts();
-        let failure = Self { status, ..Self::new(reason::of_refusal(reason), message) };
+        let (reason, status, message, headers, record) = refusal.into_parts();
+        let failure = Self { status, record, ..Self::new(reason::of_refusal(reason), message) };
         let failure = match status {
             StatusCode::UNAUTHORIZED => Self { code: Code::UNAUTHENTICATED, ..failure },
             _ => failure,
         };
         failure.with_headers(&headers)
-    }
-}
-
-impl From<CallError> for Failure {
-    fn from(error: CallError) -> Self {
-        reason::of_call(&error)
     }
 }

@@ -2,13 +2,14 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::edge::{Fields, Peer};
+use crate::edge::{ClientCertificate, Fields, Peer};
 use crate::policy::ForwardRules;
 use crate::telemetry::request_id::X_REQUEST_ID;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_CLIENT_CERT: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 
 /// The metadata of a service's choice of the success status.
 const X_HTTP_CODE: HeaderName = HeaderName::from_static("x-http-code");
@@ -43,6 +44,9 @@ pub(super) fn for_call(
     metadata.insert(X_FORWARDED_FOR, peer.forwarded_for.clone());
     let scheme = if peer.tls { "https" } else { "http" };
     metadata.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
+    if let Some(certificate) = peer.certificate().and_then(ClientCertificate::forwarded) {
+        metadata.insert(X_FORWARDED_CLIENT_CERT, certificate.clone());
+    }
     if let Some(host) = peer.forwarded_host.clone().or(host) {
         metadata.insert(X_FORWARDED_HOST, host);
     }

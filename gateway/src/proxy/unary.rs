@@ -76,14 +76,16 @@ pub async fn unary(
     let mut call = call(exchange, head, frame);
     let metadata = || metadata(exchange, head);
     call.room_made = room.as_ref().map_or(0, Charge::bytes);
-    let Share { upstream, hash } = exchange.target.split.pick().ok_or_else(Failure::no_upstream)?;
+    let (index, share) = exchange.target.split.pick().ok_or_else(Failure::no_upstream)?;
+    trail.share = Some(index);
+    let Share { upstream, hash, .. } = share;
     call.hash = hash.as_ref().and_then(|name| head.headers.get(name)).map(|value| hash_key(value.as_bytes()));
     mirror(exchange.target, &call, metadata);
     let called = Instant::now();
     trail.called = Some(called);
     let outcome = upstream.unary_reported(&call, &metadata, &mut trail.call).await;
     trail.answered = Some(called.elapsed());
-    let answer = outcome?;
+    let answer = outcome.map_err(|error| Failure::of_call(&error, || share.cause(Instant::now())))?;
 
     if !answer.status.is_ok() {
         return Err(service_failure(plan, &answer));
@@ -194,6 +196,7 @@ fn call(exchange: &Exchange<'_>, head: &Parts, frame: Bytes) -> Call {
     Call {
         idempotent: plan.idempotent || is_safe(&head.method),
         worker: exchange.peer.worker,
+        isolated: !exchange.peer.via_proxy && exchange.peer.load.cancels_often(),
         max_response: exchange.limits.response,
         observer: observer(exchange),
         room: Some(Arc::clone(&exchange.peer.load) as _),

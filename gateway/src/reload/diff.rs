@@ -5,28 +5,39 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::config::GatewayConfig;
+use crate::diff::DescriptorChanges;
 use crate::route::{RoutePlan, identity};
 
 /// The difference between two configurations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diff {
     lines: Vec<String>,
+    breaking: usize,
 }
 
 /// Lines that are shown; a reload of thousands of routes is counted instead.
 const SHOWN: usize = 40;
 
 impl Diff {
-    /// What `new` has that `old` had not, and the other way round.
-    pub fn between(old: &GatewayConfig, new: &GatewayConfig) -> Self {
-        let mut lines = Vec::new();
+    /// What `new` has that `old` had not, and the other way round, after what changed descriptors do to clients.
+    pub fn between(
+        old: &GatewayConfig,
+        new: &GatewayConfig,
+        descriptors: Option<&DescriptorChanges>,
+    ) -> Self {
+        let mut lines: Vec<String> = descriptors.iter().map(ToString::to_string).collect();
         compare(&mut lines, "route", &routes(old), &routes(new));
         compare(&mut lines, "upstream", &upstreams(old), &upstreams(new));
         compare(&mut lines, "descriptors of", &reflected(old), &reflected(new));
         compare(&mut lines, "auth", &auth(old), &auth(new));
         compare(&mut lines, "listener", &listeners(old), &listeners(new));
         compare(&mut lines, "setting", &settings(old), &settings(new));
-        Self { lines }
+        Self { lines, breaking: descriptors.map_or(0, DescriptorChanges::breaking) }
+    }
+
+    /// How many changes of descriptors break clients.
+    pub const fn breaking(&self) -> usize {
+        self.breaking
     }
 
     /// Whether nothing changed that a route, an upstream, a listener or a setting would show.
@@ -109,7 +120,8 @@ fn settings(config: &GatewayConfig) -> Things {
         ("health", format!("{:?}{}", config.own.health, config.degraded)),
         ("probes", format!("{:?}{:?}", config.own.live, config.own.ready)),
         ("docs", format!("{:?} {:?}", config.own.docs, config.docs)),
-        ("errors", format!("{:?}", config.errors)),
+        ("errors", format!("{:?}{:?}", config.errors, config.hidden_errors)),
+        ("reload", format!("{:?}", config.breaking)),
         ("cors", format!("{:?}", config.cors)),
         ("compression", format!("{:?}", config.compression)),
         ("admin", format!("{:?}", config.admin)),

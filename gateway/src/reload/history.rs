@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::Outcome;
+use super::report::TAKE;
 
 /// Reloads that are remembered.
 const KEPT: usize = 50;
@@ -47,7 +48,7 @@ pub struct Entry {
     pub outcome: &'static str,
     /// What changed, or why it was refused or held back, as `check` prints it.
     pub text: String,
-    /// Warnings of what went live.
+    /// Warnings of what went live, or of what is held back beside the changes that break clients.
     pub warnings: Vec<String>,
 }
 
@@ -114,10 +115,16 @@ impl History {
                 entry.text = diff.to_string();
                 entry.warnings = diagnostics.lines();
             }
-            Outcome::Held(diagnostics) => {
+            Outcome::Held { changes, diagnostics } => {
                 state.held += 1;
                 entry.outcome = "held";
-                entry.text = diagnostics.render(false);
+                match changes {
+                    Some(changes) => {
+                        entry.text = format!("{changes}; {TAKE}");
+                        entry.warnings = diagnostics.lines();
+                    }
+                    None => entry.text = diagnostics.render(false),
+                }
             }
             Outcome::Rejected(rejection) => {
                 state.rejected += 1;

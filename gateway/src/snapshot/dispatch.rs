@@ -11,8 +11,9 @@ use hyper::body::Incoming;
 use super::host;
 use super::record::Recorder;
 use super::sharing;
+use super::terminal;
 use super::{Current, Health, Snapshot, Tally};
-use crate::edge::{Body, Fault, Handler, Peer, Refuse, RequestLimits, RequestSlot};
+use crate::edge::{Body, Fault, Handler, Peer, Refuse, RequestLimits, RequestSlot, has_padded_value};
 use crate::policy::{self, Admitted, Refusal};
 use crate::proxy::coding;
 use crate::proxy::explain::near_misses;
@@ -91,6 +92,9 @@ async fn respond<'s>(
     let mut slot = None; // Held until the answer is complete.
     let mut response = match answer(snapshot, body, recorder, &mut slot, draining).await {
         Ok(response) => {
+            // The bytes of a google.api.HttpBody are the service's own.
+            let is_raw = recorder.target.is_some_and(|target| target.plan.response.is_raw());
+            let response = if is_raw { response } else { terminal::end_line(response, &recorder.fields) };
             let offer = &snapshot.config.compression;
             let response = if offer.is_empty() {
                 response
@@ -118,7 +122,7 @@ async fn answer<'s>(
     let slot = slot.insert(RequestSlot::take(&recorder.peer.load, limits).map_err(Failure::overloaded)?);
     let head = recorder.head;
     host::check(head, &recorder.fields)?;
-    if recorder.fields.is_padded {
+    if has_padded_value(head) {
         return Err(Failure::padded_field());
     }
     if let Some(name) = recorder.fields.torn {
@@ -165,7 +169,10 @@ async fn answer<'s>(
         spans: snapshot.spans.as_ref(),
         started: recorder.started,
     };
-    unary(&exchange, head, body, slot, &mut recorder.trail).await
+    match exchange.admitted.rewritten(head) {
+        None => unary(&exchange, head, body, slot, &mut recorder.trail).await,
+        Some(head) => Box::pin(unary(&exchange, &head, body, slot, &mut recorder.trail)).await,
+    }
 }
 
 /// Asks the route's policies, if it has any that could refuse.
@@ -179,9 +186,9 @@ async fn admit(target: &Target, recorder: &Recorder<'_>) -> Result<Admitted, Ref
         uri: &head.uri,
         version: head.version,
         headers: &head.headers,
-        host: host::of(head, fields),
+        authority: host::authority(head, fields),
         client: peer.address.ip().to_canonical(),
-        tls: peer.tls,
+        peer,
         request_id: id,
         trace,
         worker: peer.worker,

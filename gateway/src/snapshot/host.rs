@@ -13,6 +13,11 @@ pub(super) fn of<'a>(head: &'a Parts, fields: &Fields<'a>) -> Option<&'a str> {
     head.uri.host().or_else(|| fields.host?.to_str().ok())
 }
 
+/// The host of a request with its port, as its client writes them.
+pub(super) fn authority<'a>(head: &'a Parts, fields: &Fields<'a>) -> Option<&'a str> {
+    head.uri.authority().map(Authority::as_str).or_else(|| fields.host?.to_str().ok())
+}
+
 /// Whether a request names one host (RFC 9112 section 3.2, RFC 9113 section 8.3.1).
 ///
 /// # Errors

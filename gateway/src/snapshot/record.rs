@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
-use super::{Snapshot, Tally};
+use super::{Snapshot, Tally, terminal};
 use crate::edge::{Body, Fields, Peer};
 use crate::policy::{self, Admitted};
 use crate::proxy::code::{CLIENT_CLOSED, Code};
 use crate::proxy::failure::Failure;
 use crate::proxy::{Target, Trail};
-use crate::telemetry::access::{AccessLog, Record};
+use crate::telemetry::access::{AccessLog, MAX_DETAIL, Record};
 use crate::telemetry::request_id;
 use crate::telemetry::spans::{self, Kind, Outline, Span};
 use crate::telemetry::trace::{Context, Trace};
@@ -40,6 +40,8 @@ pub(super) struct Recorder<'a> {
     pub(super) admitted: Option<Admitted>,
     /// Whom they knew, and refused.
     pub(super) refused: Option<Arc<str>>,
+    /// What went wrong, where it is recorded.
+    detail: Option<Box<str>>,
     snapshot: &'a Snapshot,
     access: &'a AccessLog,
     tally: &'a Tally,
@@ -73,6 +75,7 @@ impl<'a> Recorder<'a> {
             target: None,
             admitted: None,
             refused: None,
+            detail: None,
             snapshot,
             access,
             tally,
@@ -96,7 +99,13 @@ impl<'a> Recorder<'a> {
         let (status, code, flag) = (failure.status(), failure.code(), failure.flag());
         let format = self.target.map_or(self.snapshot.config.errors, |target| target.plan.errors);
         failure.reason().into_iter().for_each(|reason| self.tally.failed(reason));
-        let mut response = failure.into_response(format, &self.id);
+        let config = &self.snapshot.config;
+        if config.log.access && config.log.detail && !failure.record().is_empty() {
+            self.detail = Some(first(failure.record(), MAX_DETAIL).into());
+        }
+        let failure = failure.hide(config.hidden_errors);
+        let failure = if config.explain { failure } else { failure.without_debug_info() };
+        let mut response = terminal::end_line(failure.into_response(format, &self.id), &self.fields);
         self.end = End { status, code, flag, sent: response.body().len() };
         self.write_headers(response.headers_mut());
         response
@@ -166,6 +175,7 @@ impl Drop for Recorder<'_> {
         let took = ended.saturating_duration_since(self.started);
         if self.end.flag == CLIENT_GONE {
             self.tally.gone();
+            self.peer.load.cancelled(ended);
         }
         if let Some(target) = self.target {
             target.metrics.record(self.end.code.number(), took);
@@ -184,12 +194,12 @@ impl Drop for Recorder<'_> {
             peer: self.peer.address,
             method: self.method(),
             path: self.path(),
-            route: self.target.map(|target| &target.line),
+            route: self.target.map(|target| target.lines.of(self.trail.share)),
             status: self.end.status.as_u16(),
             code: self.end.code.name(),
             ended,
             took,
-            upstream: self.trail.upstream(),
+            upstream_time: self.trail.upstream(),
             received: self.trail.received,
             sent: self.end.sent,
             attempts: self.trail.call.attempts,
@@ -198,9 +208,16 @@ impl Drop for Recorder<'_> {
             caller: self.caller(),
             trace: self.trace.id(),
             flag: self.end.flag,
+            detail: self.detail.as_deref().unwrap_or_default(),
         };
         self.access.log(self.peer.worker, &record, log.format.into());
     }
+}
+
+/// The first characters of a text.
+fn first(text: &str, most: usize) -> &str {
+    let end = text.char_indices().nth(most).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default()
 }
 
 /// The beginning of a text, to a whole character.

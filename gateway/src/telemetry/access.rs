@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use self::line::Lines;
-pub use self::line::Route;
+pub use self::line::{MAX_DETAIL, Route};
 use super::logging::Format;
 pub use super::queue::Written;
 use super::queue::{Gather, Pace, Queue};
@@ -33,7 +33,7 @@ pub struct Record<'a> {
     /// From the request's head to its answer.
     pub took: Duration,
     /// The share of it that the upstream took.
-    pub upstream: Duration,
+    pub upstream_time: Duration,
     /// Bytes of the request's body.
     pub received: usize,
     /// Bytes of the answer's body.
@@ -50,12 +50,14 @@ pub struct Record<'a> {
     pub trace: Option<u128>,
     /// The reason of a failure that the gateway made, or empty.
     pub flag: &'a str,
+    /// What went wrong, in words, or empty. [`MAX_DETAIL`] characters are written.
+    pub detail: &'a str,
 }
 
 impl Record<'_> {
     /// The share of the time that the gateway took: all that the upstream did not.
     fn own(&self) -> Duration {
-        self.took.saturating_sub(self.upstream)
+        self.took.saturating_sub(self.upstream_time)
     }
 }
 

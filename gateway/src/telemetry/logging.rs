@@ -62,7 +62,8 @@ impl Level {
         Self { filter: None, queue: None }
     }
 
-    /// Logs from this level on: `error`, `warn`, `info`, `debug`, `trace`, or a `tracing` filter with targets.
+    /// Logs from this level on: `error`, `warn`, `info`, `debug`, `trace`, `off`. Libraries log from `warn` on whatever the
+    /// level. A `tracing` filter with targets, as `info,h2=debug`, is used as it is.
     ///
     /// # Errors
     /// When it is none of these.
@@ -78,12 +79,27 @@ impl Level {
     }
 }
 
+/// The crates of the project. A level is theirs; libraries have their own.
+const CRATES: [&str; 5] = ["gateway", "upstream", "transcode", "http_rule", "outbox"];
+
+/// The library that watches files. Each line that it logs below `error` would be written into a file, perhaps one that it
+/// watches, which it would log.
+const FILE_WATCHER: &str = "notify";
+
 fn filter(level: &str) -> Result<EnvFilter, UnknownLevel> {
-    let known = ["off", "error", "warn", "info", "debug", "trace"];
-    if !known.contains(&level) && !level.contains('=') {
-        return Err(UnknownLevel(level.to_owned()));
-    }
-    EnvFilter::try_new(level).map_err(|_| UnknownLevel(level.to_owned()))
+    let text = match level {
+        "error" | "warn" | "info" | "debug" | "trace" => of_the_project(level),
+        _ if level == "off" || level.contains('=') => level.to_owned(),
+        _ => return Err(UnknownLevel(level.to_owned())),
+    };
+    EnvFilter::try_new(text).map_err(|_| UnknownLevel(level.to_owned()))
+}
+
+/// Returns the filter that writes the lines of the project from this level on, and those of libraries from `warn` on.
+fn of_the_project(level: &str) -> String {
+    let libraries = if level == "error" { "error" } else { "warn" };
+    let crates = CRATES.iter().map(|name| format!(",{name}={level}"));
+    crates.fold(libraries.to_owned(), |filter, directive| filter + &directive)
 }
 
 /// The running log. Dropping it writes the last lines.
@@ -131,7 +147,7 @@ pub fn init(format: Format) -> io::Result<(Level, Log)> {
     let lines = Lines { queue: queue.clone(), format, colour };
     let waking = queue.clone();
 
-    let (filter, handle) = reload::Layer::new(EnvFilter::new("info"));
+    let (filter, handle) = reload::Layer::new(EnvFilter::new(of_the_project("info")));
     let registry = tracing_subscriber::registry().with(filter);
     let registry = registry.with(FoldLayer::new(repeats.clone(), move || waking.wake()));
     let ready = match format {
@@ -154,6 +170,8 @@ fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt:
     let escaped = String::from_utf8_lossy(&escaped);
     match field.name() {
         "message" => write!(writer, "{escaped}"),
+        // Where in its source a library logs; the path of a build machine among it.
+        name if name.starts_with("log.") => Ok(()),
         name if writer.has_ansi_escapes() => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{escaped}"),
         name => write!(writer, "{name}={escaped}"),
     }
@@ -204,12 +222,20 @@ impl Write for LineWriter<'_> {
 fn write_line(out: &mut Vec<u8>, line: &str, format: Format, is_report: bool, colour: bool) {
     let content = line.strip_suffix('\n').unwrap_or(line);
     match format {
-        Format::Text => escape_text(out, content, |character| match character {
+        // Fields that are left out leave the blanks before them.
+        Format::Text => escape_text(out, content.trim_end_matches(' '), |character| match character {
             '\n' => is_report,
             '\u{1b}' => colour,
             _ => false,
         }),
-        Format::Json => escape_json(out, content),
+        Format::Json => match content.strip_prefix("{\"timestamp\":").and_then(|rest| rest.split_once(',')) {
+            // As access records name it. The time itself has no comma.
+            Some((time, rest)) => {
+                out.extend_from_slice(format!("{{\"time\":{time},\"kind\":\"log\",").as_bytes());
+                escape_json(out, rest);
+            }
+            None => escape_json(out, content),
+        },
     }
     out.push(b'\n');
 }
@@ -226,6 +252,55 @@ mod tests {
         for bad in ["loud", "", "INFOO"] {
             assert!(filter(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_level_is_that_of_the_project_and_libraries_warn() {
+        for (level, filter) in [
+            ("error", "error,gateway=error,upstream=error,transcode=error,http_rule=error,outbox=error"),
+            ("info", "warn,gateway=info,upstream=info,transcode=info,http_rule=info,outbox=info"),
+            ("trace", "warn,gateway=trace,upstream=trace,transcode=trace,http_rule=trace,outbox=trace"),
+        ] {
+            assert_eq!(of_the_project(level), filter);
+        }
+        let manifest = |name: &str| {
+            let folder =
+                std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crates").join(name.replace('_', "-"));
+            folder.join("Cargo.toml").exists()
+        };
+        assert!(CRATES.iter().skip(1).all(|name| manifest(name)), "each is a crate of the project");
+    }
+
+    #[test]
+    fn lines_of_json_have_the_time_and_the_kind_of_access_records() {
+        let written = |line: &str| {
+            let mut out = Vec::new();
+            write_line(&mut out, line, Format::Json, false, false);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            written("{\"timestamp\":\"2026-01-01T00:00:00.1Z\",\"level\":\"INFO\",\"message\":\"a,b\"}\n"),
+            "{\"time\":\"2026-01-01T00:00:00.1Z\",\"kind\":\"log\",\"level\":\"INFO\",\"message\":\"a,b\"}\n"
+        );
+    }
+
+    #[test]
+    fn a_line_of_a_library_does_not_say_where_in_its_source_it_comes_from() {
+        let text = logged(false, |_| {
+            tracing::warn!(log.target = "h2", log.file = "/build/h2/src/lib.rs", log.line = 7, "broken");
+        });
+        assert_eq!(text, " WARN broken\n");
+    }
+
+    #[test]
+    fn no_filter_has_the_file_watcher_write_lines() {
+        let text = logged(false, |_| {
+            tracing::trace!(target: "notify::inotify", "inotify event");
+            tracing::warn!(target: "notify::inotify", "Unable to remove the path from the watches");
+            tracing::error!(target: "notify::inotify", "broken");
+            tracing::info!(target: "notifyd", "another library");
+        });
+        assert_eq!(text, "ERROR broken\n INFO another library\n");
     }
 
     #[test]

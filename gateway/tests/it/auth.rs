@@ -383,15 +383,16 @@ pub(crate) const AUTHZ: &str = r#"
     service Authorization { rpc Check(CheckRequest) returns (CheckResponse); }
     message CheckRequest { AttributeContext attributes = 1; }
     message AttributeContext {
-      message Peer { Address address = 1; }
+      message Peer { Address address = 1; string principal = 4; string certificate = 5; }
       message Address { SocketAddress socket_address = 1; }
-      message SocketAddress { string address = 2; }
+      message SocketAddress { string address = 2; uint32 port_value = 3; }
       message Request { HttpRequest http = 2; }
       message HttpRequest {
         string id = 1; string method = 2; map<string, string> headers = 3; string path = 4; string host = 5;
         string scheme = 6; string protocol = 10;
       }
       Peer source = 1;
+      Peer destination = 2;
       Request request = 4;
       map<string, string> context_extensions = 10;
     }
@@ -405,12 +406,15 @@ pub(crate) const AUTHZ: &str = r#"
       google.protobuf.BoolValue append = 2;
       AppendAction append_action = 3;
     }
+    message QueryParameter { string key = 1; string value = 2; }
     message HttpStatus { int32 code = 1; }
     message DeniedHttpResponse { HttpStatus status = 1; repeated HeaderValueOption headers = 2; string body = 3; }
     message OkHttpResponse {
       repeated HeaderValueOption headers = 2;
       repeated string headers_to_remove = 5;
       repeated HeaderValueOption response_headers_to_add = 6;
+      repeated QueryParameter query_parameters_to_set = 7;
+      repeated string query_parameters_to_remove = 8;
     }
     message CheckResponse {
       Status status = 1;

@@ -348,3 +348,37 @@ async fn with_warn_unknown_fields_are_left_out_named_and_counted() {
     let counted = metrics.lines().find(|line| line.starts_with("gateway_unknown_fields_total{")).unwrap();
     assert!(counted.ends_with(" 2"), "{counted}");
 }
+
+#[tokio::test]
+async fn json_ends_in_a_line_break_for_terminals() {
+    let backend = library()
+        .on("library.v1.Library/Upload", |_| {
+            reply(json!({"contentType": "application/json", "data": "e30="}))
+        })
+        .start()
+        .await;
+    let routes = "routes:\n  - get: /books/{name}\n    grpc: library.v1.Library/GetBook\n  - get: /raw/{name}\n    grpc: library.v1.Library/Upload\n";
+    let gateway = gateway(&backend, routes).await;
+    let get = async |path: &str, agent: &'static str, method: Method| {
+        let mut request = request(method, path);
+        request.headers_mut().insert("user-agent", agent.parse().unwrap());
+        gateway.request(request).await
+    };
+    for (path, agent, ends) in [
+        ("/books/b1", "curl/8.1.2", true),
+        ("/books/b1", "Wget/1.21", true),
+        ("/books/b1", "Mozilla/5.0", false),
+        ("/books/b1?full=maybe", "curl/8.1.2", true),
+        ("/nothing", "curl/8.1.2", true),
+        ("/health", "curl/8.1.2", true),
+        ("/health", "kube-probe/1.30", false),
+        // The bytes of a google.api.HttpBody are the service's own.
+        ("/raw/r1", "curl/8.1.2", false),
+    ] {
+        let answer = get(path, agent, Method::GET).await;
+        assert_eq!(answer.body.ends_with(b"\n"), ends, "{path} {agent}");
+        assert_eq!(answer.header("content-length"), answer.body.len().to_string(), "{path} {agent}");
+        let head = get(path, agent, Method::HEAD).await;
+        assert_eq!(head.header("content-length"), answer.header("content-length"), "{path} {agent}");
+    }
+}

@@ -5,6 +5,8 @@
 //! | `admin` | the admin address: hosts, orders, connections |
 //! | `auth` | who may call: tokens, API keys, a service that decides |
 //! | `calls` | the main job: REST in, gRPC behind, JSON back |
+//! | `cancels` | requests that clients cancel in great numbers, and those of others beside them |
+//! | `certificates` | client certificates as services learn them, and handshakes that fail |
 //! | `compression` | bodies in gzip, deflate, brotli and zstd, both ways |
 //! | `docs` | the page of the API and what it is made of |
 //! | `errors` | every refusal, in the shapes of the contract |
@@ -19,6 +21,7 @@
 //! | `openapi_examples` | the examples of the document: bodies that are accepted as they are, and errors |
 //! | `policies` | header rules, and pages of other origins |
 //! | `proxies` | who the client is behind trusted proxies and the PROXY protocol |
+//! | `records` | what an access record says: the upstream, and what went wrong |
 //! | `reflection` | servers as the source of their own descriptors |
 //! | `tracing` | one request followed by its trace: log, metadata, exported spans |
 //! | `refusals` | what the edge refuses, over both protocols |
@@ -33,6 +36,8 @@
 mod admin;
 mod auth;
 mod calls;
+mod cancels;
+mod certificates;
 mod compression;
 mod docs;
 mod edge;
@@ -47,6 +52,7 @@ mod openapi;
 mod openapi_examples;
 mod policies;
 mod proxies;
+mod records;
 mod redacted;
 mod reflection;
 mod refusals;

@@ -24,7 +24,9 @@ async fn what_is_marked_is_neither_logged_nor_quoted() {
         "listeners: [{{address: 127.0.0.1:0}}]\ndescriptors: [vault.binpb]\nupstreams:\n  vault: {{address: {}}}\n\
          services:\n  vault.v1.Vault: vault\nlog: {{format: json}}\nroutes:\n  \
          - {{post: \"/open/{{token}}\", grpc: vault.v1.Vault/Open}}\n  \
-         - {{get: \"/doors/{{door}}\", grpc: vault.v1.Vault/Open}}\n",
+         - {{get: \"/doors/{{door}}\", grpc: vault.v1.Vault/Open}}\n  \
+         - {{get: \"/pins/{{pin}}\", grpc: vault.v1.Vault/Open}}\n  \
+         - {{post: /vaults, grpc: vault.v1.Vault/Open}}\n",
         vault.address()
     );
     let mut gateway = crate::harness::routes(&yaml).file("vault.binpb", vault.descriptors()).start().await;
@@ -35,6 +37,15 @@ async fn what_is_marked_is_neither_logged_nor_quoted() {
         ("POST", "/open/s3cret", r#"{"token":"s3cret too"}"#, StatusCode::BAD_REQUEST),
         ("GET", "/doors/d1?pin=s3cret", "", StatusCode::BAD_REQUEST),
         ("GET", "/doors/d1?pin=1&token=s3cret&token=2", "", StatusCode::BAD_REQUEST),
+        ("GET", "/doors/d1?token=%ffs3cret", "", StatusCode::BAD_REQUEST),
+        ("GET", "/doors/d1?token.x=s3cret", "", StatusCode::BAD_REQUEST),
+        ("GET", "/pins/s3cret", "", StatusCode::BAD_REQUEST),
+        ("POST", "/vaults", r#"{"token":s3cret}"#, StatusCode::BAD_REQUEST),
+        ("POST", "/vaults", r#"{"token":"s3cret\q"}"#, StatusCode::BAD_REQUEST),
+        ("POST", "/vaults", r#"{"token":"s3cret"#, StatusCode::BAD_REQUEST),
+        ("POST", "/vaults", r#"{"token":["s3cret"]}"#, StatusCode::BAD_REQUEST),
+        ("POST", "/vaults", r#"{"token":"s3cret","token":"s3cret"}"#, StatusCode::BAD_REQUEST),
+        ("POST", "/vaults", r#"{"pin":"s3cret"}"#, StatusCode::BAD_REQUEST),
     ] {
         let answer = gateway.send(method, path, body).await;
         assert_eq!(answer.status, status, "{}", answer.text());

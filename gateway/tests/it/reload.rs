@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use testkit::backend::Backend;
+use testkit::backend::{Backend, compile};
 
 use crate::harness::{Gateway, request, routes, send};
-use crate::{gateway, head, library};
+use crate::{LIBRARY, gateway, head, library};
 
 fn yaml(backend: &Backend, paths: &[&str]) -> String {
     let mut yaml = format!("{}routes:\n", head(backend));
@@ -233,4 +233,134 @@ async fn a_hundred_saves_under_load_fail_no_call() {
     }
     over.store(true, Ordering::Relaxed);
     assert!(caller.await.unwrap() > 100);
+}
+
+/// The descriptors of the library with this change of its .proto.
+fn changed(from: &str, to: &str) -> Vec<u8> {
+    assert!(LIBRARY.contains(from), "{from}");
+    compile(&LIBRARY.replace(from, to))
+}
+
+/// The newest reload, once the number of reloads has reached `count`.
+async fn reload_number(gateway: &Gateway, count: usize) -> Value {
+    let started = Instant::now();
+    loop {
+        let all = page(gateway, "/reloads").await;
+        if all.as_array().unwrap().len() >= count {
+            return all[0].clone();
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "reload {count} comes: {all:#}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+const RENAMED: (&str, &str) = ("bool full = 2;", "bool whole = 2;");
+
+#[tokio::test]
+async fn a_change_of_descriptors_is_told_in_the_words_of_diff() {
+    let backend = library().start().await;
+    let routes_yaml = yaml(&backend, &["/a", "/b"]);
+    let gateway = routes(&routes_yaml).file("library.binpb", backend.descriptors()).start().await;
+    let table = [
+        (
+            RENAMED,
+            "descriptors: 1 change breaks clients: request field `full` of library.v1.GetBookRequest is called \
+             `whole` now (GET /a/{name}, GET /b/{name})",
+        ),
+        (
+            ("bool full = 2;", "string full = 2;"),
+            "descriptors: 1 change breaks clients: request field `whole` of library.v1.GetBookRequest is gone \
+             (GET /a/{name}, GET /b/{name})",
+        ),
+        (
+            ("bool full = 2;", "string full = 2; int32 page = 3;"),
+            "descriptors: 1 change, which does not break clients: request field `page` of \
+             library.v1.GetBookRequest is new (GET /a/{name}, GET /b/{name})",
+        ),
+        (("int64 copies = 5;", "int64 copies = 5; // how many"), "descriptors: 2 changes break clients: "),
+        (("int64 copies = 5;", "int64 copies = 55;"), "descriptors: nothing changes for clients"),
+    ];
+    for (count, ((from, to), text)) in table.into_iter().enumerate() {
+        gateway.save("library.binpb", changed(from, to));
+        let entry = reload_number(&gateway, count + 1).await;
+        assert_eq!(entry["outcome"], "applied");
+        assert!(entry["text"].as_str().unwrap().starts_with(text), "{to}: {entry:#}");
+    }
+    gateway.save("routes.yaml", format!("{routes_yaml}# a comment\n"));
+    assert_eq!(reload_number(&gateway, 6).await["text"], "nothing changed");
+}
+
+#[tokio::test]
+async fn descriptors_that_break_clients_wait_for_an_order_where_the_file_says_so() {
+    let backend = library().start().await;
+    let head = yaml(&backend, &["/a"]);
+    let holding = format!("{head}reload: {{breaking: hold}}\n");
+    let gateway = routes(&holding).file("library.binpb", backend.descriptors()).start().await;
+    assert_eq!(gateway.get("/a/1?full=true").await.status, StatusCode::OK);
+
+    gateway.save("library.binpb", changed(RENAMED.0, RENAMED.1));
+    let entry = reload_number(&gateway, 1).await;
+    assert_eq!((&entry["outcome"], &entry["version"]), (&json!("held"), &Value::Null));
+    let text = entry["text"].as_str().unwrap();
+    assert!(
+        text.contains("request field `full` of library.v1.GetBookRequest is called `whole` now"),
+        "{text}"
+    );
+    assert!(text.ends_with("SIGHUP or `POST /reload` on the admin address takes the change"), "{text}");
+    assert_eq!(gateway.get("/a/1?full=true").await.status, StatusCode::OK, "the old version runs");
+    let metrics = send(gateway.admin(), request(http::Method::GET, "/metrics")).await.text();
+    assert!(metrics.contains("gateway_reloads_total{outcome=\"held\"} 1"), "{metrics}");
+
+    // A further save does not take it, whatever it is about.
+    gateway.save("routes.yaml", format!("{}reload: {{breaking: hold}}\n", yaml(&backend, &["/a", "/b"])));
+    assert_eq!(reload_number(&gateway, 2).await["outcome"], "held");
+    assert_eq!(gateway.get("/b/1").await.status, StatusCode::NOT_FOUND);
+
+    let (status, text) = gateway.reload().await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    assert!(text.contains("descriptors: 1 change breaks clients"), "{text}");
+    assert_eq!(gateway.get("/a/1?full=true").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(gateway.get("/b/1?whole=true").await.status, StatusCode::OK);
+    assert_eq!(page(&gateway, "/config").await["reload"], json!({"breaking": "hold"}));
+}
+
+#[tokio::test]
+async fn what_breaks_no_client_is_not_held() {
+    let backend = library().start().await;
+    let hold = "reload: {breaking: hold}\n";
+    let annotated = "services:\n  library.v1.Library: {upstream: library, annotations: true}\n";
+    let head = yaml(&backend, &["/a", "/b"]).replace("services:\n  library.v1.Library: library\n", annotated);
+    let gateway = routes(&format!("{head}{hold}")).file("library.binpb", backend.descriptors()).start().await;
+    gateway.save("library.binpb", changed("bool full = 2;", "bool full = 2; int32 page = 3;"));
+    assert_eq!(reload_number(&gateway, 1).await["outcome"], "applied");
+
+    // Routes of the file are the operator's own.
+    gateway.save(
+        "routes.yaml",
+        format!("{}{hold}", head.replace("  - get: /b/{name}\n", "  - get: /c/{name}\n")),
+    );
+    assert_eq!(reload_number(&gateway, 2).await["outcome"], "applied");
+    assert_eq!(gateway.get("/b/1").await.status, StatusCode::NOT_FOUND);
+
+    // Those of annotations are not.
+    assert_eq!(gateway.get("/annotated/shelves/1/books/2").await.status, StatusCode::OK);
+    let moved = ("/annotated/{name=shelves/*/books/*}", "/moved/{name=shelves/*/books/*}");
+    gateway.save("library.binpb", changed(moved.0, moved.1));
+    let entry = reload_number(&gateway, 3).await;
+    assert_eq!(entry["outcome"], "held", "{entry:#}");
+    let gone = "route GET /annotated/{name=shelves/*/books/*} is gone (404, ";
+    assert!(entry["text"].as_str().unwrap().contains(gone), "{entry:#}");
+    assert_eq!(gateway.get("/annotated/shelves/1/books/2").await.status, StatusCode::OK);
+
+    // Taken back, it is no change.
+    gateway.save("library.binpb", changed("bool full = 2;", "bool full = 2; int32 page = 3;"));
+    let entry = reload_number(&gateway, 4).await;
+    assert_eq!((&entry["outcome"], &entry["text"]), (&json!("applied"), &json!("nothing changed")));
+
+    // A file that no longer says to hold does not.
+    gateway.save("library.binpb", changed(moved.0, moved.1));
+    assert_eq!(reload_number(&gateway, 5).await["outcome"], "held");
+    gateway.save("routes.yaml", &head);
+    assert_eq!(reload_number(&gateway, 6).await["outcome"], "applied");
+    assert_eq!(gateway.get("/moved/shelves/1/books/2").await.status, StatusCode::OK);
 }

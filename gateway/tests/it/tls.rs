@@ -21,17 +21,17 @@ use crate::{head, library};
 const ROUTES: &str = "routes:\n  - get: /books/{name}\n    grpc: library.v1.Library/GetBook\n";
 
 /// A certificate authority of the test's own.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(pub(crate) CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
     /// A certificate for these names, and its key, in PEM.
-    fn issue(&self, names: &[&str]) -> (String, String) {
+    pub(crate) fn issue(&self, names: &[&str]) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
@@ -40,20 +40,20 @@ impl Authority {
 }
 
 /// How a test's client speaks.
-struct Client<'a> {
-    trusts: &'a Authority,
-    name: &'static str,
-    alpn: &'static [&'static [u8]],
-    versions: &'static [&'static SupportedProtocolVersion],
-    shows: Option<(String, String)>,
+pub(crate) struct Client<'a> {
+    pub(crate) trusts: &'a Authority,
+    pub(crate) name: &'static str,
+    pub(crate) alpn: &'static [&'static [u8]],
+    pub(crate) versions: &'static [&'static SupportedProtocolVersion],
+    pub(crate) shows: Option<(String, String)>,
 }
 
 impl<'a> Client<'a> {
-    fn of(trusts: &'a Authority) -> Self {
+    pub(crate) fn of(trusts: &'a Authority) -> Self {
         Self { trusts, name: "shop.example", alpn: &[], versions: rustls::ALL_VERSIONS, shows: None }
     }
 
-    async fn connect(&self, gateway: &Gateway) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(crate) fn config(&self) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.trusts.0.pem().as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -70,14 +70,22 @@ impl<'a> Client<'a> {
             }
         };
         config.alpn_protocols = self.alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        config
+    }
+
+    pub(crate) async fn connect(&self, gateway: &Gateway) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(gateway.address()).await.unwrap();
         let name = ServerName::try_from(self.name).unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+        TlsConnector::from(Arc::new(self.config())).connect(name, stream).await
     }
 
     /// One call on a connection of its own, by what ALPN chose. An error is one of the handshake or of the connection:
     /// with TLS 1.3 a client learns only then that its certificate was not good enough.
-    async fn get(&self, gateway: &Gateway, path: &str) -> Result<Answer, Box<dyn std::error::Error>> {
+    pub(crate) async fn get(
+        &self,
+        gateway: &Gateway,
+        path: &str,
+    ) -> Result<Answer, Box<dyn std::error::Error>> {
         let stream = self.connect(gateway).await?;
         get_on(stream, path).await
     }
@@ -105,8 +113,8 @@ fn files(backend: &Backend, tls: &str, rest: &str) -> Files {
     routes(&format!("{head}{ROUTES}{rest}")).file("library.binpb", backend.descriptors())
 }
 
-static TLS12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];
-static TLS13: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
+pub(crate) static TLS12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];
+pub(crate) static TLS13: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
 static BOTH: [&[u8]; 2] = [b"h2", b"http/1.1"];
 static HTTP1: [&[u8]; 1] = [b"http/1.1"];
 

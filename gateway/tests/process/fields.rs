@@ -121,7 +121,7 @@ pub(crate) fn requests() -> Vec<Vector> {
             Stream(PROTOCOL),
         ),
         ("8.3.1", "a host beside the authority", with(&[("host", "shop.example")]), Status("200")),
-        ("8.3.1", "another host beside the authority", with(&[("host", "other.example")]), Status("200")),
+        ("8.3.1", "another host beside the authority", with(&[("host", "other.example")]), Status("400")),
         ("8.3.1", "two hosts", with(&[("host", "shop.example"), ("host", "shop.example")]), Stream(PROTOCOL)),
         (
             "8.3.1",

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The program.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_gateway");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_gateway");
 
 /// A running process.
 pub(crate) struct Gateway {
@@ -39,6 +39,8 @@ pub(crate) struct Gateway {
 pub(crate) struct Settings<'a> {
     /// Of its one listener, after the address: `, tls: {…}`.
     pub(crate) listener: &'a str,
+    /// More upstreams, as lines of YAML that begin with two spaces.
+    pub(crate) upstreams: &'a str,
     /// More keys of the top level.
     pub(crate) rest: &'a str,
     /// Files for its folder.
@@ -180,7 +182,7 @@ fn launch(
         "listeners: [{{address: 127.0.0.1:0{}}}]\n\
              admin: {{address: 127.0.0.1:0, hosts: [shop.example]}}\n\
              descriptors: [library.binpb]\n\
-             upstreams:\n  library: {{address: {}, timeout: 10s}}\n\
+             upstreams:\n  library: {{address: {}, timeout: 10s}}\n{}\
              services:\n  library.v1.Library: library\n\
              routes:\n  - get: /books/{{name}}\n    grpc: library.v1.Library/GetBook\n\
              \x20 - get: /texts/{{name}}\n    grpc: library.v1.Library/GetBook\n\
@@ -188,6 +190,7 @@ fn launch(
              log: {{access: {}}}\n{}",
         settings.listener,
         backend.address(),
+        settings.upstreams,
         records.is_some(),
         settings.rest
     );

@@ -49,7 +49,7 @@ fn many(frame: &[u8]) -> Vec<u8> {
     frame.repeat(BURST / frame.len())
 }
 
-const CALM: Settings<'static> = Settings { listener: "", rest: "", files: &[] };
+const CALM: Settings<'static> = Settings { listener: "", upstreams: "", rest: "", files: &[] };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_a_preface() {

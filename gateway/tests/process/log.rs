@@ -20,7 +20,7 @@ use crate::gateway::{Gateway, Honest, Settings};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A request over a connection of its own.
-async fn send(address: SocketAddr, method: Method, path: &str) -> (StatusCode, String) {
+pub(crate) async fn send(address: SocketAddr, method: Method, path: &str) -> (StatusCode, String) {
     let exchange = async {
         let stream = TcpStream::connect(address).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -118,16 +118,20 @@ async fn once_the_reader_is_back_the_log_goes_on_and_the_loss_is_counted() {
 }
 
 /// A process whose lines are read as they come.
-struct Read {
-    gateway: Gateway,
+pub(crate) struct Read {
+    pub(crate) gateway: Gateway,
     lines: Arc<Mutex<Vec<String>>>,
     reader: JoinHandle<()>,
 }
 
 impl Read {
     fn start(backend: &Backend) -> Self {
+        Self::start_with(backend, &Settings::default())
+    }
+
+    pub(crate) fn start_with(backend: &Backend, settings: &Settings<'_>) -> Self {
         let pipe = std::io::pipe().unwrap();
-        let (gateway, log) = Gateway::writing_to(backend, &Settings::default(), pipe);
+        let (gateway, log) = Gateway::writing_to(backend, settings, pipe);
         let lines = Arc::new(Mutex::new(Vec::new()));
         let read = Arc::clone(&lines);
         let reader = std::thread::spawn(move || {
@@ -137,7 +141,7 @@ impl Read {
     }
 
     /// Waits for a line.
-    async fn find(&self, what: &str) {
+    pub(crate) async fn find(&self, what: &str) {
         let until = Instant::now() + 3 * PATIENCE;
         while !self.lines.lock().unwrap().iter().any(|line| line.contains(what)) {
             assert!(Instant::now() < until, "the log has `{what}`");
@@ -146,7 +150,7 @@ impl Read {
     }
 
     /// All of them, once it has ended.
-    async fn end(mut self) -> Vec<String> {
+    pub(crate) async fn end(mut self) -> Vec<String> {
         self.gateway.signal("TERM");
         assert!(self.gateway.ended(PATIENCE).await.success());
         self.reader.join().unwrap();
@@ -207,4 +211,9 @@ async fn no_hidden_character_of_a_client_reaches_a_text_log() {
         line.contains(escaped) && line.trim_end().bytes().all(|byte| (b' '..=b'~').contains(&byte)),
         "{line}"
     );
+}
+
+/// The body of an answer to a GET, whatever its status.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
+    send(address, Method::GET, path).await.1
 }

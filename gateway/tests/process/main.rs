@@ -2,6 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `causes` | why an endpoint cannot be reached, in the log, `/upstreams` and the metrics |
 //! | `gateway` | the child process, and honest clients that must not notice what happens beside them |
 //! | `frames` | HTTP/2 by hand: frames that no library would write |
 //! | `http1` | slow heads and bodies, silence, smuggling, chunks, large answers that nobody reads |
@@ -12,12 +13,15 @@
 //! | `openings` | TLS that stalls or is none, PROXY headers that are none |
 //! | `probes` | probes for orchestrators, and the `gateway health` command |
 //! | `log` | a log whose reader has stopped |
+//! | `watched` | files that change, the lines about them, and a log that is their neighbour |
+//! | `reports` | what the log reports of certificates, key sets and handshakes while the gateway runs |
 //! | `drain` | an orderly end, and a renewed certificate, under load |
 //!
 //! An attack passes when honest clients were answered all the while, and the process did not grow.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod causes;
 mod drain;
 mod fields;
 mod frames;
@@ -27,8 +31,10 @@ mod http2;
 mod log;
 mod openings;
 mod probes;
+mod reports;
 mod shares;
 mod vectors;
+mod watched;
 
 use testkit::backend::{Backend, BackendBuilder, reply};
 

@@ -41,7 +41,7 @@ async fn open_with(address: SocketAddr, beginnings: &[Vec<u8>]) {
 async fn attack(listener: &str, rest: &str, files: &[(&str, String)], beginnings: &[Vec<u8>], honest: &[u8]) {
     let backend = crate::library().await;
     let rest = format!("limits: {{header_timeout: 1s}}\n{rest}");
-    let gateway = Gateway::start(&backend, &Settings { listener, rest: &rest, files });
+    let gateway = Gateway::start(&backend, &Settings { listener, rest: &rest, files, ..Settings::default() });
     let before = gateway.resident();
     for _ in 0..3 {
         open_with(gateway.address(), beginnings).await;

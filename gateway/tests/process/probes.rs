@@ -101,7 +101,8 @@ async fn the_health_command_asks_where_the_file_says() {
     ];
     let tls = ", tls: {certificate: edge.pem, key: edge.key}";
     let rest = "health: /alive\n";
-    let gateway = Gateway::start(&backend, &Settings { listener: tls, rest, files: &files });
+    let gateway =
+        Gateway::start(&backend, &Settings { listener: tls, rest, files: &files, ..Settings::default() });
 
     let asked = health(&gateway, tls, rest, &[]);
     assert!(asked.status.success(), "{}", text(&asked));

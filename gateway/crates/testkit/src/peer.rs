@@ -323,6 +323,11 @@ async fn answer(
     };
     let reset = unless_cancelled(&mut respond, react(reaction, &shared, &orders)).await;
     match reset {
+        Some((Reaction::Informational(count, then), orders)) => {
+            if inform(&mut respond, count).await {
+                perform(*then, respond, &orders).await;
+            }
+        }
         Some((reaction, orders)) => perform(reaction, respond, &orders).await,
         None => shared.cancelled.send_modify(|count| *count += 1),
     }

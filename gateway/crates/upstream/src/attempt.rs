@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use crate::call::Answer;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
-use crate::fields::Fields;
+use crate::fields::{self, Fields};
 use crate::frame::{Encoding, Messages};
+use crate::orphan::CallStream;
 use crate::peer_settings::PeerSettings;
-use crate::pool::{Lease, Opened};
 use crate::status;
 use crate::timeout::TimeoutHeader;
 
@@ -106,65 +106,89 @@ fn pseudo_size(endpoint: &Endpoint, path: &PathAndQuery) -> usize {
     values.iter().map(|value| value.len() + FIELD_OVERHEAD).sum::<usize>() + NAMES
 }
 
-/// Waits for the head of the response, past informational responses. A peer that sends those without end loses the
-/// connection.
-pub(crate) async fn response_head(
-    response: &mut ResponseFuture,
-    lease: &Lease,
-) -> Result<Response<RecvStream>, CallError> {
-    let (mut polls, mut informational) = (0_u32, 0_u32);
-    poll_fn(|cx| {
-        polls = polls.saturating_add(1);
+/// A response whose head has not come.
+#[derive(Debug)]
+pub(crate) struct PendingHead {
+    response: ResponseFuture,
+    polls: u32,
+    informational: u32,
+}
+
+impl PendingHead {
+    pub(crate) fn new(response: ResponseFuture) -> Self {
+        Self { response, polls: 0, informational: 0 }
+    }
+
+    /// Waits for the head, past informational responses. A peer that sends those without end loses the connection.
+    pub(crate) async fn read(&mut self, peer: &PeerSettings) -> Result<Response<RecvStream>, CallError> {
+        poll_fn(|cx| self.poll(peer, cx)).await
+    }
+
+    /// The same, for one turn. After such a peer was found, it fails each time.
+    pub(crate) fn poll(
+        &mut self,
+        peer: &PeerSettings,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<RecvStream>, CallError>> {
+        self.polls = self.polls.saturating_add(1);
         // `h2` drops the informational responses that nothing asked for.
-        while polls > UNCOUNTED_POLLS
-            && let Poll::Ready(Some(skipped)) = response.poll_informational(cx)
-        {
+        while self.polls > UNCOUNTED_POLLS && self.informational <= MAX_INFORMATIONAL {
+            let Poll::Ready(Some(skipped)) = self.response.poll_informational(cx) else { break };
             skipped?;
-            informational += 1;
-            if informational > MAX_INFORMATIONAL {
-                lease.end_connection();
-                let error = format!("more than {MAX_INFORMATIONAL} informational responses (1xx)");
-                return Poll::Ready(Err(CallError::Protocol(error.into())));
-            }
+            self.informational += 1;
         }
-        Pin::new(&mut *response).poll(cx).map_err(CallError::from)
-    })
-    .await
+        if self.informational > MAX_INFORMATIONAL {
+            // Dropping the stream wakes the connection.
+            peer.end_connection();
+            let error = format!("more than {MAX_INFORMATIONAL} informational responses (1xx)");
+            return Poll::Ready(Err(CallError::Protocol(error.into())));
+        }
+        Pin::new(&mut self.response).poll(cx).map_err(CallError::from)
+    }
 }
 
 /// Sends the message and reads a unary answer.
 pub(crate) async fn unary(
-    opened: Opened,
+    mut stream: CallStream,
     frame: Bytes,
     messages: impl FnOnce(Encoding) -> Messages,
 ) -> Result<Box<Answer>, CallError> {
-    let Opened { mut response, mut send, lease } = opened;
-    send.send_data(frame, true)?;
-    let (head, mut body) = response_head(&mut response, &lease).await?.into_parts();
+    stream.send_all(frame)?;
+    let head = stream.head().await?;
+    let endpoint = Arc::clone(&stream.endpoint().name);
     // In a box: it is handed through half a dozen futures.
     let answer = |metadata, message, trailers, status| {
-        let endpoint = Arc::clone(&lease.endpoint().name);
         Box::new(Answer { metadata, message, trailers, status, endpoint, attempts: 1 })
     };
     let fields = Fields::of(&head.headers);
+    let is_large = fields.is_large();
     if let Some(status) = fields.status()? {
         // Trailers-only: the head is the trailers.
-        ends_after_status(&mut body).await?;
+        ends_after_status(stream.body()?).await?;
+        stream.end();
         if status.is_ok() {
             return Err(CallError::NoMessage);
         }
-        return Ok(answer(HeaderMap::new(), Bytes::new(), head.headers, status));
+        let trailers = if is_large { fields::trimmed(head.headers) } else { head.headers };
+        return Ok(answer(HeaderMap::new(), Bytes::new(), trailers, status));
+    }
+    if is_large {
+        return Err(CallError::TooLarge { limit: fields::LARGE });
     }
     if !fields.is_grpc(head.status) {
         return Err(CallError::without_status(head.status));
     }
     // They hold the message's room until the answer is complete.
     let mut messages = messages(fields.encoding());
-    let message = read_message(&mut body, &mut messages).await?;
+    let message = read_message(stream.body()?, &mut messages).await?;
+    let body = stream.body()?;
     let trailers = poll_fn(|cx| body.poll_trailers(cx)).await?.unwrap_or_default();
-    let Some(status) = Fields::of(&trailers).status()? else {
+    stream.end();
+    let fields = Fields::of(&trailers);
+    let Some(status) = fields.status()? else {
         return Err(CallError::without_status(head.status));
     };
+    let trailers = if fields.is_large() { fields::trimmed(trailers) } else { trailers };
     match (message, status.is_ok()) {
         (Some(message), true) => Ok(answer(head.headers, message, trailers, status)),
         (None, true) => Err(CallError::NoMessage),
@@ -173,7 +197,7 @@ pub(crate) async fn unary(
 }
 
 /// Checks that nothing follows a head that has the status. Servers that end the stream by a frame of its own are common.
-async fn ends_after_status(body: &mut RecvStream) -> Result<(), CallError> {
+pub(crate) async fn ends_after_status(body: &mut RecvStream) -> Result<(), CallError> {
     while !body.is_end_stream() {
         match data(body).await {
             Ok(Some(chunk)) if chunk.is_empty() => {}

@@ -34,6 +34,9 @@ pub struct Call {
     pub idempotent: bool,
     /// Which shared-nothing worker calls: each has connections of its own. Taken modulo the number of workers.
     pub worker: usize,
+    /// Whether the call must not share a connection with those that are not isolated: its client cancels often, and many resets end a
+    /// connection. Its failures do not count against the endpoint.
+    pub isolated: bool,
     /// The largest message that is accepted as an answer, in bytes, decompressed.
     pub max_response: usize,
     /// Where room is made for an answer that does not come in one piece; anywhere when there is none.
@@ -68,6 +71,7 @@ impl Call {
             deadline,
             idempotent: false,
             worker: 0,
+            isolated: false,
             max_response: DEFAULT_MAX_RESPONSE,
             room: None,
             room_made: 0,

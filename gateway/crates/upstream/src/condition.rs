@@ -27,7 +27,7 @@ pub enum Condition {
         /// Checks missed in a row.
         missed: u32,
     },
-    /// It says that it is not, or does not know the service asked for.
+    /// It says that it is not.
     NotServing,
     /// Too many checks in a row failed.
     Failing {
@@ -43,12 +43,14 @@ pub(crate) enum Report {
     Serving,
     /// The endpoint says that it is not.
     NotServing,
-    /// No answer in time, or an error.
+    /// No answer in time, or one that does not count.
     Missed,
     /// There is no health service: nothing can be said.
     Unsupported,
     /// A new connection: perhaps to a new process.
     Reconnected,
+    /// Nothing new: time passed.
+    Passed,
 }
 
 impl Condition {
@@ -62,6 +64,7 @@ impl Condition {
 
     pub(crate) fn after(self, report: Report, spec: &HealthCheckSpec) -> Self {
         match (self, report) {
+            (unchanged, Report::Passed) => unchanged,
             (_, Report::Reconnected | Report::Unsupported) => Self::NEW,
             (_, Report::NotServing) => Self::NotServing,
             (Self::Failing { good }, Report::Serving) if good + 1 < spec.healthy_after => {
@@ -113,6 +116,8 @@ mod tests {
             (Failing { good: 1 }, Report::Missed, Failing { good: 0 }),
             (Failing { good: 1 }, Report::NotServing, NotServing),
             (Failing { good: 1 }, Report::Reconnected, Condition::NEW),
+            (Failing { good: 1 }, Report::Passed, Failing { good: 1 }),
+            (NotServing, Report::Passed, NotServing),
         ];
         for (from, report, to) in table {
             assert_eq!(from.after(report, &spec), to, "{from:?} {report:?}");

@@ -72,28 +72,58 @@ pub(crate) enum End {
     Closed,
     /// The peer said that it is pinged too often.
     TooManyPings,
+    /// The peer did not answer a PING in time.
+    Silent(Duration),
     /// Anything else, in words.
     Broken(Arc<str>),
 }
 
-impl End {
-    pub(crate) fn of(error: &h2::Error) -> Self {
-        let says = |reason| error.is_go_away() && error.is_remote() && error.reason() == Some(reason);
-        match () {
-            () if says(h2::Reason::ENHANCE_YOUR_CALM) => Self::TooManyPings,
-            () if says(h2::Reason::NO_ERROR) => Self::Closed,
-            () => Self::Broken(error.to_string().into()),
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Closed => f.write_str("closed by the server"),
+            Self::TooManyPings => f.write_str("the server received too many PINGs"),
+            Self::Silent(timeout) => write!(f, "no answer to a PING within {timeout:?}"),
+            Self::Broken(error) => f.write_str(error),
         }
     }
 }
 
-/// Polls the connection to its end. `pinged` says, each `interval`, whether a PING is due; without it a quiet connection
-/// rests.
+impl End {
+    pub(crate) fn of(error: &h2::Error) -> Self {
+        match () {
+            () if is_ping_complaint(error) => Self::TooManyPings,
+            () if is_goaway(error, h2::Reason::NO_ERROR) => Self::Closed,
+            () => Self::Broken(error.to_string().into()),
+        }
+    }
+
+    /// Whether a call on the connection may have caused the end. A peer that closes in good order, or complains of PINGs, ends
+    /// the connection whatever the calls on it are.
+    pub(crate) fn may_be_the_calls_doing(&self) -> bool {
+        match self {
+            Self::Closed | Self::TooManyPings => false,
+            Self::Silent(_) | Self::Broken(_) => true,
+        }
+    }
+}
+
+fn is_goaway(error: &h2::Error, reason: h2::Reason) -> bool {
+    error.is_go_away() && error.is_remote() && error.reason() == Some(reason)
+}
+
+/// Whether the peer ends the connection because of too many PINGs.
+pub(crate) fn is_ping_complaint(error: &h2::Error) -> bool {
+    // The code alone says only that something was too much: resets, most often. h2 gives the text away only printed.
+    is_goaway(error, h2::Reason::ENHANCE_YOUR_CALM) && error.to_string().contains("too_many_pings")
+}
+
+/// Polls the connection to its end. `pinged` decides, each `interval`, whether a PING is sent.
 pub(crate) async fn drive(
     mut link: Link,
     mut pings: Option<PingPong>,
     keepalive: Option<KeepaliveSpec>,
-    pinged: impl Fn() -> bool,
+    mut pinged: impl FnMut(Instant) -> bool,
 ) -> End {
     // Far enough away to be never, without a branch for "no keepalive".
     const NEVER: Duration = Duration::from_secs(86_400 * 365);
@@ -113,35 +143,38 @@ pub(crate) async fn drive(
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if pulse == Pulse::Resting && !pinged() {
-                timer.as_mut().reset(Instant::now() + interval);
+            let now = Instant::now();
+            if pulse == Pulse::Resting && !pinged(now) {
+                timer.as_mut().reset(now + interval);
                 continue;
             }
             pulse = pulse.after(Beat::Tick);
             if pulse == Pulse::Dead || pings.send_ping(Ping::opaque()).is_err() {
-                return Poll::Ready(End::Broken(format!("no answer to a PING within {timeout:?}").into()));
+                return Poll::Ready(End::Silent(timeout));
             }
-            timer.as_mut().reset(Instant::now() + timeout);
+            timer.as_mut().reset(now + timeout);
         }
     })
     .await
 }
 
-/// Waits for the first answer of the peer: only then is it known to speak HTTP/2.
-pub(crate) async fn greet(link: &mut Link, pings: &mut PingPong) -> Result<(), Arc<str>> {
-    let text = |error: h2::Error| Arc::<str>::from(error.to_string());
-    pings.send_ping(Ping::opaque()).map_err(text)?;
+/// Waits for the first answer of the peer: only then is it known to speak HTTP/2. An error is that of the connection, if it did not
+/// just close.
+pub(crate) async fn greet(link: &mut Link, pings: &mut PingPong) -> Result<(), Option<h2::Error>> {
+    pings.send_ping(Ping::opaque()).map_err(Some)?;
     poll_fn(|cx| {
         if let Poll::Ready(result) = link.poll(cx) {
-            return Poll::Ready(Err(result.map_or_else(text, |()| "closed before HTTP/2 began".into())));
+            return Poll::Ready(Err(result.err()));
         }
-        pings.poll_pong(cx).map(|result| result.map(drop).map_err(text))
+        pings.poll_pong(cx).map(|result| result.map(drop).map_err(Some))
     })
     .await
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     #[test]
@@ -159,5 +192,35 @@ mod tests {
         for (from, beat, to) in table {
             assert_eq!(from.after(beat), to, "{from:?} {beat:?}");
         }
+    }
+
+    /// How a connection ends whose peer sends a GOAWAY with this error code and text.
+    async fn end_after_goaway(code: u8, text: &[u8]) -> End {
+        let (client, mut peer) = tokio::io::duplex(4096);
+        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        let mut goaway = vec![0, 0, 8 + text.len() as u8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, code];
+        goaway.extend_from_slice(text);
+        peer.write_all(&[settings.as_slice(), &goaway].concat()).await.unwrap();
+        let (_handle, http2) = h2::client::handshake(client).await.unwrap();
+        End::of(&http2.await.unwrap_err())
+    }
+
+    #[tokio::test]
+    async fn only_a_complaint_of_pings_slows_pings() {
+        assert_eq!(end_after_goaway(11, b"too_many_pings").await, End::TooManyPings);
+        for (code, text) in [(11, "too_many_resets"), (11, ""), (2, "too_many_pings"), (1, "")] {
+            let end = end_after_goaway(code, text.as_bytes()).await;
+            assert!(matches!(end, End::Broken(_)), "{code} {text}: {end:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_are_not_blamed_for_a_complaint_of_pings() {
+        for (code, text, may_be) in [(11, "too_many_pings", false), (11, "", true), (2, "", true)] {
+            let end = end_after_goaway(code, text.as_bytes()).await;
+            assert_eq!(end.may_be_the_calls_doing(), may_be, "{end:?}");
+        }
+        assert!(!End::Closed.may_be_the_calls_doing());
+        assert!(End::Silent(Duration::ZERO).may_be_the_calls_doing());
     }
 }

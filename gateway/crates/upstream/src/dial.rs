@@ -5,19 +5,20 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
 use outbox::gathered;
-use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::connect_problem::{ConnectError, Stage, TlsSide, no_alpn};
 use crate::connection::Link;
 use crate::peer_settings::{FrameReader, PeerSettings};
 
@@ -29,8 +30,13 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 /// costs what it lacks. No gRPC message takes fewer than 5 bytes, so with this budget flow control always stops a peer
 /// before h2 hangs up.
 const DATA_FRAME_BUDGET: usize = (CONNECTION_WINDOW as usize / crate::frame::PREFIX) * 256;
-/// The largest header block that is accepted.
-const MAX_HEADER_LIST: u32 = 64 << 10;
+/// The largest header block that is accepted: a status with a long message or many details. h2 drops the fields of trailers
+/// beyond it, and ends the connection only at four times as much.
+const MAX_HEADER_LIST: u32 = 4 << 20;
+/// Finds a host that is gone, and keeps the connection known to NATs and firewalls, also where PINGs are not sent: gRPC servers
+/// allow few of them, and know nothing of these probes.
+const TCP_KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
 /// The largest DATA frame that is accepted: a message that lies in one is not copied to be whole.
 const MAX_FRAME: u32 = 256 << 10;
 
@@ -41,10 +47,28 @@ pub(crate) type Http2 = (SendRequest<Bytes>, Link);
 #[derive(Debug, Clone)]
 pub(crate) struct Dialer {
     pub(crate) peer: Peer,
-    pub(crate) tls: Option<(TlsConnectorBox, ServerName<'static>)>,
+    pub(crate) tls: Option<(TlsConnectorBox, TlsSide)>,
     pub(crate) timeout: Duration,
     /// The largest header list that the endpoint announced last; `u32::MAX` for no limit.
     pub(crate) max_header_list: Arc<AtomicU32>,
+}
+
+/// How far an attempt to connect has come, for those who do not wait for its end.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(AtomicU8);
+
+impl Progress {
+    pub(crate) fn reached(&self, stage: Stage) {
+        self.0.store(stage as u8, Relaxed);
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        match self.0.load(Relaxed) {
+            0 => Stage::Socket,
+            1 => Stage::Tls,
+            _ => Stage::Http2,
+        }
+    }
 }
 
 /// A connector that can be printed.
@@ -75,26 +99,31 @@ impl std::fmt::Display for Peer {
 
 impl Dialer {
     /// Connects within the connect timeout. The peer has not been heard over HTTP/2 yet.
-    pub(crate) async fn dial(&self) -> Result<Http2, Arc<str>> {
-        match tokio::time::timeout(self.timeout, self.connect()).await {
-            Ok(result) => result.map_err(|error| error.to_string().into()),
-            Err(_) => Err(format!("no connection within {:?}", self.timeout).into()),
+    pub(crate) async fn dial(&self, progress: &Progress) -> Result<Http2, ConnectError> {
+        match tokio::time::timeout(self.timeout, self.connect(progress)).await {
+            Ok(result) => result,
+            Err(_) => Err(progress.stage().overdue(self.timeout)),
         }
     }
 
-    async fn connect(&self) -> io::Result<Http2> {
+    /// The gateway's side of TLS, if the endpoint is to speak it.
+    pub(crate) fn tls_side(&self) -> Option<&TlsSide> {
+        self.tls.as_ref().map(|(_, side)| side)
+    }
+
+    async fn connect(&self, progress: &Progress) -> Result<Http2, ConnectError> {
         let transport = match &self.peer {
             Peer::Tcp(address) => {
-                let stream = TcpStream::connect(address).await?;
-                // Without it a call waits for the peer's delayed ACK.
-                stream.set_nodelay(true)?;
-                self.secure(stream, Transport::Tcp, Transport::TlsTcp).await?
+                let stream = connect_tcp(address).await.map_err(|error| ConnectError::of_connect(&error))?;
+                self.secure(stream, Transport::Tcp, Transport::TlsTcp, progress).await?
             }
             Peer::Unix(path) => {
-                let stream = UnixStream::connect(path).await?;
-                self.secure(stream, Transport::Unix, Transport::TlsUnix).await?
+                let stream =
+                    UnixStream::connect(path).await.map_err(|error| ConnectError::of_connect(&error))?;
+                self.secure(stream, Transport::Unix, Transport::TlsUnix, progress).await?
             }
         };
+        progress.reached(Stage::Http2);
         let settings = Arc::new(PeerSettings::new(Arc::clone(&self.max_header_list)));
         let io = Io { transport, frames: FrameReader::default(), settings: Arc::clone(&settings) };
         let (io, outbox) = gathered(io);
@@ -107,7 +136,7 @@ impl Dialer {
             .max_header_list_size(MAX_HEADER_LIST)
             .handshake(io)
             .await
-            .map_err(io::Error::other)?;
+            .map_err(|error| ConnectError::of_greeting(&settings, self.tls_side(), Some(&error)))?;
         Ok((handle, Link { http2, outbox, settings }))
     }
 
@@ -116,14 +145,25 @@ impl Dialer {
         stream: S,
         plain: fn(S) -> Transport,
         secured: fn(Box<TlsStream<S>>) -> Transport,
-    ) -> io::Result<Transport> {
-        let Some((connector, name)) = &self.tls else { return Ok(plain(stream)) };
-        let stream = connector.0.connect(name.clone(), stream).await?;
+        progress: &Progress,
+    ) -> Result<Transport, ConnectError> {
+        let Some((connector, side)) = &self.tls else { return Ok(plain(stream)) };
+        progress.reached(Stage::Tls);
+        let stream = connector.0.connect(side.name.clone(), stream).await;
+        let stream = stream.map_err(|error| side.of_handshake(&error))?;
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
-            return Err(io::Error::other("the endpoint does not agree on HTTP/2 by ALPN"));
+            return Err(no_alpn());
         }
         Ok(secured(Box::new(stream)))
     }
+}
+
+async fn connect_tcp(address: &SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    // Without it a call waits for the peer's delayed ACK.
+    stream.set_nodelay(true)?;
+    SockRef::from(&stream).set_tcp_keepalive(&TCP_KEEPALIVE)?;
+    Ok(stream)
 }
 
 /// What HTTP/2 is spoken over: a transport whose received frames are looked at.
@@ -169,6 +209,9 @@ impl AsyncRead for Io {
         let poll = each!(self.as_mut(), io => Pin::new(io).poll_read(cx, buf));
         let Self { frames, settings, .. } = self.get_mut();
         frames.read(buf.filled().get(before..).unwrap_or_default(), settings);
+        if let Poll::Ready(Err(error)) = &poll {
+            settings.failed(error);
+        }
         poll
     }
 }

@@ -1,22 +1,24 @@
 //! One endpoint: what it is called, how it is dialled, each worker's connections to it, and how it fares.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use http::uri::{Authority, Scheme};
 use tokio::time::Instant;
 
 use crate::condition::{Condition, Report};
+use crate::connect_problem::ConnectError;
+use crate::damper::Damper;
 use crate::dial::{Dialer, Peer};
 use crate::metrics::Metrics;
 use crate::outlier::Outlier;
+use crate::pace::LogPace;
+use crate::ping::PingPace;
 use crate::pool::Pool;
 use crate::random::{Dice, hash_key};
 use crate::reach::{Reach, Sight};
 use crate::spec::{HealthCheckSpec, KeepaliveSpec};
-
-/// Keepalive is slowed down at most this much for a peer that finds it too frequent.
-const SLOWEST_KEEPALIVE: u32 = 64;
 
 /// One endpoint of an upstream.
 #[derive(Debug)]
@@ -37,7 +39,11 @@ pub(crate) struct Endpoint {
     errors: AtomicU32,
     dialer: Dialer,
     keepalive: Option<KeepaliveSpec>,
-    keepalive_factor: AtomicU32,
+    ping_pace: Mutex<PingPace>,
+    /// Whether it was reported that a health check brought an answer that says nothing of its health.
+    unclear_check: AtomicBool,
+    /// A connection for calls was found dead: the lookout has to look whether its own is, too.
+    suspected: AtomicBool,
     pools: Box<[Pool]>,
     vitals: Mutex<Vitals>,
     dice: Dice,
@@ -49,9 +55,44 @@ pub(crate) struct Endpoint {
 pub(crate) struct Vitals {
     pub(crate) reach: Reach,
     pub(crate) condition: Condition,
+    pub(crate) damper: Damper,
     pub(crate) outlier: Outlier,
     /// What went wrong last.
     pub(crate) error: Option<Arc<str>>,
+    /// Why it cannot be reached, while it cannot.
+    pub(crate) problem: Option<ConnectError>,
+    /// When reach, health or problem changed last.
+    pub(crate) since: SystemTime,
+    pace: LogPace,
+    /// The problem that was logged last.
+    logged: Option<ConnectError>,
+}
+
+impl Vitals {
+    /// Whether its health checks let it be called.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.condition.is_usable() && !self.damper.is_held()
+    }
+}
+
+/// What the lookout's sight changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SightChange {
+    None,
+    /// Whether it can be reached.
+    Reach,
+    /// Why it cannot be reached; worth a line in the log.
+    Problem,
+}
+
+/// What a health check changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    None,
+    /// Whether it is healthy now.
+    Healthy(bool),
+    /// Its health flips: it is held as unhealthy for this long.
+    Held(Duration),
 }
 
 /// What an endpoint is made of.
@@ -79,13 +120,20 @@ impl Endpoint {
             errors: AtomicU32::new(0),
             dialer: parts.dialer,
             keepalive: parts.keepalive,
-            keepalive_factor: AtomicU32::new(1),
+            ping_pace: Mutex::default(),
+            unclear_check: AtomicBool::new(false),
+            suspected: AtomicBool::new(false),
             pools: (0..parts.workers.max(1)).map(|_| Pool::new()).collect(),
             vitals: Mutex::new(Vitals {
                 reach: Reach::Connecting,
                 condition: Condition::NEW,
+                damper: Damper::default(),
                 outlier: Outlier::NEW,
                 error: None,
+                problem: None,
+                since: SystemTime::now(),
+                pace: LogPace::default(),
+                logged: None,
             }),
             dice: Dice::new(),
             metrics: parts.metrics,
@@ -122,16 +170,34 @@ impl Endpoint {
         self.vitals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keepalive as this peer bears it.
+    /// Keepalive at the pace that this peer accepts.
     pub(crate) fn keepalive(&self) -> Option<KeepaliveSpec> {
-        let factor = self.keepalive_factor.load(Relaxed);
+        let factor = self.ping_pace().factor(Instant::now());
         self.keepalive.clone().map(|k| KeepaliveSpec { interval: k.interval.saturating_mul(factor), ..k })
     }
 
-    /// The peer complained of too many PINGs: half as many from now on.
-    pub(crate) fn slow_keepalive(&self) {
-        let factor = self.keepalive_factor.load(Relaxed).saturating_mul(2).min(SLOWEST_KEEPALIVE);
-        self.keepalive_factor.store(factor, Relaxed);
+    /// The peer complained of too many PINGs: half as many from now on, for a while.
+    pub(crate) fn slow_keepalive(&self, now: Instant) {
+        self.ping_pace().complain(now);
+    }
+
+    fn ping_pace(&self) -> MutexGuard<'_, PingPace> {
+        self.ping_pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection did not answer its PING: the others may be dead as well.
+    pub(crate) fn suspect(&self) {
+        self.suspected.store(true, Relaxed);
+    }
+
+    /// Whether it was suspected since this was last asked.
+    pub(crate) fn was_suspected(&self) -> bool {
+        self.suspected.swap(false, Relaxed)
+    }
+
+    /// Whether this is the first health check whose answer says nothing of its health.
+    pub(crate) fn is_first_unclear_check(&self) -> bool {
+        !self.unclear_check.swap(true, Relaxed)
     }
 
     /// A good answer.
@@ -156,41 +222,101 @@ impl Endpoint {
         self.vitals().condition == Condition::NotServing
     }
 
-    /// Takes in what a health check brought; true if that changes whether it may be asked.
-    pub(crate) fn heard(&self, report: Report, spec: &HealthCheckSpec) -> bool {
+    /// Takes in what a health check brought, and `error` if it was bad.
+    pub(crate) fn heard(
+        &self,
+        report: Report,
+        error: Option<&Arc<str>>,
+        spec: &HealthCheckSpec,
+        now: Instant,
+    ) -> Change {
         let mut vitals = self.vitals();
-        let before = vitals.condition;
-        vitals.condition = before.after(report, spec);
-        before.is_usable() != vitals.condition.is_usable()
+        let before = vitals.is_healthy();
+        let said_before = vitals.condition.is_usable();
+        vitals.condition = vitals.condition.after(report, spec);
+        vitals.damper.pass(now);
+        let hold = match said_before != vitals.condition.is_usable() {
+            true => vitals.damper.change(now),
+            false => None,
+        };
+        let after = vitals.is_healthy();
+        if !after && let Some(error) = error {
+            vitals.error = Some(Arc::clone(error));
+        }
+        if before != after || hold.is_some() {
+            vitals.since = SystemTime::now();
+        }
+        match hold {
+            Some(hold) => Change::Held(hold),
+            None if before != after => Change::Healthy(after),
+            None => Change::None,
+        }
     }
 
-    /// Takes in what the lookout saw; true if the state changed.
-    pub(crate) fn saw(&self, sight: Sight, error: Option<Arc<str>>, now: Instant) -> bool {
-        let (before, after) = {
+    /// Takes in what the lookout saw, and `error` if it could not connect.
+    pub(crate) fn saw(&self, sight: Sight, error: Option<ConnectError>, now: Instant) -> SightChange {
+        let (change, reach) = {
             let mut vitals = self.vitals();
-            let before = vitals.reach;
-            vitals.reach = before.after(sight);
-            if error.is_some() {
-                vitals.error.clone_from(&error);
-            }
-            (before, vitals.reach)
+            let change = vitals.saw(sight, error.as_ref(), now);
+            (change, vitals.reach)
         };
-        match after {
+        match reach {
             Reach::Reachable => self.pools.iter().for_each(Pool::forgive),
             Reach::Unreachable => {
-                let error = error.unwrap_or_else(|| "no connection yet".into());
+                let error =
+                    error.map_or_else(|| "no connection yet".into(), |error| Arc::clone(error.message()));
                 self.pools.iter().for_each(|pool| pool.give_up(now, &error));
             }
             Reach::Connecting => {}
         }
-        before != after
+        change
+    }
+}
+
+impl Vitals {
+    fn saw(&mut self, sight: Sight, error: Option<&ConnectError>, now: Instant) -> SightChange {
+        let before = self.reach;
+        self.reach = before.after(sight);
+        // An attempt that takes long says less than one that failed.
+        let error = error.filter(|_| sight != Sight::Overdue || self.problem.is_none());
+        if let Some(error) = error {
+            self.error = Some(Arc::clone(error.message()));
+        }
+        let is_same = |known: &ConnectError, error: &ConnectError| {
+            known == error || known.problem() == error.problem() && known.problem().is_timeout()
+        };
+        let is_new =
+            error.is_some_and(|error| !self.problem.as_ref().is_some_and(|known| is_same(known, error)));
+        if let Some(error) = error {
+            self.problem = Some(error.clone());
+        }
+        if self.reach == Reach::Reachable {
+            self.problem = None;
+            self.logged = None;
+        }
+        if before != self.reach || is_new && self.reach == Reach::Unreachable {
+            self.since = SystemTime::now();
+        }
+        if before != self.reach {
+            self.logged.clone_from(&self.problem);
+            return SightChange::Reach;
+        }
+        let is_logged = match (&self.logged, &self.problem) {
+            (Some(logged), Some(problem)) => is_same(logged, problem),
+            (None, Some(_)) => false,
+            (_, None) => true,
+        };
+        if self.reach != Reach::Unreachable || is_logged || !self.pace.allows(now) {
+            return SightChange::None;
+        }
+        self.logged.clone_from(&self.problem);
+        SightChange::Problem
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use std::net::SocketAddr;
-    use std::time::Duration;
 
     use super::*;
 
@@ -226,12 +352,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_peer_that_complains_is_pinged_less() {
-        let spec = KeepaliveSpec { interval: Duration::from_secs(10), timeout: Duration::from_secs(1) };
+        let spec = KeepaliveSpec { interval: Duration::from_secs(10), ..KeepaliveSpec::default() };
         let endpoint = Arc::into_inner(endpoints(1).remove(0)).unwrap();
         let endpoint = Endpoint { keepalive: Some(spec), ..endpoint };
-        endpoint.slow_keepalive();
+        endpoint.slow_keepalive(Instant::now());
         assert_eq!(endpoint.keepalive().unwrap().interval, Duration::from_secs(20));
-        (0..100).for_each(|_| endpoint.slow_keepalive());
-        assert_eq!(endpoint.keepalive().unwrap().interval, Duration::from_secs(640));
     }
 }

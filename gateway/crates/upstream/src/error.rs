@@ -7,6 +7,7 @@ use http::StatusCode;
 use thiserror::Error;
 
 use crate::code;
+use crate::connection::is_ping_complaint;
 
 /// A call that no service answered. What a service itself says, good or bad, is an [`crate::Answer`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -329,8 +330,8 @@ fn reset_name(reason: u32) -> &'static str {
 impl From<h2::Error> for CallError {
     fn from(error: h2::Error) -> Self {
         if error.is_go_away() && error.is_remote() {
-            let in_good_order = error.reason() == Some(h2::Reason::NO_ERROR);
-            return if in_good_order { Self::Refused } else { Self::GoAway(error.to_string().into()) };
+            let is_harmless = error.reason() == Some(h2::Reason::NO_ERROR) || is_ping_complaint(&error);
+            return if is_harmless { Self::Refused } else { Self::GoAway(error.to_string().into()) };
         }
         if let Some(io) = error.get_io() {
             return Self::Disconnected(io.to_string().into());

@@ -9,20 +9,22 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::client::ResponseFuture;
-use h2::{Reason, RecvStream, SendStream};
-use http::{HeaderMap, StatusCode};
+use h2::{RecvStream, SendStream};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Response, StatusCode, response};
 use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::{self, HeadParts, Outgoing};
 use crate::breaker::OwnedPermit;
 use crate::call::{Call, Status};
+use crate::code;
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
-use crate::fields::Fields;
+use crate::fields::{self, Fields};
 use crate::frame::Messages;
+use crate::orphan::{self, Recv};
 use crate::peer_settings::PeerSettings;
-use crate::pool::{Lease, Opened, Pool};
+use crate::pool::{Lease, Place, Pool};
 use crate::retry::{Next, Tries};
 use crate::unary::{Tried, check_message};
 use crate::upstream::Upstream;
@@ -48,10 +50,11 @@ pub struct Exchange {
 /// Sends messages. Dropping it before [`Sender::finish`] cancels the call.
 #[derive(Debug)]
 pub struct Sender {
-    stream: SendStream<Bytes>,
+    /// `None` once all messages were sent.
+    stream: Option<SendStream<Bytes>>,
+    lease: Lease,
     deadline: Instant,
     max_message: Option<usize>,
-    finished: bool,
 }
 
 /// Receives messages, and in the end the status.
@@ -63,6 +66,7 @@ pub struct Receiver {
     begun: Instant,
     deadline: Instant,
     limit: usize,
+    path: PathAndQuery,
     state: State,
 }
 
@@ -74,9 +78,23 @@ pub struct Receiver {
 /// ```
 #[derive(Debug)]
 enum State {
-    Waiting(ResponseFuture),
-    Streaming { head: HeaderMap, http: StatusCode, body: RecvStream, messages: Messages },
-    Ended { head: HeaderMap, end: Option<End> },
+    /// [`Recv::Head`] until the head is there.
+    Waiting(Recv),
+    /// The head had the status; the stream has not ended.
+    Ending {
+        end: End,
+        body: RecvStream,
+    },
+    Streaming {
+        head: HeaderMap,
+        http: StatusCode,
+        body: RecvStream,
+        messages: Messages,
+    },
+    Ended {
+        head: HeaderMap,
+        end: Option<End>,
+    },
 }
 
 /// How a stream ended.
@@ -135,6 +153,9 @@ impl Upstream {
                 Ok((sender, lease, state)) => {
                     if let State::Ended { end: Some(end), .. } = &state {
                         self.record_code(&endpoint, Ok(end.status.code), begun);
+                        if end.status.code == code::UNIMPLEMENTED {
+                            self.unimplemented(&endpoint, &call.path);
+                        }
                     }
                     let receiver = Receiver {
                         upstream: Arc::clone(self),
@@ -143,6 +164,7 @@ impl Upstream {
                         begun,
                         deadline: call.deadline,
                         limit: call.max_response,
+                        path: call.path.clone(),
                         state,
                     };
                     return Ok(Exchange { sender, receiver });
@@ -150,7 +172,9 @@ impl Upstream {
                 Err(error) => error,
             };
             let outcome = Err(error);
-            self.record(&endpoint, &outcome, begun);
+            if !call.isolated {
+                self.record(&endpoint, &outcome, begun);
+            }
             let left = call.deadline.saturating_duration_since(Instant::now());
             let next = tries.judge(&outcome, sent_on, &self.spec().retry, left, worker.dice());
             let Err(error) = outcome else { continue };
@@ -189,20 +213,28 @@ impl Upstream {
         };
         let head = attempt::head(parts, endpoint, self.worker(call.worker).timeout(), now);
         self.check_metadata(&head)?;
+        let place = Place { worker: call.worker, isolated: call.isolated };
         let mut outgoing = Outgoing::new(head);
-        let opened = Pool::open(endpoint, call.worker, &mut outgoing, self.breaker()).await?;
+        let mut stream = Pool::open(endpoint, place, &mut outgoing, self.breaker()).await?;
         *sent_on = outgoing.sent_on;
-        let Opened { mut response, mut send, lease } = opened;
         if request == Request::Complete {
-            send.send_data(call.frame.clone(), true)?;
-            let response = attempt::response_head(&mut response, &lease).await?;
-            let state = State::of(response, call.max_response)?;
-            return Ok((None, lease, state));
+            stream.send_all(call.frame.clone())?;
+            let head = Head::of(stream.head().await?, call.max_response)?;
+            if let Head::Status(end) = head {
+                attempt::ends_after_status(stream.body()?).await?;
+                let (_, _, lease) = stream.into_parts();
+                lease.completed();
+                return Ok((None, lease, State::Ended { head: HeaderMap::new(), end: Some(end) }));
+            }
+            let (_, recv, lease) = stream.into_parts();
+            let Recv::Body(body) = recv else { return Err(CallError::NoMessage) };
+            return Ok((None, lease, State::after(head, body)));
         }
+        let (stream, recv, lease) = stream.into_parts();
         let max_message = self.spec().max_message;
-        let mut sender = Sender { stream: send, deadline: call.deadline, max_message, finished: false };
+        let mut sender = Sender { stream, lease: lease.uncounted(), deadline: call.deadline, max_message };
         sender.send(call.frame.clone()).await?;
-        Ok((Some(sender), lease, State::Waiting(response)))
+        Ok((Some(sender), lease, State::Waiting(recv)))
     }
 }
 
@@ -212,30 +244,31 @@ impl Sender {
     pub async fn send(&mut self, mut frame: Bytes) -> Result<(), CallError> {
         check_message(self.max_message, frame.len())?;
         while !frame.is_empty() {
-            self.stream.reserve_capacity(frame.len());
-            let stream = &mut self.stream;
+            let Some(stream) = &mut self.stream else { return Ok(()) };
+            stream.reserve_capacity(frame.len());
             let capacity = timeout_at(self.deadline, poll_fn(|cx| stream.poll_capacity(cx))).await;
             let room = match capacity {
                 Ok(Some(room)) => room?,
                 Ok(None) => return Err(CallError::Disconnected("the server takes no more messages".into())),
                 Err(_) => return Err(CallError::Deadline),
             };
-            self.stream.send_data(frame.split_to(room.min(frame.len())), false)?;
+            stream.send_data(frame.split_to(room.min(frame.len())), false)?;
         }
         Ok(())
     }
 
     /// Says that there are no more messages.
     pub fn finish(mut self) -> Result<(), CallError> {
-        self.finished = true;
-        Ok(self.stream.send_data(Bytes::new(), true)?)
+        let Some(mut stream) = self.stream.take() else { return Ok(()) };
+        Ok(stream.send_data(Bytes::new(), true)?)
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        if !self.finished {
-            self.stream.send_reset(Reason::CANCEL);
+        // Without an end of the messages the server would wait for more: it must not take the call for complete.
+        if let Some(stream) = self.stream.take() {
+            orphan::leave(Some(stream), Recv::None, &self.lease, 0);
         }
     }
 }
@@ -248,15 +281,32 @@ impl Receiver {
 
     /// The initial metadata; waits for it.
     pub async fn metadata(&mut self) -> Result<&HeaderMap, CallError> {
-        if let State::Waiting(response) = &mut self.state {
-            let result = within(self.deadline, pin!(attempt::response_head(response, &self.lease))).await;
-            let state = result.and_then(|response| State::of(response, self.limit));
+        if let State::Waiting(Recv::Head(response)) = &mut self.state {
+            let result = within(self.deadline, pin!(response.read(self.lease.settings()))).await;
+            let state = result.and_then(|response| self.begin(response));
+            self.state = self.settle(state)?;
+        }
+        if let State::Ending { end, body } = &mut self.state {
+            let result = within(self.deadline, pin!(attempt::ends_after_status(body))).await;
+            let end = Some(end.clone());
+            let state = result.map(|()| State::Ended { head: HeaderMap::new(), end });
             self.state = self.settle(state)?;
         }
         match &self.state {
             State::Streaming { head, .. } | State::Ended { head, .. } => Ok(head),
             // Just left behind.
-            State::Waiting(_) => Err(CallError::NoMessage),
+            State::Waiting(_) | State::Ending { .. } => Err(CallError::NoMessage),
+        }
+    }
+
+    /// Takes the head. The body of a response that is not one of gRPC stays in the state, to be left in good order.
+    fn begin(&mut self, response: Response<RecvStream>) -> Result<State, CallError> {
+        let (head, body) = response.into_parts();
+        self.state = State::Waiting(Recv::Body(body));
+        let head = Head::of(head, self.limit)?;
+        match std::mem::replace(&mut self.state, State::Waiting(Recv::None)) {
+            State::Waiting(Recv::Body(body)) => Ok(State::after(head, body)),
+            _ => Err(CallError::NoMessage),
         }
     }
 
@@ -274,7 +324,7 @@ impl Receiver {
         let end = next.and_then(|trailers| {
             let trailers = trailers.unwrap_or_default();
             let status = Fields::of(&trailers).status()?.ok_or_else(|| CallError::without_status(http))?;
-            Ok(End { status, trailers })
+            Ok(End { status, trailers: fields::trimmed(trailers) })
         });
         let head = HeaderMap::new();
         self.state = self.settle(end.map(|end| State::Ended { head, end: Some(end) }))?;
@@ -284,16 +334,34 @@ impl Receiver {
     /// Counts an end, good or bad, for or against the endpoint; after a bad one the stream is gone.
     fn settle(&mut self, state: Result<State, CallError>) -> Result<State, CallError> {
         let code = match &state {
-            Ok(State::Ended { end: Some(end), .. }) => Ok(end.status.code),
+            Ok(State::Ended { end: Some(end), .. }) => {
+                self.lease.completed();
+                if end.status.code == code::UNIMPLEMENTED {
+                    self.upstream.unimplemented(self.lease.endpoint(), &self.path);
+                }
+                Ok(end.status.code)
+            }
             Ok(_) => return state,
             Err(error) => {
                 self.upstream.metrics().failed(error);
-                self.state = State::Ended { head: HeaderMap::new(), end: None };
+                self.leave();
                 Err(error)
             }
         };
         self.upstream.record_code(self.lease.endpoint(), code, self.begun);
         state
+    }
+
+    /// Gives up the stream, whose response nothing reads any more.
+    fn leave(&mut self) {
+        let ended = State::Ended { head: HeaderMap::new(), end: None };
+        match std::mem::replace(&mut self.state, ended) {
+            State::Waiting(recv) => orphan::leave(None, recv, &self.lease, 0),
+            State::Streaming { body, .. } | State::Ending { body, .. } => {
+                orphan::leave(None, Recv::Body(body), &self.lease, 0)
+            }
+            State::Ended { .. } => {}
+        }
     }
 
     fn end(&mut self) -> Result<Event, CallError> {
@@ -304,20 +372,49 @@ impl Receiver {
     }
 }
 
-impl State {
-    fn of(response: http::Response<RecvStream>, limit: usize) -> Result<Self, CallError> {
-        let (head, body) = response.into_parts();
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// What the head of a response begins.
+enum Head {
+    /// Nothing: it is the end as well.
+    Status(End),
+    Messages {
+        head: HeaderMap,
+        http: StatusCode,
+        messages: Messages,
+    },
+}
+
+impl Head {
+    fn of(head: response::Parts, limit: usize) -> Result<Self, CallError> {
         let fields = Fields::of(&head.headers);
         if let Some(status) = fields.status()? {
-            let end = End { status, trailers: head.headers };
-            return Ok(Self::Ended { head: HeaderMap::new(), end: Some(end) });
+            return Ok(Self::Status(End { status, trailers: fields::trimmed(head.headers) }));
         }
-        let http = head.status;
-        if !fields.is_grpc(http) {
-            return Err(CallError::without_status(http));
+        if fields.is_large() {
+            return Err(CallError::TooLarge { limit: fields::LARGE });
+        }
+        if !fields.is_grpc(head.status) {
+            return Err(CallError::without_status(head.status));
         }
         let messages = Messages::new(fields.encoding(), limit);
-        Ok(Self::Streaming { head: head.headers, http, body, messages })
+        Ok(Self::Messages { head: head.headers, http: head.status, messages })
+    }
+}
+
+impl State {
+    fn after(head: Head, body: RecvStream) -> Self {
+        match head {
+            Head::Status(end) if body.is_end_stream() => {
+                Self::Ended { head: HeaderMap::new(), end: Some(end) }
+            }
+            Head::Status(end) => Self::Ending { end, body },
+            Head::Messages { head, http, messages } => Self::Streaming { head, http, body, messages },
+        }
     }
 }
 

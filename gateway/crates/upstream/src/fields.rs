@@ -9,6 +9,28 @@ use crate::error::CallError;
 use crate::frame::Encoding;
 use crate::status;
 
+/// Bytes of values above which a head or trailers are large: what HTTP servers and clients accept at most.
+pub(crate) const LARGE: usize = 64 << 10;
+/// Values that large trailers keep.
+const KEPT: usize = 8 << 10;
+
+/// Takes the long values out of large trailers, and all of them if many short ones are left: they would not fit into a response to
+/// a client. The status has been read from them before.
+pub(crate) fn trimmed(mut headers: HeaderMap) -> HeaderMap {
+    if !Fields::of(&headers).is_large() {
+        return headers;
+    }
+    let long: Vec<_> =
+        headers.iter().filter(|(_, value)| value.len() > KEPT).map(|(name, _)| name.clone()).collect();
+    for name in long {
+        headers.remove(name);
+    }
+    if Fields::of(&headers).is_large() {
+        headers.clear();
+    }
+    headers
+}
+
 /// What was found; of repeated fields the first, except for the status, which must not be repeated.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Fields<'a> {
@@ -18,12 +40,15 @@ pub(crate) struct Fields<'a> {
     is_status_repeated: bool,
     message: Option<&'a HeaderValue>,
     details: Option<&'a HeaderValue>,
+    /// Bytes of all values.
+    size: usize,
 }
 
 impl<'a> Fields<'a> {
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
         let mut fields = Self::default();
         for (name, value) in headers {
+            fields.size += value.len();
             let field = match name.as_str() {
                 "content-type" => &mut fields.content_type,
                 "grpc-encoding" => &mut fields.encoding,
@@ -47,6 +72,11 @@ impl<'a> Fields<'a> {
             return Err(CallError::Protocol(status::REPEATED.into()));
         }
         Ok(self.status.map(|code| status::read(code, self.message, self.details)))
+    }
+
+    /// Whether the fields are more than a response usually has, so that the long ones must not be kept.
+    pub(crate) fn is_large(&self) -> bool {
+        self.size > LARGE
     }
 
     /// Whether an answer with this head is one of gRPC.

@@ -2,10 +2,11 @@
 //!
 //! A group outlives a change of the rest of its upstream's spec: a new deadline is no reason to dial anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::SystemTime;
 
 use arc_swap::{ArcSwap, Guard};
 use http::uri::Authority;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::address::{Scheme, Target};
+use crate::connect_problem::ConnectError;
 use crate::dial::{Dialer, Peer, TlsConnectorBox};
 use crate::endpoint::{Endpoint, EndpointParts};
 use crate::metrics::Metrics;
@@ -24,6 +26,7 @@ use crate::reach::Reach;
 use crate::roster::Roster;
 use crate::spec::{OutlierSpec, TlsSpec, UpstreamSpec};
 use crate::tls::Tls;
+use crate::view::NameView;
 use crate::{lookout, resolve};
 
 /// Endpoints that are resolved, dialled and watched. Dropping the last handle ends the tasks.
@@ -49,6 +52,8 @@ struct Members {
     endpoints: Vec<(Arc<Endpoint>, AbortOnDropHandle<()>)>,
     /// Names, by place in the spec, whose first look-up is under way.
     resolving: BTreeSet<usize>,
+    /// Names, by place in the spec, whose latest look-up failed: why, and since when.
+    unresolved: BTreeMap<usize, (ConnectError, SystemTime)>,
     /// The tasks that follow names, and the one that ends ejections.
     tasks: Vec<AbortOnDropHandle<()>>,
 }
@@ -110,7 +115,7 @@ impl Group {
         let (mut usable, mut out) = (0, 0);
         for (member, _) in &members.endpoints {
             let vitals = member.vitals();
-            if vitals.reach == Reach::Reachable && vitals.condition.is_usable() {
+            if vitals.reach == Reach::Reachable && vitals.is_healthy() {
                 usable += 1;
                 out += usize::from(vitals.outlier.is_out());
             }
@@ -154,6 +159,20 @@ impl Group {
         next
     }
 
+    /// The names whose latest look-up failed.
+    pub(crate) fn names(&self) -> Vec<NameView> {
+        let members = self.members();
+        let name = |(source, (error, since)): (&usize, &(ConnectError, SystemTime))| {
+            let address = self.spec.addresses.get(*source)?.authority().into();
+            Some(NameView { address, problem: error.clone(), since: *since })
+        };
+        members.unresolved.iter().filter_map(name).collect()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     fn members(&self) -> MutexGuard<'_, Members> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -186,7 +205,7 @@ impl Group {
         let Ok(authority) = Authority::try_from(address.authority()) else { return };
         let tls = self.tls.get(source).and_then(Option::as_ref).and_then(|tls| {
             // Checked at start.
-            Some((TlsConnectorBox(tls.connector().clone()), tls.name_for(address.host()).ok()?))
+            Some((TlsConnectorBox(tls.connector().clone()), tls.side_for(address.host()).ok()?))
         });
         let endpoint = Arc::new(Endpoint::new(EndpointParts {
             source,
@@ -209,6 +228,7 @@ impl Group {
     pub(crate) fn resolved(self: &Arc<Self>, source: usize, found: &BTreeSet<SocketAddr>) {
         let mut members = self.members();
         members.resolving.remove(&source);
+        members.unresolved.remove(&source);
         let mut new = found.clone();
         let mut gone = Vec::new();
         members.endpoints.retain(|(endpoint, _)| {
@@ -234,9 +254,11 @@ impl Group {
         }
     }
 
-    /// A name has no addresses yet: calls need not wait for it.
-    pub(crate) fn unresolved(&self, source: usize) {
+    /// A name did not resolve. Calls need not wait for it; the addresses that it had stay.
+    pub(crate) fn unresolved(&self, source: usize, error: ConnectError) {
         let mut members = self.members();
+        let since = members.unresolved.get(&source).map_or_else(SystemTime::now, |(_, since)| *since);
+        members.unresolved.insert(source, (error, since));
         if members.resolving.remove(&source) {
             self.rebuild(&members);
         }
@@ -291,7 +313,7 @@ fn tls_of(spec: &UpstreamSpec) -> Result<Box<[Option<Tls>]>, crate::error::TlsEr
             if !wanted(address) {
                 return Ok(None);
             }
-            tls.name_for(address.host())?;
+            tls.side_for(address.host())?;
             Ok(Some(tls.clone()))
         })
         .collect()

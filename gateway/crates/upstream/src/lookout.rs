@@ -13,10 +13,12 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::condition::Report;
+use crate::connect_problem::{ConnectError, ConnectProblem, Stage};
 use crate::connection::{self, End, Link};
-use crate::endpoint::Endpoint;
+use crate::dial::Progress;
+use crate::endpoint::{Change, Endpoint, SightChange};
 use crate::group::Group;
-use crate::health;
+use crate::health::{self, Cause};
 use crate::reach::Sight;
 use crate::spec::HealthCheckSpec;
 
@@ -32,44 +34,47 @@ pub(crate) async fn watch(endpoint: Arc<Endpoint>, group: Weak<Group>) {
     let mut failures = 0u32;
     loop {
         let report = |sight, error| report(&endpoint, &group, sight, error);
-        let attempt = reach_out(&endpoint);
+        let progress = Progress::default();
+        let attempt = reach_out(&endpoint, &progress);
         tokio::pin!(attempt);
         let reached = tokio::select! {
             biased;
             reached = &mut attempt => reached,
             () = tokio::time::sleep(PATIENCE) => {
-                report(Sight::Overdue, None);
+                report(Sight::Overdue, Some(progress.stage().overdue(PATIENCE)));
                 attempt.await
             }
         };
         let error = match reached {
             Ok(standing) => {
                 if let Some(spec) = health_check(&group) {
-                    endpoint.heard(Report::Reconnected, &spec);
+                    endpoint.heard(Report::Reconnected, None, &spec, Instant::now());
                 }
                 report(Sight::Connected, None);
                 let since = Instant::now();
                 let end = standing.stay(&endpoint, &group).await;
                 if end == End::TooManyPings {
-                    endpoint.slow_keepalive();
+                    endpoint.slow_keepalive(Instant::now());
                 }
                 report(Sight::Lost, None);
                 if since.elapsed() >= SHORT_LIFE {
                     failures = 0;
                     continue;
                 }
-                Arc::from(format!("the connection ended at once: {end:?}"))
+                ConnectError::new(ConnectProblem::ClosedEarly, format!("the connection ended at once: {end}"))
             }
             Err(error) => error,
         };
         failures = failures.saturating_add(1);
+        endpoint.metrics().connect_failed(error.problem());
         report(Sight::Failed, Some(error));
         tokio::time::sleep(BACKOFF.half_jitter(failures, endpoint.dice())).await;
     }
 }
 
-fn report(endpoint: &Endpoint, group: &Weak<Group>, sight: Sight, error: Option<Arc<str>>) {
-    if !endpoint.saw(sight, error.clone(), Instant::now()) {
+fn report(endpoint: &Endpoint, group: &Weak<Group>, sight: Sight, error: Option<ConnectError>) {
+    let change = endpoint.saw(sight, error.clone(), Instant::now());
+    if change == SightChange::None {
         return;
     }
     let Some(group) = group.upgrade() else { return };
@@ -78,11 +83,16 @@ fn report(endpoint: &Endpoint, group: &Weak<Group>, sight: Sight, error: Option<
         Sight::Connected => tracing::info!(upstream = name, %endpoint, "endpoint reachable"),
         Sight::Lost => tracing::info!(upstream = name, %endpoint, "connection to endpoint lost"),
         Sight::Failed | Sight::Overdue => {
-            let error = error.as_deref().unwrap_or("no connection yet");
-            tracing::warn!(upstream = name, %endpoint, error, "endpoint unreachable");
+            if let Some(error) = error {
+                let (problem, error) = (error.problem(), &**error.message());
+                let (reason, help) = (problem.name(), problem.help());
+                tracing::warn!(upstream = name, %endpoint, reason, error, help, "endpoint unreachable");
+            }
         }
     }
-    group.refresh();
+    if change == SightChange::Reach {
+        group.refresh();
+    }
 }
 
 /// A connection on which the peer has spoken.
@@ -93,14 +103,17 @@ struct Standing {
     pings: Option<PingPong>,
 }
 
-async fn reach_out(endpoint: &Endpoint) -> Result<Standing, Arc<str>> {
-    let (handle, mut link) = endpoint.dialer().dial().await?;
+async fn reach_out(endpoint: &Endpoint, progress: &Progress) -> Result<Standing, ConnectError> {
+    let dialer = endpoint.dialer();
+    let (handle, mut link) = dialer.dial(progress).await?;
     let mut pings = link.http2.ping_pong();
     if let Some(pings) = &mut pings {
-        let patience = endpoint.dialer().timeout;
-        match tokio::time::timeout(patience, connection::greet(&mut link, pings)).await {
-            Ok(result) => result?,
-            Err(_) => return Err(format!("no HTTP/2 within {patience:?}").into()),
+        match tokio::time::timeout(dialer.timeout, connection::greet(&mut link, pings)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                return Err(ConnectError::of_greeting(&link.settings, dialer.tls_side(), error.as_ref()));
+            }
+            Err(_) => return Err(Stage::Http2.overdue(dialer.timeout)),
         }
     }
     Ok(Standing { handle, link, pings })
@@ -110,12 +123,14 @@ impl Standing {
     /// Until the connection ends; asks for the endpoint's health meanwhile.
     async fn stay(self, endpoint: &Endpoint, group: &Weak<Group>) -> End {
         let Self { handle, link, pings } = self;
-        let drive = connection::drive(link, pings, endpoint.keepalive(), || true);
+        let settings = Arc::clone(&link.settings);
+        // No PING without need: servers count those without a call most strictly.
+        let drive = connection::drive(link, pings, endpoint.keepalive(), |_| endpoint.was_suspected());
         let spec = health_check(group);
         let attend = async {
             if let Some(spec) = &spec {
-                let report = |report| hear(endpoint, group, report, spec);
-                health::attend(handle.clone(), endpoint, spec, report).await;
+                let report = |report, cause| hear(endpoint, group, report, cause, spec);
+                health::attend(handle.clone(), endpoint, &settings, spec, report).await;
             }
             std::future::pending().await
         };
@@ -139,19 +154,42 @@ fn health_check(group: &Weak<Group>) -> Option<HealthCheckSpec> {
     group.upgrade().and_then(|group| group.spec().health_check.clone())
 }
 
-fn hear(endpoint: &Endpoint, group: &Weak<Group>, report: Report, spec: &HealthCheckSpec) {
-    if !endpoint.heard(report, spec) {
-        return;
-    }
+fn hear(
+    endpoint: &Endpoint,
+    group: &Weak<Group>,
+    report: Report,
+    cause: Option<Cause>,
+    spec: &HealthCheckSpec,
+) {
+    let error = cause.as_ref().map(|cause| Arc::from(format!("health check: {cause}")));
+    let change = endpoint.heard(report, error.as_ref(), spec, Instant::now());
     let Some(group) = group.upgrade() else { return };
-    let (name, endpoint) = (group.name(), &endpoint.name);
-    match report {
-        Report::NotServing => {
-            tracing::warn!(upstream = name, %endpoint, "endpoint says that it is not serving")
+    let (name, address) = (group.name(), &endpoint.name);
+    if let Some(cause) = &cause
+        && report != Report::Missed
+        && !matches!(report, Report::NotServing | Report::Unsupported)
+        && endpoint.is_first_unclear_check()
+    {
+        let help = cause.help();
+        tracing::info!(upstream = name, endpoint = %address, answer = %cause, help, "endpoint alive, health not known");
+    }
+    match (change, &cause) {
+        (Change::None, _) => return,
+        (Change::Held(hold), _) => {
+            tracing::warn!(upstream = name, endpoint = %address, ?hold, "endpoint health flips, held as unhealthy");
         }
-        Report::Missed => tracing::warn!(upstream = name, %endpoint, "endpoint fails its health checks"),
-        Report::Serving | Report::Unsupported | Report::Reconnected => {
-            tracing::info!(upstream = name, %endpoint, "endpoint serving");
+        (Change::Healthy(true), _) => {
+            tracing::info!(upstream = name, endpoint = %address, "endpoint serving")
+        }
+        (Change::Healthy(false), _) if report == Report::NotServing => {
+            tracing::warn!(upstream = name, endpoint = %address, "endpoint says that it is not serving");
+        }
+        (Change::Healthy(false), Some(cause)) => {
+            let help = cause.help();
+            tracing::warn!(upstream = name, endpoint = %address, answer = %cause, help, "endpoint fails its health checks");
+        }
+        (Change::Healthy(false), None) => {
+            tracing::warn!(upstream = name, endpoint = %address, "endpoint fails its health checks");
         }
     }
     group.refresh();

@@ -10,7 +10,7 @@
 
 use tokio::time::Instant;
 
-use crate::spec::OutlierSpec;
+use crate::spec::{OutlierSpec, Percent};
 
 /// Ejections do not get longer than this many times the first.
 const LONGEST: u32 = 10;
@@ -74,9 +74,9 @@ pub(crate) fn may_eject(spec: &OutlierSpec, usable: usize, out: usize) -> bool {
     out < spec.max_ejected.of(usable)
 }
 
-/// Whether ejections are ignored: `left` of `all` endpoints would be asked.
-pub(crate) fn is_panic(spec: &OutlierSpec, all: usize, left: usize) -> bool {
-    left < all.saturating_mul(spec.panic_threshold.get().into()).div_ceil(100)
+/// Whether ejections and health checks are ignored: `left` of `all` endpoints would be asked.
+pub(crate) fn is_panic(threshold: Percent, all: usize, left: usize) -> bool {
+    left < all.saturating_mul(threshold.get().into()).div_ceil(100)
 }
 
 #[cfg(test)]
@@ -145,7 +145,7 @@ mod tests {
         for (all, left, panic) in
             [(1, 0, true), (1, 1, false), (2, 1, false), (3, 1, true), (4, 1, true), (4, 2, false)]
         {
-            assert_eq!(is_panic(&spec, all, left), panic, "{left} of {all}");
+            assert_eq!(is_panic(spec.panic_threshold, all, left), panic, "{left} of {all}");
         }
     }
 }

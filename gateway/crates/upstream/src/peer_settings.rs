@@ -4,8 +4,8 @@
 //! connection, with every call on it, so the limit has to be known before a request is sent. The reader sees each received
 //! byte once, looks at the nine bytes of every frame header, and skips the payload unless the frame is SETTINGS.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 const FRAME_HEADER: usize = 9;
 const ENTRY: usize = 6;
@@ -19,6 +19,35 @@ const MAX_HEADER_LIST_SIZE: u16 = 6;
 /// (1xx) is one more.
 const MAX_OPEN_HEADS: u32 = 1024;
 
+/// What the first bytes of a peer are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Greeting {
+    /// Nothing that can be recognized has come.
+    None,
+    /// SETTINGS.
+    Http2,
+    /// An HTTP/1 response.
+    Http1,
+    /// A TLS record, of an alert or a handshake.
+    Tls,
+    /// Nothing of these.
+    Other,
+}
+
+impl Greeting {
+    const ALL: [Self; 5] = [Self::None, Self::Http2, Self::Http1, Self::Tls, Self::Other];
+
+    /// Recognizes the first bytes of a peer, which are not SETTINGS if they are as long as a frame header.
+    fn of(bytes: &[u8]) -> Self {
+        match bytes {
+            [b'H', b'T', b'T', b'P', b'/', ..] => Self::Http1,
+            [0x15 | 0x16, 3, ..] => Self::Tls,
+            _ if bytes.len() < FRAME_HEADER => Self::None,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// What is known of the peer of one connection.
 #[derive(Debug)]
 pub(crate) struct PeerSettings {
@@ -27,18 +56,50 @@ pub(crate) struct PeerSettings {
     latest: Arc<AtomicU32>,
     is_ended: AtomicBool,
     is_broken: AtomicBool,
+    greeting: AtomicU8,
+    /// What TLS failed with after the handshake. `h2` keeps only the text of it.
+    tls_error: OnceLock<rustls::Error>,
 }
 
 impl PeerSettings {
     pub(crate) fn new(latest: Arc<AtomicU32>) -> Self {
         let max_header_list = AtomicU32::new(latest.load(Relaxed));
-        Self { max_header_list, latest, is_ended: AtomicBool::new(false), is_broken: AtomicBool::new(false) }
+        Self {
+            max_header_list,
+            latest,
+            is_ended: AtomicBool::new(false),
+            is_broken: AtomicBool::new(false),
+            greeting: AtomicU8::new(0),
+            tls_error: OnceLock::new(),
+        }
     }
 
     /// Returns the largest header list that the peer accepts, in bytes as RFC 9113 section 6.5.2 counts them; `u32::MAX` when it
     /// announced no limit.
     pub(crate) fn max_header_list(&self) -> u32 {
         self.max_header_list.load(Relaxed)
+    }
+
+    /// Returns what the first bytes of the peer are.
+    pub(crate) fn greeting(&self) -> Greeting {
+        Greeting::ALL.get(usize::from(self.greeting.load(Relaxed))).copied().unwrap_or(Greeting::None)
+    }
+
+    fn greets(&self, greeting: Greeting) {
+        self.greeting.store(greeting as u8, Relaxed);
+    }
+
+    /// Returns what TLS failed with after the handshake.
+    pub(crate) fn tls_error(&self) -> Option<&rustls::Error> {
+        self.tls_error.get()
+    }
+
+    /// Notes that the transport failed.
+    pub(crate) fn failed(&self, error: &std::io::Error) {
+        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            // Only the first error says why.
+            let _ = self.tls_error.set(error.clone());
+        }
     }
 
     fn announced(&self, max_header_list: u32) {
@@ -112,6 +173,9 @@ impl FrameReader {
             room.copy_from_slice(piece);
         }
         self.filled = filled % wanted;
+        if !self.has_settings {
+            peer.greets(Greeting::of(self.partial.get(..filled).unwrap_or_default()));
+        }
         if self.filled == 0 {
             if self.entries > 0 { self.entry(peer) } else { self.header(self.partial, peer) }
         }
@@ -121,11 +185,16 @@ impl FrameReader {
     fn header(&mut self, header: [u8; FRAME_HEADER], peer: &PeerSettings) {
         let [a, b, c, kind, flags, s0, s1, s2, s3] = header;
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
+        // Only the very first bytes are a greeting.
+        if !self.has_settings && kind != SETTINGS && matches!(peer.greeting(), Greeting::None) {
+            peer.greets(Greeting::of(&header));
+        }
         match kind {
             SETTINGS if flags & ACK == 0 && length.is_multiple_of(ENTRY) => {
                 self.entries = length;
                 if !self.has_settings {
                     self.has_settings = true;
+                    peer.greets(Greeting::Http2);
                     // Without the parameter the peer has no limit, whatever another connection announced.
                     peer.announced(u32::MAX);
                 }
@@ -181,6 +250,29 @@ mod tests {
         let peer = peer();
         FrameReader::default().read(&frames.concat(), &peer);
         peer.max_header_list()
+    }
+
+    #[test]
+    fn the_first_bytes_tell_the_protocol() {
+        let table: [(&[u8], Greeting); 10] = [
+            (b"", Greeting::None),
+            (&settings(&[]), Greeting::Http2),
+            (&settings(&[(3, 100)])[..4], Greeting::None),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", Greeting::Http1),
+            (b"HTTP/1.0", Greeting::Http1),
+            (b"\x15\x03\x01\x00\x02\x02\x46", Greeting::Tls),
+            (b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03", Greeting::Tls),
+            (b"SSH-2.0-OpenSSH_9.6\r\n", Greeting::Other),
+            (b"220 mail ready\r\n", Greeting::Other),
+            (b"-ERR", Greeting::None),
+        ];
+        for (bytes, greeting) in table {
+            for cut in [1, 4, 9, 100] {
+                let (peer, mut reader) = (peer(), FrameReader::default());
+                bytes.chunks(cut).for_each(|piece| reader.read(piece, &peer));
+                assert_eq!(peer.greeting(), greeting, "{bytes:?} in pieces of {cut}");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::condition::Condition;
 use crate::endpoint::Endpoint;
 use crate::error::NoEndpoint;
 use crate::outlier::is_panic;
@@ -15,6 +16,8 @@ use crate::spec::OutlierSpec;
 pub(crate) struct Roster {
     pub(crate) ready: Vec<Arc<Endpoint>>,
     pub(crate) otherwise: Otherwise,
+    /// Whether unhealthy or ejected endpoints are among them, because too few others are left.
+    pub(crate) panic: bool,
 }
 
 /// What a call does while nobody is ready.
@@ -29,37 +32,50 @@ pub(crate) enum Otherwise {
 impl Roster {
     /// Before anything is known.
     pub(crate) fn empty() -> Self {
-        Self { ready: Vec::new(), otherwise: Otherwise::Wait }
+        Self { ready: Vec::new(), otherwise: Otherwise::Wait, panic: false }
     }
 
     /// From all endpoints. `resolving` says that a name's first addresses are still to come.
+    ///
+    /// If less than half of all endpoints are healthy, those that are ejected, fail their health checks or are held for their
+    /// flipping health are asked, too: so many at once have a common cause, and one endpoint cannot carry the load of three.
+    /// Never asked are endpoints that cannot be reached, and those that respond NOT_SERVING.
     pub(crate) fn of(all: &[Arc<Endpoint>], resolving: bool, outlier: Option<&OutlierSpec>) -> Self {
-        let mut usable = Vec::with_capacity(all.len());
+        let mut spread = Vec::with_capacity(all.len());
         let mut ready = Vec::with_capacity(all.len());
         let mut connecting = resolving;
         let mut unhealthy = false;
         for endpoint in all {
             let vitals = endpoint.vitals();
+            let doubtful = match vitals.condition {
+                Condition::Unknown { .. } | Condition::Serving { .. } => true,
+                // Where there is no other endpoint to share the load with, its health checks are believed.
+                Condition::Failing { .. } => all.len() > 1,
+                Condition::NotServing => vitals.damper.is_held(),
+            };
             match vitals.reach {
-                Reach::Reachable if vitals.condition.is_usable() => {
-                    usable.push(Arc::clone(endpoint));
-                    if !vitals.outlier.is_out() {
-                        ready.push(Arc::clone(endpoint));
-                    }
+                Reach::Reachable if vitals.is_healthy() && !vitals.outlier.is_out() => {
+                    ready.push(Arc::clone(endpoint));
+                    spread.push(Arc::clone(endpoint));
+                }
+                Reach::Reachable if doubtful => {
+                    unhealthy |= !vitals.is_healthy();
+                    spread.push(Arc::clone(endpoint));
                 }
                 Reach::Reachable => unhealthy = true,
                 Reach::Connecting => connecting = true,
                 Reach::Unreachable => {}
             }
         }
-        let panic = outlier.is_some_and(|spec| is_panic(spec, all.len(), ready.len()));
+        let threshold = outlier.map_or(OutlierSpec::PANIC_THRESHOLD, |spec| spec.panic_threshold);
+        let panic = is_panic(threshold, all.len(), ready.len()) && spread.len() > ready.len();
         let otherwise = match () {
             () if connecting => Otherwise::Wait,
             () if all.is_empty() => Otherwise::Fail(NoEndpoint::Unresolved),
             () if unhealthy => Otherwise::Fail(NoEndpoint::Unhealthy),
             () => Otherwise::Fail(NoEndpoint::Unreachable),
         };
-        Self { ready: if panic { usable } else { ready }, otherwise }
+        Self { ready: if panic { spread } else { ready }, otherwise, panic }
     }
 }
 
@@ -68,13 +84,14 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::condition::{Condition, Report};
+    use crate::condition::Report;
     use crate::endpoint::tests::endpoints;
     use crate::outlier::Event;
     use crate::reach::Sight;
     use crate::spec::HealthCheckSpec;
 
-    /// Builds a roster from one letter per endpoint: `r`eady, `c`onnecting, `u`nreachable, `n`ot serving, `e`jected; gives the
+    /// Builds a roster from one letter per endpoint: `r`eady, `c`onnecting, `u`nreachable, `n`ot serving, `e`jected,
+    /// `f`ailing its checks, `h`eld for flipping; gives the
     /// places of those that are asked.
     fn roster(states: &str, resolving: bool) -> (Vec<usize>, Otherwise) {
         let all = endpoints(states.len() as u16);
@@ -88,6 +105,11 @@ mod tests {
             let mut vitals = endpoint.vitals();
             match state {
                 'n' => vitals.condition = Condition::NEW.after(Report::NotServing, &health),
+                'f' => vitals.condition = Condition::Failing { good: 0 },
+                'h' => {
+                    vitals.condition = Condition::NotServing;
+                    (0..100).for_each(|_| _ = vitals.damper.change(now));
+                }
                 'e' => vitals.outlier = vitals.outlier.after(Event::Struck, &outlier, now),
                 _ => {}
             }
@@ -101,7 +123,7 @@ mod tests {
     fn who_is_asked() {
         use NoEndpoint::*;
         use Otherwise::*;
-        let table: [(&str, bool, &[usize], Otherwise); 15] = [
+        let table: [(&str, bool, &[usize], Otherwise); 25] = [
             ("", true, &[], Wait),
             ("", false, &[], Fail(Unresolved)),
             ("c", false, &[], Wait),
@@ -118,6 +140,17 @@ mod tests {
             ("eu", false, &[0], Fail(Unreachable)),
             ("reeu", false, &[0, 1, 2], Fail(Unreachable)),
             ("reen", false, &[0, 1, 2], Fail(Unhealthy)),
+            // The same for those that fail their checks or flip, but not for the only one.
+            ("f", false, &[], Fail(Unhealthy)),
+            ("h", false, &[0], Fail(Unhealthy)),
+            ("ff", false, &[0, 1], Fail(Unhealthy)),
+            ("fn", false, &[0], Fail(Unhealthy)),
+            ("nn", false, &[], Fail(Unhealthy)),
+            ("rf", false, &[0], Fail(Unhealthy)),
+            ("rff", false, &[0, 1, 2], Fail(Unhealthy)),
+            ("rfu", false, &[0, 1], Fail(Unhealthy)),
+            ("rfh", false, &[0, 1, 2], Fail(Unhealthy)),
+            ("rrfh", false, &[0, 1], Fail(Unhealthy)),
         ];
         for (states, resolving, ready, otherwise) in table {
             assert_eq!(roster(states, resolving), (ready.to_vec(), otherwise), "{states:?}");

@@ -230,13 +230,18 @@ pub struct OutlierSpec {
     pub panic_threshold: Percent,
 }
 
+impl OutlierSpec {
+    /// The share of endpoints below which health checks and ejections are ignored, unless a spec has its own.
+    pub(crate) const PANIC_THRESHOLD: Percent = Percent(50);
+}
+
 impl Default for OutlierSpec {
     fn default() -> Self {
         Self {
             consecutive_errors: 5,
             ejection: Duration::from_secs(30),
             max_ejected: Percent(50),
-            panic_threshold: Percent(50),
+            panic_threshold: Self::PANIC_THRESHOLD,
         }
     }
 }
@@ -254,6 +259,9 @@ pub struct HealthCheckSpec {
     pub unhealthy_after: u32,
     /// Good checks in a row that make it healthy again.
     pub healthy_after: u32,
+    /// Whether every answer other than SERVING counts against an endpoint. Otherwise any answer but NOT_SERVING proves that it is
+    /// alive, which is all that checks can know that no operator has set up.
+    pub strict: bool,
 }
 
 impl Default for HealthCheckSpec {
@@ -264,6 +272,7 @@ impl Default for HealthCheckSpec {
             service: String::new(),
             unhealthy_after: 3,
             healthy_after: 2,
+            strict: false,
         }
     }
 }
@@ -275,11 +284,13 @@ pub struct KeepaliveSpec {
     pub interval: Duration,
     /// A connection whose PING is not answered for so long is closed.
     pub timeout: Duration,
+    /// Whether PINGs are left out that would exceed what gRPC servers allow by default.
+    pub within_defaults: bool,
 }
 
 impl Default for KeepaliveSpec {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(30), timeout: Duration::from_secs(10) }
+        Self { interval: Duration::from_secs(30), timeout: Duration::from_secs(10), within_defaults: true }
     }
 }
 

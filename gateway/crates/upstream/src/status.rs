@@ -19,11 +19,30 @@ pub(crate) fn read(
     message: Option<&HeaderValue>,
     details: Option<&HeaderValue>,
 ) -> Status {
-    Status {
-        code: parse_code(code.as_bytes()),
-        message: message.map(decode_message).unwrap_or_default(),
-        details: details.and_then(decode_binary),
+    let mut message = message.map(decode_message).unwrap_or_default();
+    cut(&mut message);
+    let mut details = details;
+    if let Some(size) = details.map(HeaderValue::len).filter(|size| *size > MAX_DETAILS) {
+        message.push_str(&format!(" [{size} bytes of details left out]"));
+        details = None;
     }
+    Status { code: parse_code(code.as_bytes()), message, details: details.and_then(decode_binary) }
+}
+
+/// The longest message that is passed on.
+const MAX_MESSAGE: usize = 16 << 10;
+/// The longest `grpc-status-details-bin` that is passed on, in base64.
+const MAX_DETAILS: usize = 64 << 10;
+
+/// Cuts a message that is too long for clients and logs, and notes how much is missing.
+fn cut(message: &mut String) {
+    if message.len() <= MAX_MESSAGE {
+        return;
+    }
+    let end = message.floor_char_boundary(MAX_MESSAGE);
+    let missing = message.len() - end;
+    message.truncate(end);
+    message.push_str(&format!("… [{missing} bytes left out]"));
 }
 
 /// A status that is not a number, or is one that no code has, is `UNKNOWN`.
@@ -138,6 +157,27 @@ mod tests {
             repeated.append("grpc-status", HeaderValue::from_static(second));
             assert!(crate::fields::Fields::of(&repeated).status().is_err(), "{second}");
         }
+    }
+
+    #[test]
+    fn a_large_status_is_cut() {
+        let value = |byte: &str, n: usize| HeaderValue::from_str(&byte.repeat(n)).unwrap();
+        let code = HeaderValue::from_static("3");
+        for (length, cut) in
+            [(16 << 10, None), ((16 << 10) + 1, Some(1)), (1 << 20, Some((1 << 20) - (16 << 10)))]
+        {
+            let status = read(&code, Some(&value("m", length)), None);
+            assert_eq!(status.code, 3);
+            let note = cut.map(|cut: usize| format!("… [{cut} bytes left out]")).unwrap_or_default();
+            assert_eq!(status.message, "m".repeat(length.min(16 << 10)) + &note, "{length}");
+        }
+        let kept = read(&code, None, Some(&value("A", 64 << 10)));
+        assert_eq!(kept.details.map(|details| details.len()), Some(48 << 10));
+        let dropped = read(&code, Some(&value("m", 1)), Some(&value("A", (64 << 10) + 4)));
+        assert_eq!(
+            (dropped.message.as_str(), dropped.details),
+            ("m [65540 bytes of details left out]", None)
+        );
     }
 
     #[test]

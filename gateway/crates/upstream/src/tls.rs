@@ -7,14 +7,20 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
+use crate::connect_problem::{ClientAuth, NoCertificate, TlsSide};
 use crate::error::TlsError;
 use crate::spec::{Identity, TlsSpec};
+
+mod verifier;
+
+use verifier::Verifier;
 
 /// How to begin TLS with an endpoint.
 #[derive(Clone)]
 pub(crate) struct Tls {
     connector: TlsConnector,
     server_name: Option<ServerName<'static>>,
+    client_auth: ClientAuth,
 }
 
 impl std::fmt::Debug for Tls {
@@ -25,18 +31,25 @@ impl std::fmt::Debug for Tls {
 
 impl Tls {
     pub(crate) fn new(spec: &TlsSpec) -> Result<Self, TlsError> {
+        let configured = match &spec.ca {
+            Some(pem) => read_chain("ca", pem.as_bytes())?,
+            None => Vec::new(),
+        };
         let roots = match &spec.ca {
-            Some(pem) => roots_from(pem.as_bytes())?,
+            Some(_) => roots_from(&configured)?,
             None => system_roots()?,
         };
         // The provider is named, so that nobody needs to install one for the process.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = Verifier::new(roots, configured, Arc::clone(&provider))?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| TlsError::Identity(error.to_string()))?
-            .with_root_certificates(roots);
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let none = Arc::<NoCertificate>::default();
         let mut config = match &spec.identity {
-            None => builder.with_no_client_auth(),
+            None => builder.with_client_cert_resolver(Arc::clone(&none) as _),
             Some(identity) => {
                 let (chain, key) = read_identity(identity)?;
                 builder
@@ -46,19 +59,21 @@ impl Tls {
         };
         config.alpn_protocols = vec![b"h2".to_vec()];
         let server_name = spec.server_name.as_deref().map(parse_name).transpose()?;
-        Ok(Self { connector: TlsConnector::from(Arc::new(config)), server_name })
+        let client_auth = if spec.identity.is_some() { ClientAuth::Identity } else { ClientAuth::None(none) };
+        Ok(Self { connector: TlsConnector::from(Arc::new(config)), server_name, client_auth })
     }
 
     pub(crate) fn connector(&self) -> &TlsConnector {
         &self.connector
     }
 
-    /// The name that the certificate of this host must carry.
-    pub(crate) fn name_for(&self, host: &str) -> Result<ServerName<'static>, TlsError> {
-        match &self.server_name {
-            Some(name) => Ok(name.clone()),
-            None => parse_name(host),
-        }
+    /// The gateway's side with this host: the name that its certificate must carry, and what is shown to it.
+    pub(crate) fn side_for(&self, host: &str) -> Result<TlsSide, TlsError> {
+        let name = match &self.server_name {
+            Some(name) => name.clone(),
+            None => parse_name(host)?,
+        };
+        Ok(TlsSide { name, client_auth: self.client_auth.clone() })
     }
 }
 
@@ -66,10 +81,12 @@ fn parse_name(name: &str) -> Result<ServerName<'static>, TlsError> {
     ServerName::try_from(name.to_owned()).map_err(|_| TlsError::ServerName(name.to_owned()))
 }
 
-fn roots_from(pem: &[u8]) -> Result<RootCertStore, TlsError> {
+fn roots_from(certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in read_chain("ca", pem)? {
-        roots.add(certificate).map_err(|error| TlsError::Pem { file: "ca", message: error.to_string() })?;
+    for certificate in certificates {
+        roots
+            .add(certificate.clone())
+            .map_err(|error| TlsError::Pem { file: "ca", message: error.to_string() })?;
     }
     Ok(roots)
 }

@@ -17,7 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::frame::{Messages, PREFIX};
 use crate::observe::Watched;
-use crate::pool::Pool;
+use crate::pool::{Place, Pool};
 use crate::retry::{Next, Tries};
 use crate::upstream::{Upstream, Worker};
 
@@ -98,9 +98,14 @@ impl Upstream {
                 continue;
             };
             let outcome = or_overdue(outcome, call.deadline);
-            self.record(&endpoint, &outcome, begun);
+            if !call.isolated || outcome.is_ok() {
+                self.record(&endpoint, &outcome, begun);
+            }
             if let Some(watched) = watched {
                 watched.end(&outcome);
+            }
+            if matches!(&outcome, Ok(answer) if answer.status.code == code::UNIMPLEMENTED) {
+                self.unimplemented(&endpoint, &call.path);
             }
             if matches!(&outcome, Ok(answer) if answer.status.is_ok()) {
                 return with_attempts(outcome, &tried);
@@ -140,9 +145,9 @@ impl Upstream {
         let (frame, deadline) = (call.frame.clone(), call.deadline);
         let messages =
             |encoding| Messages::new(encoding, call.max_response).within(call.room.clone(), call.room_made);
-        let index = call.worker;
+        let place = Place { worker: call.worker, isolated: call.isolated };
         let mut attempt = pin!(async {
-            let opened = Pool::open(endpoint, index, request, self.breaker()).await?;
+            let opened = Pool::open(endpoint, place, request, self.breaker()).await?;
             attempt::unary(opened, frame, messages).await
         });
         if tries.may_repeat(spec)

@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use http::uri::PathAndQuery;
 use tokio::runtime::Handle;
 
 use crate::balance::Chooser;
@@ -16,6 +17,7 @@ use crate::random::Dice;
 use crate::roster::Otherwise;
 use crate::spec::{OutlierSpec, UpstreamSpec};
 use crate::timeout::TimeoutHeader;
+use crate::unserved::Unserved;
 use crate::view::{EndpointView, Health, UpstreamView};
 
 /// A named group of servers, running: dialled, watched, ready to be called. Dropping the last handle ends its tasks.
@@ -27,6 +29,7 @@ pub struct Upstream {
     workers: Arc<[Worker]>,
     breaker: Arc<Breaker>,
     metrics: Arc<Metrics>,
+    unserved: Arc<Unserved>,
 }
 
 /// What one worker keeps for itself.
@@ -65,7 +68,7 @@ impl Upstream {
             Group::start(Arc::clone(&shared), spec.clone(), workers.len(), Arc::clone(&metrics), runtime)
                 .map_err(|error| StartError::Tls { name: name.to_owned(), error })?;
         let breaker = Arc::new(Breaker::new(spec.circuit_breaker.clone()));
-        Ok(Arc::new(Self { name: shared, spec, group, workers, breaker, metrics }))
+        Ok(Arc::new(Self { name: shared, spec, group, workers, breaker, metrics, unserved: Arc::default() }))
     }
 
     /// The same upstream under another spec, if that has the same endpoints and treats them alike: connections, health,
@@ -87,6 +90,7 @@ impl Upstream {
             workers: Arc::clone(&self.workers),
             breaker,
             metrics: Arc::clone(&self.metrics),
+            unserved: Arc::clone(&self.unserved),
         }))
     }
 
@@ -164,7 +168,21 @@ impl Upstream {
     /// How it fares, as plain data.
     pub fn view(&self) -> UpstreamView {
         let endpoints = self.group.endpoints().iter().map(|endpoint| EndpointView::of(endpoint)).collect();
-        UpstreamView::of(&self.name, self.health(), endpoints, &self.metrics, &self.breaker)
+        let panic = self.group.roster().panic;
+        let names = self.group.names();
+        UpstreamView::of(&self.name, self.health(), panic, endpoints, names, &self.metrics, &self.breaker)
+    }
+
+    /// An endpoint responded UNIMPLEMENTED to a call of this path.
+    pub(crate) fn unimplemented(&self, endpoint: &Endpoint, path: &PathAndQuery) {
+        if let Some(service) = self.unserved.is_first(path.path()) {
+            let (upstream, endpoint) = (&*self.name, &endpoint.name);
+            tracing::warn!(
+                upstream,
+                %endpoint,
+                "`{upstream}` answers UNIMPLEMENTED for {service}: does it serve it?"
+            );
+        }
     }
 
     pub(crate) fn breaker(&self) -> &Arc<Breaker> {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
 
 use crate::breaker::Breaker;
 use crate::condition::Condition;
+use crate::connect_problem::{ConnectError, ConnectProblem};
 use crate::endpoint::Endpoint;
 use crate::error::CallError;
 use crate::metrics::Metrics;
@@ -27,12 +29,18 @@ pub struct UpstreamView {
     pub name: Arc<str>,
     /// Whether it can be called.
     pub health: Health,
+    /// Whether unhealthy or ejected endpoints are called, because less than half of all are left.
+    pub panic: bool,
     /// Its endpoints, in the order in which they were found.
     pub endpoints: Vec<EndpointView>,
+    /// The names whose latest look-up failed.
+    pub names: Vec<NameView>,
     /// Calls made so far.
     pub requests: u64,
     /// Calls that no service answered, by flag; only flags that occurred.
     pub failures: Vec<(&'static str, u64)>,
+    /// Attempts to connect, or to resolve a name, that failed, by problem; only problems that occurred.
+    pub connect_failures: Vec<(ConnectProblem, u64)>,
     /// Tries beyond the first.
     pub retries: u64,
     /// Ejections of endpoints.
@@ -54,6 +62,8 @@ pub struct EndpointView {
     pub reach: Reach,
     /// Whether it is serving.
     pub condition: Condition,
+    /// Whether it is held as unhealthy because its health flips.
+    pub held: bool,
     /// Whether it is left out because it failed too often.
     pub ejected: bool,
     /// Calls that it answered.
@@ -64,6 +74,21 @@ pub struct EndpointView {
     pub connections: usize,
     /// What went wrong last.
     pub last_error: Option<Arc<str>>,
+    /// Why it cannot be reached, while it cannot.
+    pub problem: Option<ConnectError>,
+    /// When `reach`, its health or `problem` changed last.
+    pub since: SystemTime,
+}
+
+/// A name that does not resolve.
+#[derive(Debug, Clone)]
+pub struct NameView {
+    /// `host:port`.
+    pub address: Arc<str>,
+    /// Why it does not resolve.
+    pub problem: ConnectError,
+    /// When its look-ups began to fail.
+    pub since: SystemTime,
 }
 
 impl EndpointView {
@@ -73,11 +98,14 @@ impl EndpointView {
             address: Arc::clone(&endpoint.name),
             reach: vitals.reach,
             condition: vitals.condition,
+            held: vitals.damper.is_held(),
             ejected: vitals.outlier.is_out(),
             answered: endpoint.answered.load(Relaxed),
             active: endpoint.active.load(Relaxed),
             connections: endpoint.pools().iter().map(Pool::connections).sum(),
             last_error: vitals.error.clone(),
+            problem: vitals.problem.clone().filter(|_| vitals.reach == Reach::Unreachable),
+            since: vitals.since,
         }
     }
 }
@@ -86,7 +114,9 @@ impl UpstreamView {
     pub(crate) fn of(
         name: &Arc<str>,
         health: Health,
+        panic: bool,
         endpoints: Vec<EndpointView>,
+        names: Vec<NameView>,
         metrics: &Metrics,
         breaker: &Breaker,
     ) -> Self {
@@ -96,10 +126,19 @@ impl UpstreamView {
             .map(|(flag, count)| (*flag, count.load(Relaxed)))
             .filter(|(_, count)| *count > 0)
             .collect();
+        let connect_failures = ConnectProblem::ALL
+            .into_iter()
+            .zip(&metrics.connect_failures)
+            .map(|(problem, count)| (problem, count.load(Relaxed)))
+            .filter(|(_, count)| *count > 0)
+            .collect();
         Self {
             name: Arc::clone(name),
             health,
+            panic,
             endpoints,
+            names,
+            connect_failures,
             requests: metrics.requests.load(Relaxed),
             failures,
             retries: metrics.retries.load(Relaxed),

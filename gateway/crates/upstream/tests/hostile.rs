@@ -16,7 +16,7 @@ use common::{call, idempotent, spec, until, upstream};
 use http::{HeaderName, HeaderValue};
 use testkit::link::Link;
 use testkit::peer::{Peer, Reaction, framed, grpc_head};
-use upstream::{Address, Call, CallError, Request, Upstream, UpstreamSpec, code};
+use upstream::{Address, Call, CallError, Event, Request, Upstream, UpstreamSpec, code};
 
 const PROTOCOL_ERROR: u32 = 1;
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -35,6 +35,17 @@ fn laden(mut call: Call, bytes: usize) -> Call {
         );
     }
     call
+}
+
+/// The end of a streaming call that sends one message, whether its request is complete or not.
+async fn stream_end(upstream: &Arc<Upstream>, request: Request) -> Result<u32, CallError> {
+    let mut exchange = upstream.open(call(b"x"), request).await?;
+    exchange.sender.take().map_or(Ok(()), upstream::Sender::finish)?;
+    loop {
+        if let Event::End(end) = exchange.receiver.next().await? {
+            return Ok(end.status.code);
+        }
+    }
 }
 
 /// Whether an endpoint of this upstream has been ejected so far.
@@ -216,13 +227,21 @@ async fn a_repeated_status_is_a_broken_response() {
     ];
     for (what, reaction) in table {
         let peer = Peer::start(move |_| reaction.clone()).await;
-        assert_eq!(upstream(&[&peer]).unary(idempotent(b"x")).await.unwrap_err(), repeated(), "{what}");
+        let upstream = upstream(&[&peer]);
+        assert_eq!(upstream.unary(idempotent(b"x")).await.unwrap_err(), repeated(), "{what}");
         assert_eq!(peer.calls(), 1, "{what}: not sent again");
+        for request in [Request::Complete, Request::Open] {
+            assert_eq!(stream_end(&upstream, request).await, Err(repeated()), "{what}, {request:?}");
+        }
     }
     let after = raw(vec![status("5")], vec![framed(0, b"x")], vec![]);
     let peer = Peer::start(move |_| after.clone()).await;
-    let error = upstream(&[&peer]).unary(call(b"x")).await.unwrap_err();
-    assert_eq!(error, CallError::Protocol("a message after the status".into()));
+    let upstream_after = upstream(&[&peer]);
+    let error = CallError::Protocol("a message after the status".into());
+    assert_eq!(upstream_after.unary(call(b"x")).await.unwrap_err(), error);
+    for request in [Request::Complete, Request::Open] {
+        assert_eq!(stream_end(&upstream_after, request).await.unwrap_err(), error, "{request:?}");
+    }
     // A stream that ends by an empty DATA frame is common.
     let ended = Reaction::Raw {
         http: 200,
@@ -231,7 +250,32 @@ async fn a_repeated_status_is_a_broken_response() {
         trailers: None,
     };
     let peer = Peer::start(move |_| ended.clone()).await;
-    assert_eq!(upstream(&[&peer]).unary(call(b"x")).await.unwrap().status.code, code::NOT_FOUND);
+    let upstream = upstream(&[&peer]);
+    assert_eq!(upstream.unary(call(b"x")).await.unwrap().status.code, code::NOT_FOUND);
+    for request in [Request::Complete, Request::Open] {
+        assert_eq!(stream_end(&upstream, request).await, Ok(code::NOT_FOUND), "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_status_is_found_in_large_trailers_too() {
+    let large = ("grpc-message", "m".repeat(100 << 10));
+    let status = |code: &str| ("grpc-status", code.to_owned());
+    for (fields, repeated) in
+        [(vec![status("5"), large.clone()], false), (vec![status("5"), large, status("0")], true)]
+    {
+        let peer = Peer::start(move |_| Reaction::TrailersOnly(fields.clone())).await;
+        let upstream = upstream(&[&peer]);
+        let unary = upstream.unary(call(b"x")).await.map(|answer| answer.status.code);
+        let complete = stream_end(&upstream, Request::Complete).await;
+        let open = stream_end(&upstream, Request::Open).await;
+        for outcome in [unary, complete, open] {
+            match outcome {
+                Ok(code) => assert!(!repeated && code == code::NOT_FOUND, "{code}"),
+                Err(error) => assert!(repeated && matches!(error, CallError::Protocol(_)), "{error:?}"),
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -270,6 +314,31 @@ async fn informational_responses_that_no_call_waits_for_end_the_connection_too()
     let upstream = upstream(&[&peer]);
     until(|| peer.connections() > 1).await;
     drop(upstream);
+}
+
+#[tokio::test]
+async fn informational_responses_to_cancelled_calls_end_the_connection_too() {
+    let flood = Reaction::Informational(u32::MAX, Box::new(Reaction::Hang));
+    let peer = Peer::start(move |call| match &*call.message {
+        b"bad" => Reaction::Held(Box::new(flood.clone())),
+        _ => answer(),
+    });
+    let peer = peer.await;
+    let upstream = upstream(&[&peer]);
+    upstream.unary(call(b"good")).await.unwrap();
+    // More than may be reset at once: the others stay open.
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let upstream = Arc::clone(&upstream);
+        calls.spawn(async move { upstream.unary(call(b"bad")).await.map(drop) });
+    }
+    until(|| peer.calls() == 21).await;
+    calls.abort_all();
+    while calls.join_next().await.is_some() {}
+    assert_eq!(upstream.view().endpoints[0].connections, 1);
+    peer.release();
+    until(|| upstream.view().endpoints[0].connections == 0).await;
+    upstream.unary(call(b"good")).await.unwrap();
 }
 
 #[tokio::test]

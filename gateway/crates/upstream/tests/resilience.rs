@@ -407,8 +407,11 @@ async fn what_cannot_be_started_is_said() {
 
 /// A keepalive and nothing else that finds dead connections.
 fn impatient(spec: UpstreamSpec) -> UpstreamSpec {
-    let keepalive =
-        KeepaliveSpec { interval: Duration::from_millis(50), timeout: Duration::from_millis(400) };
+    let keepalive = KeepaliveSpec {
+        interval: Duration::from_millis(50),
+        timeout: Duration::from_millis(400),
+        within_defaults: false,
+    };
     UpstreamSpec { keepalive: Some(keepalive), health_check: None, ..spec }
 }
 

@@ -18,7 +18,9 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use testkit::peer::{Peer, Reaction, Stream};
 use tokio_rustls::TlsAcceptor;
-use upstream::{Address, CallError, Identity, NoEndpoint, Pem, TlsSpec, Upstream, UpstreamSpec};
+use upstream::{
+    Address, CallError, ConnectProblem, Identity, NoEndpoint, Pem, TlsSpec, Upstream, UpstreamSpec,
+};
 
 /// A certificate authority of the test's own.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -51,7 +53,15 @@ impl Authority {
 
 /// An echo behind TLS, with a certificate for this name; `clients` must sign who calls.
 async fn secured(authority: &Authority, name: &str, clients: Option<&Authority>, alpn: &[u8]) -> Peer {
-    let (certificate, key) = authority.issue(name);
+    with_certificate(authority.issue(name), clients, alpn).await
+}
+
+/// The same with this certificate and its key.
+async fn with_certificate(
+    (certificate, key): (String, String),
+    clients: Option<&Authority>,
+    alpn: &[u8],
+) -> Peer {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -131,4 +141,52 @@ async fn a_server_without_tls_is_unreachable_by_tls() {
     let peer = Peer::echo().await;
     let tls = TlsSpec { ca: Some(authority.pem()), ..TlsSpec::default() };
     assert_eq!(outcome(&peer, tls).await, UNREACHABLE);
+}
+
+/// A certificate and its key as `openssl req -x509` makes them: its own authority.
+fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+async fn problem(peer: &Peer, ca: &str) -> Option<ConnectProblem> {
+    let mut spec = UpstreamSpec::new(vec![Address::parse(peer.address()).unwrap()]);
+    spec.tls = Some(TlsSpec { ca: Some(Pem::new(ca.as_bytes().to_vec())), ..TlsSpec::default() });
+    let upstream = Upstream::start("test", spec, 1).unwrap();
+    let called = upstream.unary(call(b"x")).await;
+    let problem = upstream.view().endpoints[0].problem.as_ref().map(upstream::ConnectError::problem);
+    assert_eq!(called.is_ok(), problem.is_none(), "{called:?}");
+    problem
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_accepted_where_it_is_the_configured_one() {
+    use ConnectProblem::{Expired, NotYetValid, SelfSigned, WrongName};
+    let own = self_signed(|_| {});
+    let peer = with_certificate(own.clone(), None, b"h2").await;
+    assert_eq!(problem(&peer, &own.0).await, None);
+    let other = self_signed(|params| params.distinguished_name.push(rcgen::DnType::CommonName, "other"));
+    assert_eq!(problem(&peer, &other.0).await, Some(SelfSigned));
+    assert_eq!(problem(&peer, &(other.0 + &own.0)).await, None, "one of several");
+    // Another one of the same name, as when the server's certificate was made anew.
+    assert_eq!(problem(&peer, &self_signed(|_| {}).0).await, Some(SelfSigned));
+    let leaf = self_signed(|params| params.is_ca = IsCa::NoCa);
+    assert_eq!(problem(&with_certificate(leaf.clone(), None, b"h2").await, &leaf.0).await, None);
+
+    let wrong: [(_, fn(&mut CertificateParams)); 3] = [
+        (WrongName, |params| {
+            params.subject_alt_names =
+                CertificateParams::new(vec!["a.example".to_owned()]).unwrap().subject_alt_names;
+        }),
+        (Expired, |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1)),
+        (NotYetValid, |params| params.not_before = rcgen::date_time_ymd(2090, 1, 1)),
+    ];
+    for (expected, change) in wrong {
+        let pair = self_signed(change);
+        let peer = with_certificate(pair.clone(), None, b"h2").await;
+        assert_eq!(problem(&peer, &pair.0).await, Some(expected));
+    }
 }

@@ -23,7 +23,7 @@ pub(in crate::admin) struct Config {
     /// How many.
     routes: usize,
     compression: Vec<&'static str>,
-    errors: String,
+    errors: Errors,
     limits: Limits,
     explain: bool,
     health: Option<String>,
@@ -36,6 +36,7 @@ pub(in crate::admin) struct Config {
     docs: Option<String>,
     drain: String,
     log: Log,
+    reload: Reload,
     #[serde(skip_serializing_if = "Option::is_none")]
     tracing: Option<Tracing>,
 }
@@ -58,6 +59,7 @@ struct Listener {
     address: String,
     tls: bool,
     client_certificates: bool,
+    forward_client_certificates: bool,
     proxy_protocol: bool,
 }
 
@@ -140,6 +142,20 @@ struct Log {
     level: &'static str,
     format: String,
     access: bool,
+    detail: bool,
+}
+
+/// The short form of the key where it says all.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Errors {
+    Format(String),
+    Hiding { format: String, hide: Vec<&'static str> },
+}
+
+#[derive(Debug, Serialize)]
+struct Reload {
+    breaking: String,
 }
 
 /// What a snapshot runs by.
@@ -154,7 +170,7 @@ pub(in crate::admin) fn config(snapshot: &Snapshot) -> Config {
         rate_limit_service: config.rate_limit_service.as_deref().map(Asked::from),
         routes: config.routes.len(),
         compression: config.compression.0.iter().map(|coding| coding.name()).collect(),
-        errors: word(config.errors),
+        errors: Errors::of(config),
         limits: Limits::from(&config.limits),
         explain: config.explain,
         health: config.own.health.clone(),
@@ -167,11 +183,20 @@ pub(in crate::admin) fn config(snapshot: &Snapshot) -> Config {
             level: config.log.level.as_str(),
             format: word(config.log.format),
             access: config.log.access,
+            detail: config.log.detail,
         },
+        reload: Reload { breaking: word(config.breaking) },
         tracing: config.tracing.as_ref().map(|spec| Tracing {
             otlp: spec.collector.addresses.first().map(ToString::to_string),
             sample: spec.sample.to_string(),
         }),
+    }
+}
+
+impl Errors {
+    fn of(config: &GatewayConfig) -> Self {
+        let (format, hide) = (word(config.errors), config.hidden_errors.names().collect::<Vec<_>>());
+        if hide.is_empty() { Self::Format(format) } else { Self::Hiding { format, hide } }
     }
 }
 
@@ -209,6 +234,7 @@ impl From<&ListenerSpec> for Listener {
             address: spec.address.to_string(),
             tls: spec.tls.is_some(),
             client_certificates: spec.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()),
+            forward_client_certificates: spec.tls.as_ref().is_some_and(|tls| tls.forward),
             proxy_protocol: spec.proxy_protocol,
         }
     }

@@ -249,6 +249,14 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_break(c) { ' ' } else { c }).collect()
 }
 
+/// Text inside of brackets and braces, where more of it has to be in quotes.
+pub(super) fn flow_scalar(text: &str) -> String {
+    if text.contains(|c: char| ",[]{}:".contains(c)) {
+        return format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    }
+    scalar(text)
+}
+
 /// A value of YAML, quoted where it would otherwise mean something else. A dollar sign stays one.
 pub(super) fn scalar(text: &str) -> String {
     const WORDS: [&str; 10] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "~"];

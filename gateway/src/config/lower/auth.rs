@@ -183,7 +183,7 @@ struct Known {
 /// Whether a problem may be only that these keys could not be read.
 fn explain(broken: &[&str], problem: &Problem) -> bool {
     match problem {
-        Problem::NoAlgorithm | Problem::JwksUseless(_) => broken.contains(&"algorithms"),
+        Problem::NoAlgorithm | Problem::JwksUseless { .. } => broken.contains(&"algorithms"),
         Problem::AudienceUnchecked => broken.contains(&"audience"),
         _ => false,
     }

@@ -3,7 +3,7 @@
 mod reflected;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -47,6 +47,8 @@ pub(super) struct Descriptors {
 pub(super) struct Sources {
     inputs: Vec<Input>,
     places: Vec<Place>,
+    /// The places of the folders for imports.
+    folders_at: HashMap<PathBuf, Place>,
     told: reflected::Told,
 }
 
@@ -59,11 +61,12 @@ pub(super) fn sources(
 ) -> Option<Sources> {
     let mut inputs: Vec<Input> = Vec::new();
     let mut places: Vec<Place> = Vec::new();
+    let mut folders_at: HashMap<PathBuf, Place> = HashMap::new();
     let mut servers: Vec<&At<String>> = Vec::new();
     for file in files {
         for source in &file.raw.descriptors {
-            let at = match source {
-                RawDescriptor::Path(at) => at,
+            let (at, imports) = match source {
+                RawDescriptor::Path { path, imports } => (path, imports),
                 RawDescriptor::Reflection(at) => {
                     match servers.iter().find(|other| other.value == at.value) {
                         Some(first) => context.push(named_again(at, Some(first.place))),
@@ -72,12 +75,17 @@ pub(super) fn sources(
                     continue;
                 }
             };
+            let folders: Vec<PathBuf> = imports.iter().map(|folder| file.path(&folder.value)).collect();
+            folders_at.extend(folders.iter().cloned().zip(imports.iter().map(|folder| folder.place)));
             let input = Input::path(at.value.clone(), file.path(&at.value));
             if let Some(first) = inputs.iter().position(|other| other.content == input.content) {
                 context.push(named_again(at, places.get(first).copied()));
+                if let Some(first) = inputs.get_mut(first) {
+                    first.imports.extend(folders);
+                }
                 continue;
             }
-            inputs.push(input);
+            inputs.push(input.with_imports(folders));
             places.push(at.place);
         }
     }
@@ -85,7 +93,7 @@ pub(super) fn sources(
         return None;
     }
     let told = reflected::ask(&servers, upstreams, before, context);
-    Some(Sources { inputs, places, told })
+    Some(Sources { inputs, places, folders_at, told })
 }
 
 impl Sources {
@@ -107,17 +115,31 @@ impl Sources {
         }
         context.watch.extend(loaded.watch.into_iter().map(Watched::of));
         let mut left_out = Vec::new();
-        for warning in loaded.warnings {
-            if let SourceWarningKind::Unlinked { services, .. } = &warning.kind {
-                left_out.extend(services.iter().cloned());
-            }
-            if let Some((input, place)) = inputs.get(warning.input).zip(places.get(warning.input)) {
-                let newer = |index: usize| Some((inputs.get(index)?, *places.get(index)?));
-                context.push(warned(warning.kind, input, newer).at(*place, "named here"));
-            }
-        }
         let mut texts = HashMap::new();
+        for warning in loaded.warnings {
+            let Some((input, place)) = inputs.get(warning.input).zip(places.get(warning.input)) else {
+                continue;
+            };
+            let newer = |index: usize| Some((inputs.get(index)?, *places.get(index)?));
+            let diagnostic = match warning.kind {
+                SourceWarningKind::Proto(error) => {
+                    proto_finding(*error, Some(*place), Severity::Warning, &mut texts, context)
+                }
+                SourceWarningKind::Unlinked { error, services } => {
+                    left_out.extend(services.iter().cloned());
+                    unlinked(error, &services, input).at(*place, "named here")
+                }
+                SourceWarningKind::Older { file, newer: index } => {
+                    older(&file, input, newer(index)).at(*place, "named here")
+                }
+            };
+            context.push(diagnostic);
+        }
         for error in loaded.errors {
+            if let SourceErrorKind::NoImports(folder, text) = &error.kind {
+                context.push(no_imports(folder, text, self.folders_at.get(folder).copied()));
+                continue;
+            }
             let input = error.input.and_then(|index| Some((inputs.get(index)?, *places.get(index)?)));
             let other = conflicting(&error, &inputs, &places);
             let diagnostic = finding(error, input, &mut texts, context);
@@ -189,45 +211,39 @@ fn keep_known(
     any
 }
 
-/// What was done about something that a server has sent.
-fn warned<'i>(
-    kind: SourceWarningKind,
-    input: &Input,
-    other: impl Fn(usize) -> Option<(&'i Input, Place)>,
-) -> Diagnostic {
+/// Services of a server are left out because one of their files does not link.
+fn unlinked(error: LoadError, services: &[String], input: &Input) -> Diagnostic {
     let source = source_name(input);
-    match kind {
-        SourceWarningKind::Unlinked { error, services } => {
-            let file = error.file.unwrap_or_default();
-            let message = match services.as_slice() {
-                [] => format!("a file of {source} is left out: {file} {}", error.kind),
-                [service] => format!("`{service}` of {source} is left out: {file} {}", error.kind),
-                [first, rest @ ..] => {
-                    let n = rest.len();
-                    format!("`{first}` and {n} more services of {source} are left out: {file} {}", error.kind)
-                }
-            };
-            let mut diagnostic = Diagnostic::warning(Code::DescriptorsUnlinked, message);
-            if !services.is_empty() {
-                diagnostic = diagnostic
-                    .with_note("its routes answer 503; the other services of the server are served");
-            }
-            let diagnostic = services.iter().skip(1).fold(diagnostic, |diagnostic, service| {
-                diagnostic.with_note(format!("`{service}` is left out, too"))
-            });
-            diagnostic.with_help("the server lacks a file that it was built from; to serve all of it, name a source that has the file, or a descriptor set")
+    let file = error.file.unwrap_or_default();
+    let message = match services {
+        [] => format!("a file of {source} is left out: {file} {}", error.kind),
+        [service] => format!("`{service}` of {source} is left out: {file} {}", error.kind),
+        [first, rest @ ..] => {
+            let n = rest.len();
+            format!("`{first}` and {n} more services of {source} are left out: {file} {}", error.kind)
         }
-        SourceWarningKind::Older { file, newer } => {
-            let other = other(newer);
-            let name = other.map_or_else(|| "another source".to_owned(), |(input, _)| source_name(input));
-            let message = format!("{file} of {source} is older than that of {name}, which is used for both");
-            let diagnostic = Diagnostic::warning(Code::DescriptorsConflict, message)
-                .with_note("the newer one has all that the older one has");
-            match other {
-                Some((_, place)) => diagnostic.and_at(place, "has the newer one"),
-                None => diagnostic,
-            }
-        }
+    };
+    let mut diagnostic = Diagnostic::warning(Code::DescriptorsUnlinked, message);
+    if !services.is_empty() {
+        diagnostic =
+            diagnostic.with_note("its routes answer 503; the other services of the server are served");
+    }
+    let diagnostic = services.iter().skip(1).fold(diagnostic, |diagnostic, service| {
+        diagnostic.with_note(format!("`{service}` is left out, too"))
+    });
+    diagnostic.with_help("the server lacks a file that it was built from; to serve all of it, name a source that has the file, or a descriptor set")
+}
+
+/// Of two versions of a file, the newer one is used for both sources.
+fn older(file: &str, input: &Input, newer: Option<(&Input, Place)>) -> Diagnostic {
+    let source = source_name(input);
+    let name = newer.map_or_else(|| "another source".to_owned(), |(input, _)| source_name(input));
+    let message = format!("{file} of {source} is older than that of {name}, which is used for both");
+    let diagnostic = Diagnostic::warning(Code::DescriptorsConflict, message)
+        .with_note("the newer one has all that the older one has");
+    match newer {
+        Some((_, place)) => diagnostic.and_at(place, "has the newer one"),
+        None => diagnostic,
     }
 }
 
@@ -299,9 +315,20 @@ fn finding(
         }
         SourceErrorKind::Empty => Diagnostic::error(Code::BadDescriptors, format!("{name} is empty"))
             .with_help("make it again: `gateway descriptors`, `buf build -o` and `protoc --include_imports -o` write descriptor sets"),
-        SourceErrorKind::Proto(error) => return proto_finding(*error, place, texts, context),
+        SourceErrorKind::NoImports(folder, text) => return no_imports(&folder, &text, place),
+        SourceErrorKind::Proto(error) => return proto_finding(*error, place, Severity::Error, texts, context),
         SourceErrorKind::Load(error) => load_finding(&name, error),
     };
+    match place {
+        Some(place) => diagnostic.at(place, "named here"),
+        None => diagnostic,
+    }
+}
+
+fn no_imports(folder: &Path, text: &str, place: Option<Place>) -> Diagnostic {
+    let message = format!("cannot read the folder for imports `{}`: {text}", folder.display());
+    let diagnostic = Diagnostic::error(Code::FileUnreadable, message)
+        .with_help("relative paths count from the folder of this file");
     match place {
         Some(place) => diagnostic.at(place, "named here"),
         None => diagnostic,
@@ -312,10 +339,15 @@ fn finding(
 fn proto_finding(
     error: ProtoError,
     named: Option<Place>,
+    severity: Severity,
     texts: &mut HashMap<PathBuf, FileId>,
     context: &mut Context,
 ) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error(Code::ProtoSyntax, error.message).with_help_if(error.help);
+    let diagnostic = match severity {
+        Severity::Error => Diagnostic::error(Code::ProtoSyntax, error.message),
+        Severity::Warning | Severity::Note => Diagnostic::warning(Code::ProtoSyntax, error.message),
+    };
+    let mut diagnostic = diagnostic.with_help_if(error.help);
     let Some(range) = error.at.filter(|_| !error.text.is_empty()) else {
         let diagnostic = diagnostic.with_note(format!("in {}", error.path.display()));
         return match named {
@@ -373,7 +405,7 @@ impl Descriptors {
         let name = path.display().to_string();
         let id = match context.sources.find(&name) {
             Some(id) => id,
-            None => context.sources.add(name, descriptors::read_text(path).ok()?),
+            None => context.sources.add(name, descriptors::proto_text(path)?),
         };
         Some(context.sources.line_of(id, line))
     }

@@ -6,6 +6,7 @@ use super::{is_lost, tls};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
+use crate::config::model::ShownBy;
 use crate::config::raw::{At, RawCertificate, RawListener, RawListenerTls};
 use crate::edge::{Breadth, CertificatePem, ListenerSpec, ListenerTls, Network, TrustedProxies};
 
@@ -40,7 +41,7 @@ pub(super) fn listeners(
         }
         taken.push((address, place));
         let proxy_protocol = proxy_protocol(listener, untrusting, context);
-        let tls = listener.tls.as_ref().and_then(|raw| tls_of(file, raw, context));
+        let tls = listener.tls.as_ref().and_then(|raw| tls_of(address, file, raw, context));
         listeners.push(ListenerSpec { address, tls, proxy_protocol });
     }
     if !told {
@@ -97,9 +98,23 @@ fn proxy_protocol(listener: &RawListener, untrusting: bool, context: &mut Contex
     true
 }
 
-fn tls_of(file: &File, raw: &RawListenerTls, context: &mut Context) -> Option<ListenerTls> {
+fn tls_of(
+    address: SocketAddr,
+    file: &File,
+    raw: &RawListenerTls,
+    context: &mut Context,
+) -> Option<ListenerTls> {
+    let certificates = raw.certificates.iter();
     let certificates: Vec<_> =
-        raw.certificates.iter().map(|certificate| certificate_of(file, certificate, context)).collect();
+        certificates.map(|certificate| certificate_of(address, file, certificate, context)).collect();
+    let forward = raw.forward.as_ref().filter(|at| at.value);
+    if let Some(at) = forward.filter(|_| raw.client_ca.is_none()) {
+        context.push(
+            Diagnostic::error(Code::KeyConflict, "`forward` requires `client_ca`")
+                .at(at.place, "clients show no certificate that could be sent upstream")
+                .with_help("name the authorities of the clients: `client_ca: certs/clients.pem`, or remove `forward`"),
+        );
+    }
     let client_ca = raw.client_ca.as_ref().map(|at| tls::authorities(file, at, context));
     // What is broken has been told; a listener without what was asked of it must not be the result.
     let client_ca = match client_ca {
@@ -107,15 +122,25 @@ fn tls_of(file: &File, raw: &RawListenerTls, context: &mut Context) -> Option<Li
         Some(read) => Some(read?),
     };
     let certificates = certificates.into_iter().collect::<Option<Vec<_>>>()?;
-    (!certificates.is_empty()).then_some(ListenerTls { certificates, client_ca })
+    let forward = forward.is_some();
+    (!certificates.is_empty()).then_some(ListenerTls { certificates, client_ca, forward })
 }
 
-fn certificate_of(file: &File, raw: &RawCertificate, context: &mut Context) -> Option<CertificatePem> {
+fn certificate_of(
+    address: SocketAddr,
+    file: &File,
+    raw: &RawCertificate,
+    context: &mut Context,
+) -> Option<CertificatePem> {
     let chain = raw.certificate.as_ref().map(|at| (at, tls::certificates(file, at, context)));
     let key = raw.key.as_ref().map(|at| (at, tls::private_key(file, at, context)));
     let ((chain_at, chain), (key_at, key)) = chain.zip(key)?;
     let (chain, key) = chain.zip(key)?;
-    tls::check_pair((chain_at, &chain), (key_at, &key), context).then_some(CertificatePem { chain, key })
+    if !tls::check_pair((chain_at, &chain), (key_at, &key), context) {
+        return None;
+    }
+    tls::note_expiry(ShownBy::Listener(address), chain_at, &chain, context);
+    Some(CertificatePem { chain, key })
 }
 
 /// Whether the two cannot both be listened on.

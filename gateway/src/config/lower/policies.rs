@@ -155,5 +155,6 @@ pub(super) fn tell(problem: &Problem, code: Code, place: Place, context: &mut Co
     } else {
         Diagnostic::warning(code, message)
     };
-    context.push(diagnostic.at(place, "").with_help(problem.help()));
+    let diagnostic = problem.notes().into_iter().fold(diagnostic.at(place, ""), Diagnostic::with_note);
+    context.push(diagnostic.with_help(problem.help()));
 }

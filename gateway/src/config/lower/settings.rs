@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use http::StatusCode;
 use transcode::{DecodeOptions, EncodeOptions, IgnoredParameters, MaskPaths};
-use upstream::{Address, Scheme, UpstreamSpec};
+use upstream::{Address, Codes, Scheme, UpstreamSpec};
 
 use super::tls;
+use super::upstreams::error_code;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
 use crate::config::raw::{At, RawLimits};
-use crate::config::{Context, DocsSpec, LogSpec};
+use crate::config::{BreakingChanges, Context, DocsSpec, LogSpec};
 use crate::edge::LimitsSpec;
 use crate::proxy::coding::Offer;
 use crate::route::{BodyType, DocsPath, DocsPathError, ErrorFormat, OwnPaths};
@@ -30,6 +31,7 @@ const SINGLE: &[&str] = &[
     "probes",
     "docs",
     "log",
+    "reload",
     "drain",
     "cors",
     "rate_limit_service",
@@ -41,6 +43,7 @@ const SINGLE: &[&str] = &[
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) errors: ErrorFormat,
+    pub(super) hidden_errors: Codes,
     pub(super) compression: Offer,
     pub(super) limits: LimitsSpec,
     pub(super) own: OwnPaths,
@@ -48,6 +51,7 @@ pub(super) struct Settings {
     pub(super) docs: DocsSpec,
     pub(super) drain: Duration,
     pub(super) log: LogSpec,
+    pub(super) breaking: BreakingChanges,
     pub(super) explain: bool,
     pub(super) tracing: Option<TracingSpec>,
     pub(super) encode: EncodeOptions,
@@ -73,11 +77,13 @@ pub(super) fn told_once(files: &[File], context: &mut Context) {
 
 /// Gathers the settings; what nobody says has its default.
 pub(super) fn settings(files: &[File], context: &mut Context) -> Settings {
-    let errors = files.iter().find_map(|file| file.raw.errors.as_ref());
+    let errors = files.iter().find_map(|file| file.raw.errors.format.as_ref());
+    let breaking = files.iter().find_map(|file| file.raw.reload.breaking.as_ref());
     let explain = files.iter().find_map(|file| file.raw.explain.as_ref());
     let drain = files.iter().find_map(|file| file.raw.drain.as_ref());
     Settings {
         errors: errors.map_or_else(ErrorFormat::default, |at| at.value),
+        hidden_errors: hidden_errors(files, context),
         compression: compression(files, context),
         limits: limits(files, context),
         own: own(files, context),
@@ -85,12 +91,22 @@ pub(super) fn settings(files: &[File], context: &mut Context) -> Settings {
         docs: docs_spec(files),
         drain: drain.map_or(Duration::from_secs(10), |at| at.value),
         log: log(files),
+        breaking: breaking.map_or_else(BreakingChanges::default, |at| at.value),
         explain: explain.is_some_and(|at| at.value),
         tracing: tracing(files, context),
         encode: encode(files, context),
         decode: decode(files),
         body_type: body_type(files),
     }
+}
+
+/// The codes of `errors.hide`.
+fn hidden_errors(files: &[File], context: &mut Context) -> Codes {
+    let written = files.iter().flat_map(|file| &file.raw.errors.hide);
+    let help = "remove OK: a successful call has no error message";
+    let codes: Vec<u32> =
+        written.filter_map(|at| error_code(at, "OK is not an error", help, context)).collect();
+    Codes::of(&codes)
 }
 
 /// The codings in the order of the file, each once.
@@ -358,6 +374,7 @@ fn log(files: &[File]) -> LogSpec {
         set(&mut log.level, &raw.level);
         set(&mut log.format, &raw.format);
         set(&mut log.access, &raw.access);
+        set(&mut log.detail, &raw.detail);
     }
     log
 }

@@ -1,7 +1,5 @@
 //! Certificates and keys: read at load, so that a broken one is found before it is served.
 
-mod validity;
-
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,8 +9,10 @@ use upstream::{Address, Target};
 
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::{File, io_text};
+use crate::config::model::{CertificateExpiry, ShownBy};
 use crate::config::raw::{At, PEM};
 use crate::config::{Context, Watched};
+use crate::edge::Validity;
 use crate::policy::pem_text;
 
 /// The content of a PEM file of certificates.
@@ -59,7 +59,7 @@ pub(super) fn authorities(file: &File, path: &At<String>, context: &mut Context)
 /// A certificate that is not valid now is no reason to refuse a change of something else: it is told, and handshakes fail.
 fn warn_about_validity(path: &At<String>, certificates: &[CertificateDer<'_>], context: &mut Context) {
     let now = SystemTime::now();
-    let periods = certificates.iter().filter_map(|certificate| validity::of(certificate));
+    let periods = certificates.iter().filter_map(|certificate| Validity::of(certificate));
     let mut wrong = periods.filter(|period| now < period.from || now > period.until);
     if let Some(period) = wrong.next() {
         let what = if now > period.until { "has expired" } else { "is not valid yet" };
@@ -68,6 +68,19 @@ fn warn_about_validity(path: &At<String>, certificates: &[CertificateDer<'_>], c
                 .at(path.place, "handshakes will fail")
                 .with_help("renew it; the file is watched, and a new one is taken without a restart"),
         );
+    }
+}
+
+/// Notes when a certificate chain that the gateway shows expires: the earliest end among its certificates.
+pub(super) fn note_expiry(shown_by: ShownBy, path: &At<String>, chain: &[u8], context: &mut Context) {
+    let certificates = CertificateDer::pem_slice_iter(chain).filter_map(Result::ok);
+    let Some(until) = certificates.filter_map(|one| Validity::of(&one)).map(|period| period.until).min()
+    else {
+        return;
+    };
+    let expiry = CertificateExpiry { shown_by, file: path.value.clone(), until };
+    if !context.expiries.contains(&expiry) {
+        context.expiries.push(expiry);
     }
 }
 
@@ -171,7 +184,8 @@ pub(super) fn read(file: &File, path: &At<String>, context: &mut Context) -> Opt
     let full = file.path(&path.value);
     context.watch.push(Watched::File(full.clone()));
     match crate::descriptors::read_file(&full) {
-        Ok(bytes) => Some(bytes.into()),
+        // Editors on Windows write a byte order mark, which belongs to none of the formats.
+        Ok(bytes) => Some(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).into()),
         Err(error) => {
             context.push(
                 Diagnostic::error(

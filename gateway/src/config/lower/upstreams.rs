@@ -14,6 +14,7 @@ use super::{is_lost, tls};
 use crate::config::Context;
 use crate::config::diagnostic::{Code, Diagnostic, Place};
 use crate::config::files::File;
+use crate::config::model::ShownBy;
 use crate::config::raw::{
     At, Key, Part, RawBalance, RawBreaker, RawHealthCheck, RawKeepalive, RawOutlier, RawRetry, RawTls,
     RawUpstream,
@@ -83,7 +84,7 @@ pub(super) fn upstreams(files: &[File], context: &mut Context) -> Upstreams {
             {
                 upstreams.hashes.insert(Arc::clone(&name), header);
             }
-            if let Some(spec) = upstream(file, raw, context) {
+            if let Some(spec) = upstream(&name, file, raw, context) {
                 upstreams.specs.insert(name, spec);
             }
         }
@@ -98,9 +99,9 @@ fn twice(key: &Key, first: Place) -> Diagnostic {
         .with_help("give one of them another name")
 }
 
-fn upstream(file: &File, raw: &RawUpstream, context: &mut Context) -> Option<UpstreamSpec> {
+fn upstream(name: &str, file: &File, raw: &RawUpstream, context: &mut Context) -> Option<UpstreamSpec> {
     let addresses: Vec<(Address, Place)> = raw.address.iter().filter_map(|at| address(at, context)).collect();
-    let tls = raw.tls.as_ref().map(|tls| tls_spec(file, tls, &addresses, context));
+    let tls = raw.tls.as_ref().map(|tls| tls_spec(name, file, tls, &addresses, context));
     server_names(raw.tls.as_ref(), &addresses, context);
     let mut spec = UpstreamSpec::new(addresses.into_iter().map(|(address, _)| address).collect());
     spec.tls = tls.unwrap_or_default();
@@ -145,6 +146,7 @@ fn address(at: &At<String>, context: &mut Context) -> Option<(Address, Place)> {
 }
 
 fn tls_spec(
+    name: &str,
     file: &File,
     raw: &RawTls,
     addresses: &[(Address, Place)],
@@ -170,7 +172,7 @@ fn tls_spec(
     let ca = raw.ca.as_ref().and_then(|path| tls::certificates(file, path, context));
     Some(TlsSpec {
         ca: ca.map(Pem::new),
-        identity: identity(file, raw, context),
+        identity: identity(name, file, raw, context),
         server_name: raw.server_name.as_ref().map(|at| at.value.clone()),
     })
 }
@@ -199,13 +201,16 @@ fn server_names(raw: Option<&RawTls>, addresses: &[(Address, Place)], context: &
     }
 }
 
-fn identity(file: &File, raw: &RawTls, context: &mut Context) -> Option<Identity> {
+fn identity(name: &str, file: &File, raw: &RawTls, context: &mut Context) -> Option<Identity> {
     let certificate =
         raw.certificate.as_ref().and_then(|at| Some((at, tls::certificates(file, at, context)?)));
     let key = raw.key.as_ref().and_then(|at| Some((at, tls::private_key(file, at, context)?)));
     let ((certificate_at, certificate), (key_at, key)) = certificate.zip(key)?;
-    tls::check_pair((certificate_at, &certificate), (key_at, &key), context)
-        .then(|| Identity { certificate: Pem::new(certificate), key: Pem::new(key) })
+    if !tls::check_pair((certificate_at, &certificate), (key_at, &key), context) {
+        return None;
+    }
+    tls::note_expiry(ShownBy::Upstream(name.into()), certificate_at, &certificate, context);
+    Some(Identity { certificate: Pem::new(certificate), key: Pem::new(key) })
 }
 
 fn set<T: Clone>(target: &mut T, value: &Option<At<T>>) {
@@ -257,12 +262,17 @@ fn retry(spec: &mut RetrySpec, raw: &RawRetry, context: &mut Context) {
 
 /// The code of a name that can be retried.
 fn retried(at: &At<String>, context: &mut Context) -> Option<u32> {
+    error_code(at, "a call that succeeded is not tried again", "remove OK", context)
+}
+
+/// Returns the gRPC code of a name. `ok` and `help_ok` are reported for `OK`.
+pub(super) fn error_code(at: &At<String>, ok: &str, help_ok: &str, context: &mut Context) -> Option<u32> {
     let number = code::from_name(&at.value);
     if let Some(number) = number.filter(|number| *number != code::OK) {
         return Some(number);
     }
     let (message, help) = if number == Some(code::OK) {
-        ("a call that succeeded is not tried again".to_owned(), "remove OK".to_owned())
+        (ok.to_owned(), help_ok.to_owned())
     } else {
         let help = suggest::did_you_mean(&at.value, code::names()).unwrap_or_else(|| {
             "gRPC codes are written as UNAVAILABLE, DEADLINE_EXCEEDED or RESOURCE_EXHAUSTED".to_owned()
@@ -297,11 +307,19 @@ fn health_check(spec: &mut HealthCheckSpec, raw: &RawHealthCheck) {
     set(&mut spec.service, &raw.service);
     set(&mut spec.unhealthy_after, &raw.unhealthy_after);
     set(&mut spec.healthy_after, &raw.healthy_after);
+    // `true` is the default as well: only a key says that the checks are meant.
+    let RawHealthCheck { interval, timeout, service, unhealthy_after, healthy_after } = raw;
+    spec.strict = interval.is_some()
+        || timeout.is_some()
+        || service.is_some()
+        || unhealthy_after.is_some()
+        || healthy_after.is_some();
 }
 
 fn keepalive(spec: &mut KeepaliveSpec, raw: &RawKeepalive) {
     set(&mut spec.interval, &raw.interval);
     set(&mut spec.timeout, &raw.timeout);
+    spec.within_defaults = raw.interval.is_none() && raw.timeout.is_none();
 }
 
 /// What the gateway itself sends with each call takes most of it: pseudo-headers, `x-forwarded-*`, the request id, the trace.

@@ -13,12 +13,11 @@ use super::own::{self, RawHealth, RawProbes};
 use super::reader::{At, Reader};
 use super::route::{self, RawRoute, RawSettings};
 use super::service::{self, RawService};
+use super::settings::{self, RawErrors, RawLog, RawReload};
 use super::upstream::{self, RawUpstream};
 use crate::config::diagnostic::{Code, Diagnostic, Place};
-use crate::config::model::{LogFormat, LogLevel};
 use crate::config::suggest;
 use crate::proxy::coding::Coding;
-use crate::route::ErrorFormat;
 
 /// What the top level takes.
 pub(super) const KEYS: &[&str] = &[
@@ -44,6 +43,7 @@ pub(super) const KEYS: &[&str] = &[
     "probes",
     "docs",
     "log",
+    "reload",
     "tracing",
     "drain",
 ];
@@ -70,13 +70,14 @@ pub(in crate::config) struct RawFile {
     pub(in crate::config) cors: Option<RawCors>,
     pub(in crate::config) json: RawJson,
     pub(in crate::config) compression: Vec<At<Coding>>,
-    pub(in crate::config) errors: Option<At<ErrorFormat>>,
+    pub(in crate::config) errors: RawErrors,
     pub(in crate::config) limits: RawLimits,
     pub(in crate::config) explain: Option<At<bool>>,
     pub(in crate::config) health: RawHealth,
     pub(in crate::config) probes: RawProbes,
     pub(in crate::config) docs: Option<RawDocs>,
     pub(in crate::config) log: RawLog,
+    pub(in crate::config) reload: RawReload,
     pub(in crate::config) tracing: Option<RawTracing>,
     pub(in crate::config) drain: Option<At<Duration>>,
 }
@@ -84,8 +85,8 @@ pub(in crate::config) struct RawFile {
 /// One source of descriptors.
 #[derive(Debug)]
 pub(in crate::config) enum RawDescriptor {
-    /// A descriptor set, a .proto file, or a folder of .proto files.
-    Path(At<String>),
+    /// A descriptor set, a .proto file, or a folder of .proto files, and the folders for their imports.
+    Path { path: At<String>, imports: Vec<At<String>> },
     /// The upstream that is asked.
     Reflection(At<String>),
 }
@@ -118,14 +119,6 @@ pub(in crate::config) struct RawLimits {
 pub(in crate::config) struct RawTracing {
     pub(in crate::config) otlp: At<String>,
     pub(in crate::config) sample: Option<At<u8>>,
-}
-
-/// `log:`.
-#[derive(Debug, Default)]
-pub(in crate::config) struct RawLog {
-    pub(in crate::config) level: Option<At<LogLevel>>,
-    pub(in crate::config) format: Option<At<LogFormat>>,
-    pub(in crate::config) access: Option<At<bool>>,
 }
 
 impl RawFile {
@@ -204,13 +197,14 @@ impl RawFile {
                 let items = reader.one_or_more(value, "a list of codings, as `[gzip, br]`");
                 self.compression = items.iter().filter_map(|item| reader.choice(item, Coding::ALL)).collect();
             }
-            "errors" => self.errors = reader.choice(value, ERROR_FORMATS),
+            "errors" => self.errors = settings::errors(value, reader),
             "limits" => self.limits = limits(value, reader),
             "explain" => self.explain = reader.boolean(value),
             "health" => self.health = own::health(value, reader),
             "probes" => self.probes = own::probes(value, reader),
             "docs" => self.docs = Some(docs(key, value, reader)),
-            "log" => self.log = log(value, reader),
+            "log" => self.log = settings::log(value, reader),
+            "reload" => self.reload = settings::reload(value, reader),
             "tracing" => self.tracing = tracing(key, value, reader),
             "drain" => self.drain = reader.duration_or_zero(value),
             name if route::SETTINGS.contains(&name) && !KEYS.contains(&&*format!("{name}s")) => {
@@ -246,36 +240,59 @@ fn lost(key: &Key, value: &Node, broken: bool) -> Option<&'static str> {
     (broken && !names).then_some(known)
 }
 
-const ERROR_FORMATS: &[(&str, ErrorFormat)] =
-    &[("simple", ErrorFormat::Simple), ("google", ErrorFormat::Google), ("problem", ErrorFormat::Problem)];
-
 fn descriptor(node: &Node, reader: &mut Reader<'_>) -> Option<RawDescriptor> {
+    const KEYS: &[&str] = &["proto", "imports", "reflection"];
     if !matches!(node.kind, Kind::Map(_)) {
-        return reader
-            .name(node, "the path of a descriptor set, a .proto file or a folder")
-            .map(RawDescriptor::Path);
+        let path = reader.name(node, "the path of a descriptor set, a .proto file or a folder")?;
+        return Some(RawDescriptor::Path { path, imports: Vec::new() });
     }
-    let entries = reader.entries(node, "the path of a descriptor source, or `reflection: UPSTREAM`")?;
-    let told = Reader::may_have(&entries, "reflection", &["reflection"]);
-    let mut source = None;
+    let entries =
+        reader.entries(node, "the path of a descriptor source, `reflection: UPSTREAM` or `proto: FOLDER`")?;
+    let told = ["proto", "reflection"].iter().any(|key| Reader::may_have(&entries, key, KEYS));
+    let (mut path, mut imports, mut reflection) = (None, Vec::new(), None);
+    let (mut proto_key, mut imports_key, mut reflection_key) = (None, None, None);
     for (key, value) in entries {
         match key.name.as_str() {
-            "reflection" => {
-                source = reader.name(value, "the name of an upstream").map(RawDescriptor::Reflection);
+            "proto" => {
+                proto_key = Some(key.place);
+                path = reader.name(value, "a folder of .proto files, or one of them");
             }
-            name if suggest::nearest(name, ["reflection"]).is_none() => reader.push(
+            "imports" => {
+                imports_key = Some(key.place);
+                let items = reader.one_or_more(value, "a list of folders, as `[third_party/]`");
+                imports = items.iter().filter_map(|item| reader.name(item, "a folder")).collect();
+            }
+            "reflection" => {
+                reflection_key = Some(key.place);
+                reflection = reader.name(value, "the name of an upstream");
+            }
+            name if suggest::nearest(name, KEYS.iter().copied()).is_none() => reader.push(
                 Diagnostic::error(Code::UnknownKey, format!("unknown key `{name}` in a descriptor source"))
                     .at(key.place, "no such key")
-                    .with_help("a descriptor source takes: reflection")
+                    .with_help("a descriptor source takes: proto, imports, reflection")
                     .with_help("a file or a folder stands by itself, as `- proto/`"),
             ),
-            _ => reader.unknown_key(key, "a descriptor source", &["reflection"]),
+            _ => reader.unknown_key(key, "a descriptor source", KEYS),
         }
     }
-    if !told {
-        reader.missing(node.place, "a descriptor source", "reflection", "userService");
+    if let (Some(server), Some(other)) = (reflection_key, proto_key.or(imports_key)) {
+        reader.push(
+            Diagnostic::error(Code::KeyConflict, "a descriptor source is either files or a server")
+                .at(other, "files")
+                .and_at(server, "a server")
+                .with_help("make two entries of it: `- {proto: proto/}` and `- {reflection: UPSTREAM}`"),
+        );
+        return None;
     }
-    source
+    if !told {
+        let (key, example) =
+            if imports_key.is_some() { ("proto", "proto/") } else { ("reflection", "userService") };
+        reader.missing(node.place, "a descriptor source", key, example);
+    }
+    match (path, reflection) {
+        (Some(path), _) => Some(RawDescriptor::Path { path, imports }),
+        (None, reflection) => reflection.map(RawDescriptor::Reflection),
+    }
 }
 
 fn docs(at: &Key, node: &Node, reader: &mut Reader<'_>) -> RawDocs {
@@ -332,28 +349,6 @@ fn limits(node: &Node, reader: &mut Reader<'_>) -> RawLimits {
         }
     }
     limits
-}
-
-fn log(node: &Node, reader: &mut Reader<'_>) -> RawLog {
-    const LEVELS: &[(&str, LogLevel)] = &[
-        ("error", LogLevel::Error),
-        ("warn", LogLevel::Warn),
-        ("info", LogLevel::Info),
-        ("debug", LogLevel::Debug),
-        ("trace", LogLevel::Trace),
-    ];
-    let mut log = RawLog::default();
-    for (key, value) in reader.entries(node, "a mapping, as `level: info`").unwrap_or_default() {
-        match key.name.as_str() {
-            "level" => log.level = reader.choice(value, LEVELS),
-            "format" => {
-                log.format = reader.choice(value, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
-            }
-            "access" => log.access = reader.boolean(value),
-            _ => reader.unknown_key(key, "`log`", &["level", "format", "access"]),
-        }
-    }
-    log
 }
 
 fn tracing(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawTracing> {

@@ -18,6 +18,7 @@ pub(in crate::config) struct RawListenerTls {
     /// The listener's own certificate and key come first, then those of `certificates`.
     pub(in crate::config) certificates: Vec<RawCertificate>,
     pub(in crate::config) client_ca: Option<At<String>>,
+    pub(in crate::config) forward: Option<At<bool>>,
 }
 
 /// A certificate and its key; one that is not there has been told.
@@ -28,7 +29,7 @@ pub(in crate::config) struct RawCertificate {
 }
 
 const KEYS: &[&str] = &["address", "tls", "proxy_protocol"];
-const TLS_KEYS: &[&str] = &["certificate", "key", "client_ca", "certificates"];
+const TLS_KEYS: &[&str] = &["certificate", "key", "client_ca", "forward", "certificates"];
 const CERTIFICATE_KEYS: &[&str] = &["certificate", "key"];
 const PEM: &str = "the path of a PEM file";
 
@@ -58,7 +59,7 @@ fn listener(item: &Node, reader: &mut Reader<'_>) -> Option<RawListener> {
 
 fn read_tls(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawListenerTls> {
     let mut own = RawCertificate { certificate: None, key: None };
-    let mut tls = RawListenerTls { certificates: Vec::new(), client_ca: None };
+    let mut tls = RawListenerTls { certificates: Vec::new(), client_ca: None, forward: None };
     let entries = reader.entries(node, "a mapping with certificate and key")?;
     check_tls(at.place, &entries, reader);
     for (key, value) in entries {
@@ -66,6 +67,7 @@ fn read_tls(at: &Key, node: &Node, reader: &mut Reader<'_>) -> Option<RawListene
             "certificate" => own.certificate = reader.name(value, PEM),
             "key" => own.key = reader.name(value, PEM),
             "client_ca" => tls.client_ca = reader.name(value, PEM),
+            "forward" => tls.forward = reader.boolean(value),
             "certificates" => {
                 let items =
                     reader.items(value, "a list of certificates, as `- {certificate: a.pem, key: a.key}`");

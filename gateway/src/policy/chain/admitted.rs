@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::policy::external::{Change, Changes, How};
 use crate::policy::headers::{Spellings, fold};
+use crate::policy::query::QueryEdits;
 use crate::policy::rate_limit::Standing;
 use crate::policy::rate_limit_service::Passed;
 use crate::policy::refusal::Reason;
@@ -22,6 +24,7 @@ pub struct Admitted {
     pub(super) removed: Spellings,
     pub(super) metadata: Vec<Change>,
     pub(super) response: Vec<Change>,
+    pub(super) query: QueryEdits,
 }
 
 impl Admitted {
@@ -38,6 +41,14 @@ impl Admitted {
     /// What would have refused, had the configuration not said to allow when a service cannot be asked: for logs and metrics.
     pub const fn undecided(&self) -> Option<Reason> {
         self.undecided
+    }
+
+    /// The head of the request with the query parameters that a service has set and removed; `None` if there are none.
+    pub fn rewritten(&self, head: &Parts) -> Option<Parts> {
+        let uri = self.query.apply(&head.uri)?;
+        let mut head = head.clone();
+        head.uri = uri;
+        Some(head)
     }
 
     /// Whether a service has set or removed the header of this folded name.
@@ -60,6 +71,7 @@ impl Admitted {
         self.metadata.extend(changes.metadata);
         self.removed.extend(&changes.removed);
         self.response.extend(changes.response);
+        self.query = changes.query;
         if changes.undecided {
             self.undecided = Some(Reason::ExternalUnavailable);
         }

@@ -1,6 +1,7 @@
 //! A chain that runs: with its upstreams, its buckets, its fetched keys.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::HeaderMap;
 use upstream::Upstream;
@@ -60,6 +61,7 @@ impl Chain {
                 spec: spec.clone(),
                 upstream: find(&spec.upstream)?,
                 route: Arc::clone(&plan.route),
+                has_reported_metadata: AtomicBool::new(false),
             }),
         };
         let shared_limit = match &plan.shared_limit {

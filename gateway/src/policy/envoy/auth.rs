@@ -19,6 +19,8 @@ pub(in crate::policy) struct CheckRequest {
 pub(in crate::policy) struct AttributeContext {
     #[prost(message, optional, tag = "1")]
     pub(in crate::policy) source: Option<Peer>,
+    #[prost(message, optional, tag = "2")]
+    pub(in crate::policy) destination: Option<Peer>,
     #[prost(message, optional, tag = "4")]
     pub(in crate::policy) request: Option<AttributeRequest>,
     #[prost(map = "string, string", tag = "10")]
@@ -29,6 +31,12 @@ pub(in crate::policy) struct AttributeContext {
 pub(in crate::policy) struct Peer {
     #[prost(message, optional, tag = "1")]
     pub(in crate::policy) address: Option<Address>,
+    /// The identity in its certificate: the first URI, else the first DNS name, else the subject.
+    #[prost(string, tag = "4")]
+    pub(in crate::policy) principal: String,
+    /// The certificate in PEM, percent-encoded.
+    #[prost(string, tag = "5")]
+    pub(in crate::policy) certificate: String,
 }
 
 /// `envoy.config.core.v3.Address`
@@ -42,6 +50,9 @@ pub(in crate::policy) struct Address {
 pub(in crate::policy) struct SocketAddress {
     #[prost(string, tag = "2")]
     pub(in crate::policy) address: String,
+    /// Its port; the one member of a oneof that is written even if it is 0.
+    #[prost(uint32, optional, tag = "3")]
+    pub(in crate::policy) port_value: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -82,6 +93,9 @@ pub(in crate::policy) struct CheckResponse {
     pub(in crate::policy) denied_response: Option<DeniedResponse>,
     #[prost(message, optional, tag = "3")]
     pub(in crate::policy) ok_response: Option<OkResponse>,
+    /// Values for other filters of Envoy. The gateway has no use for them.
+    #[prost(message, optional, tag = "4")]
+    pub(in crate::policy) dynamic_metadata: Option<prost_types::Struct>,
 }
 
 /// `google.rpc.Status`
@@ -111,6 +125,19 @@ pub(in crate::policy) struct OkResponse {
     pub(in crate::policy) headers_to_remove: Vec<String>,
     #[prost(message, repeated, tag = "6")]
     pub(in crate::policy) response_headers_to_add: Vec<HeaderOption>,
+    #[prost(message, repeated, tag = "7")]
+    pub(in crate::policy) query_parameters_to_set: Vec<QueryParameter>,
+    #[prost(string, repeated, tag = "8")]
+    pub(in crate::policy) query_parameters_to_remove: Vec<String>,
+}
+
+/// `envoy.config.core.v3.QueryParameter`
+#[derive(Clone, PartialEq, Message)]
+pub(in crate::policy) struct QueryParameter {
+    #[prost(string, tag = "1")]
+    pub(in crate::policy) key: String,
+    #[prost(string, tag = "2")]
+    pub(in crate::policy) value: String,
 }
 
 /// `envoy.type.v3.HttpStatus`, whose enumeration has the numbers of HTTP.

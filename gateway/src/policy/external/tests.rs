@@ -4,7 +4,7 @@ use prost::Message;
 use testkit::peer::{Peer as Server, Reaction};
 
 use super::super::envoy::HeaderPair;
-use super::super::envoy::auth::{HttpStatus, Status};
+use super::super::envoy::auth::{HttpStatus, QueryParameter, Status};
 use super::super::testing::{Sent, upstream};
 use super::*;
 
@@ -14,6 +14,7 @@ fn external(server: &Server, timeout: Duration, on_failure: OnFailure) -> Extern
         spec: ExternalSpec { upstream: "authz".into(), timeout, on_failure, headers, encoding },
         upstream: upstream(server),
         route: "GET /orders/{id}".into(),
+        has_reported_metadata: AtomicBool::new(false),
     }
 }
 
@@ -58,14 +59,14 @@ async fn the_service_is_told_what_envoy_would_tell_it() {
 
     let asked = CheckRequest::decode(call.message.clone()).unwrap().attributes.unwrap();
     let source = asked.source.unwrap().address.unwrap().socket_address.unwrap();
-    assert_eq!(source.address, "192.0.2.7");
+    assert_eq!((&*source.address, source.port_value), ("192.0.2.7", Some(4711)));
     assert_eq!(asked.context_extensions["route"], "GET /orders/{id}");
     let request = asked.request.unwrap();
     assert_eq!(request.time.unwrap().seconds, 1_800_000_000);
     let http = request.http.unwrap();
     assert_eq!(
         (&*http.id, &*http.method, &*http.path, &*http.host, &*http.scheme, &*http.protocol),
-        ("id-1", "GET", "/orders/7?page=2", "shop.example", "https", "HTTP/1.1")
+        ("id-1", "GET", "/orders/7?page=2", "shop.example:8443", "https", "HTTP/1.1")
     );
     assert_eq!(http.headers["authorization"], "Bearer t");
     assert_eq!(http.headers["x-many"], "a,b");
@@ -90,6 +91,8 @@ async fn what_it_adds_and_removes_is_taken_over_where_it_may_be() {
             option("x-was-there", "e", None, OverwriteIfExists),
         ],
         headers_to_remove: vec!["X-Secret ".into(), "no name".into()],
+        query_parameters_to_set: vec![QueryParameter { key: "limit".into(), value: "10".into() }],
+        query_parameters_to_remove: vec!["admin".into()],
         response_headers_to_add: vec![
             option("set-cookie", "a=b", None, AppendIfExistsOrAdd),
             option("content-length", "7", None, AppendIfExistsOrAdd),
@@ -116,6 +119,8 @@ async fn what_it_adds_and_removes_is_taken_over_where_it_may_be() {
     assert_eq!(changes.removed, named, "what the service names is not the client's");
     assert_eq!(told(&changes.response), [("set-cookie", "a=b", How::Append)]);
     assert!(!changes.undecided);
+    let edited = changes.query.apply(&"/orders?admin=1&limit=99".parse().unwrap());
+    assert_eq!(edited.unwrap(), "/orders?limit=10");
 }
 
 #[tokio::test]
@@ -158,7 +163,7 @@ async fn its_denials_keep_their_status_headers_and_words() {
             ],
             body: body.into(),
         }),
-        ok_response: None,
+        ..CheckResponse::default()
     };
     let bare =
         |code| CheckResponse { status: Some(Status { code, message: String::new() }), ..Default::default() };
@@ -197,4 +202,16 @@ async fn without_an_answer_the_configuration_decides() {
     }
     // The call that nobody waits for any longer is cancelled.
     silent.cancelled(2).await;
+}
+
+#[tokio::test]
+async fn dynamic_metadata_is_ignored_and_reported() {
+    for (dynamic_metadata, is_reported) in [(None, false), (Some(prost_types::Struct::default()), true)] {
+        let allowed =
+            CheckResponse { status: Some(Status::default()), dynamic_metadata, ..CheckResponse::default() };
+        let server = answering(allowed).await;
+        let policy = external(&server, Duration::from_secs(5), OnFailure::Deny);
+        assert!(policy.check(&Sent::new(&[]).request()).await.is_ok());
+        assert_eq!(policy.has_reported_metadata.load(Relaxed), is_reported);
+    }
 }

@@ -2,13 +2,14 @@
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::PublicKey;
-use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
+use aws_lc_rs::signature::ParsedPublicKey;
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
 
 use super::algorithm::{Algorithm, Family};
-use super::token::{self, Token};
+use super::jwk::{self, Jwk};
+use super::token::Token;
 use crate::policy::finding::{Finding, Problem};
 use crate::policy::pem::pem_text;
 
@@ -33,7 +34,7 @@ struct Key {
     verifier: Verifier,
 }
 
-enum Verifier {
+pub(super) enum Verifier {
     Secret(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
@@ -113,27 +114,50 @@ impl KeySet {
     }
 
     /// A key set as JSON. Keys that are of no use here are left out, with a warning where that may be a mistake.
+    ///
+    /// # Errors
+    /// When no key is of use; the problem then says why for each.
     pub(super) fn jwks(json: &[u8], algorithms: &[Algorithm]) -> Result<(Self, Vec<Finding>), Problem> {
+        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let set: Jwks = serde_json::from_slice(json).map_err(|error| unreadable_set(&error))?;
         let mut keys = Vec::new();
         let mut findings = Vec::new();
-        for (position, jwk) in set.keys.into_iter().take(MAX_KEYS).enumerate() {
-            let Ok(jwk) = serde_json::from_value::<Jwk>(jwk) else { continue };
-            for &algorithm in algorithms.iter().filter(|algorithm| jwk.is_for(**algorithm)) {
-                match jwk.verifier(algorithm) {
-                    Ok(verifier) => keys.push(Key { id: jwk.kid.clone(), algorithm, verifier }),
-                    Err(why) => {
-                        let key = jwk.kid.clone().unwrap_or_else(|| position.to_string());
-                        findings.push(Finding::new("jwks", Problem::JwksKeySkipped { key, why }));
+        let mut left_out = Vec::new();
+        for (position, value) in set.keys.iter().take(MAX_KEYS).enumerate() {
+            let key = jwk::name(value, position);
+            match Jwk::read(value).and_then(|jwk| jwk.suited(algorithms).map(|suited| (jwk, suited))) {
+                // Sets also hold keys of other kinds, as those for encryption.
+                Err(why) => left_out.push((key, why)),
+                Ok((jwk, suited)) => {
+                    if let Some(why) = jwk.leniency() {
+                        let key = key.clone();
+                        findings.push(Finding::new("jwks", Problem::JwksKeyLenient { key, why }));
+                    }
+                    for algorithm in suited {
+                        match jwk.verifier(algorithm) {
+                            Ok(verifier) => keys.push(Key { id: jwk.kid(), algorithm, verifier }),
+                            Err(why) => {
+                                let skipped = Problem::JwksKeySkipped { key: key.clone(), why: why.clone() };
+                                if !findings.iter().any(|found| found.problem == skipped) {
+                                    findings.push(Finding::new("jwks", skipped));
+                                    left_out.push((key.clone(), why));
+                                }
+                            }
+                        }
                     }
                 }
             }
         }
         if keys.is_empty() {
             let names: Vec<_> = algorithms.iter().map(|algorithm| algorithm.name()).collect();
-            return Err(Problem::JwksUseless(names.join(", ")));
+            return Err(Problem::JwksUseless { algorithms: names.join(", "), left_out });
         }
         Ok((Self { keys }, findings))
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
     }
 
     /// Whether one of the keys signed the token, by the algorithm that it names and that key is for.
@@ -217,7 +241,7 @@ fn spki(algorithm: Algorithm, der: &[u8]) -> Result<Verifier, Problem> {
 
 /// Whether a modulus is of a size that signatures are verified with: the library reads keys of other sizes, and then
 /// refuses whatever they have signed.
-fn check_bits(modulus: &[u8]) -> Result<(), Problem> {
+pub(super) fn check_bits(modulus: &[u8]) -> Result<(), Problem> {
     let number = without_zeros(modulus);
     let unused = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
     match number.len() * 8 - unused {
@@ -250,76 +274,7 @@ struct Jwks {
     keys: Vec<serde_json::Value>,
 }
 
-/// The members that matter here (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2).
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    kid: Option<String>,
-    alg: Option<String>,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-    key_ops: Option<Vec<String>>,
-    crv: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-    k: Option<String>,
-}
-
-impl Jwk {
-    /// Whether the key may verify signatures by this algorithm.
-    fn is_for(&self, algorithm: Algorithm) -> bool {
-        let (kty, crv) = match algorithm.family() {
-            Family::Hmac => ("oct", None),
-            Family::Rsa => ("RSA", None),
-            Family::P256 => ("EC", Some("P-256")),
-            Family::P384 => ("EC", Some("P-384")),
-            Family::Ed25519 => ("OKP", Some("Ed25519")),
-        };
-        self.kty == kty
-            && (crv.is_none() || self.crv.as_deref() == crv)
-            && self.alg.as_deref().is_none_or(|alg| alg == algorithm.name())
-            && self.usage.as_deref().is_none_or(|usage| usage == "sig")
-            && self.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"))
-    }
-
-    fn verifier(&self, algorithm: Algorithm) -> Result<Verifier, String> {
-        if let Some((hash, wanted)) = algorithm.hmac() {
-            let secret = member(&self.k, "k")?;
-            if secret.len() < wanted {
-                return Err(format!("its secret has {} bytes, {algorithm} asks for {wanted}", secret.len()));
-            }
-            return Ok(Verifier::Secret(Box::new(hmac::Key::new(hash, &secret))));
-        }
-        if let Some(parameters) = algorithm.rsa() {
-            let (n, e) = (member(&self.n, "n")?, member(&self.e, "e")?);
-            let (n, e) = (without_zeros(&n), without_zeros(&e));
-            check_bits(n).map_err(|problem| problem.to_string())?;
-            let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters);
-            return key.map(Verifier::Public).map_err(|_| "`n` and `e` make no RSA key".to_owned());
-        }
-        let mut point = Vec::with_capacity(97);
-        if algorithm.family() != Family::Ed25519 {
-            // An uncompressed point (SEC 1 section 2.3.3).
-            point.push(4);
-        }
-        point.extend(member(&self.x, "x")?);
-        if algorithm.family() != Family::Ed25519 {
-            point.extend(member(&self.y, "y")?);
-        }
-        let verification = algorithm.public().ok_or_else(|| "it is no public key".to_owned())?;
-        let key = ParsedPublicKey::new(verification, point);
-        key.map(Verifier::Public).map_err(|_| format!("it is not {}", algorithm.family().describe()))
-    }
-}
-
-fn member(value: &Option<String>, name: &str) -> Result<Vec<u8>, String> {
-    let text = value.as_deref().ok_or_else(|| format!("it has no `{name}`"))?;
-    token::base64url(text.as_bytes()).ok_or_else(|| format!("`{name}` is not base64url"))
-}
-
-fn without_zeros(number: &[u8]) -> &[u8] {
+pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
     let first = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
     number.get(first..).unwrap_or_default()
 }

@@ -9,7 +9,8 @@
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, watch};
@@ -20,7 +21,7 @@ use super::algorithm::Algorithm;
 use super::fetch::{Client, Location};
 use super::keys::{KeySet, Verdict};
 use super::token::Token;
-use crate::policy::finding::Problem;
+use crate::policy::finding::{Finding, Problem};
 
 /// A URL of keys, and the algorithms that they are taken for. Equal ones share their fetches, across reloads too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,11 @@ impl Hash for KeysUrl {
 }
 
 impl KeysUrl {
+    /// The URL without what may be secret in it.
+    pub(in crate::policy) fn shown(&self) -> String {
+        self.location.to_string()
+    }
+
     pub(super) fn parse(url: &str, algorithms: &[Algorithm]) -> Result<Self, Problem> {
         Ok(Self { location: Location::parse(url)?, algorithms: algorithms.to_vec() })
     }
@@ -75,6 +81,8 @@ struct Shared {
     progress: watch::Sender<Progress>,
     wanted: Notify,
     times: Times,
+    /// Seconds since 1970 of the last success; 0 before the first.
+    fetched: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -100,9 +108,15 @@ impl RemoteKeys {
             progress: watch::Sender::new(progress),
             wanted: Notify::new(),
             times,
+            fetched: AtomicU64::new(0),
         });
         let task = tokio::spawn(keep_fetching(Arc::clone(&shared), url, client));
         Self { shared, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// When the keys were last fetched, in seconds since 1970; `None` before the first success.
+    pub(in crate::policy) fn last_success(&self) -> Option<u64> {
+        Some(self.shared.fetched.load(Relaxed)).filter(|seconds| *seconds > 0)
     }
 
     /// What the keys that are known now say of a token; `None` if none could be fetched so far.
@@ -148,17 +162,21 @@ impl Progress {
 async fn keep_fetching(shared: Arc<Shared>, url: KeysUrl, client: Client) {
     let times = shared.times;
     let mut retry = times.retry;
+    let mut news = News::default();
     loop {
         let fetched = fetch(&client, &url).await;
         let pause = match fetched {
-            Ok(keys) => {
+            Ok((keys, warnings)) => {
+                news.fetched(&url, &warnings);
                 shared.keys.store(Some(Arc::new(keys)));
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                shared.fetched.store(now.as_secs(), Relaxed);
                 retry = times.retry;
                 times.refresh
             }
             Err(error) => {
                 let kept = shared.keys.load().is_some();
-                tracing::warn!(url = %url.location, %error, last_good_kept = kept, "key set not fetched");
+                news.failed(&url, error, kept);
                 let pause = retry;
                 retry = (retry * 2).min(times.refresh);
                 pause
@@ -191,13 +209,39 @@ async fn rest(shared: &Shared, pause: Duration) {
     }
 }
 
-async fn fetch(client: &Client, url: &KeysUrl) -> Result<KeySet, String> {
-    let body = client.get(&url.location).await.map_err(|error| error.to_string())?;
-    let (keys, warnings) = KeySet::jwks(&body, &url.algorithms).map_err(|problem| problem.to_string())?;
-    for warning in warnings {
-        tracing::warn!(url = %url.location, warning = %warning.problem, "key set");
+/// What the log has about a key set: a text is logged when it differs from the one before.
+#[derive(Debug, Default)]
+struct News {
+    error: Option<String>,
+    warnings: Vec<String>,
+}
+
+impl News {
+    fn failed(&mut self, url: &KeysUrl, error: String, last_good_kept: bool) {
+        if self.error.as_ref() != Some(&error) {
+            tracing::warn!(url = %url.location, %error, last_good_kept, "key set not fetched");
+            self.error = Some(error);
+        }
     }
-    Ok(keys)
+
+    fn fetched(&mut self, url: &KeysUrl, warnings: &[Finding]) {
+        if self.error.take().is_some() {
+            tracing::info!(url = %url.location, "key set fetched again");
+        }
+        let warnings: Vec<String> = warnings.iter().map(|warning| warning.problem.to_string()).collect();
+        for warning in warnings.iter().filter(|warning| !self.warnings.contains(warning)) {
+            tracing::warn!(url = %url.location, warning, "key set");
+        }
+        self.warnings = warnings;
+    }
+}
+
+async fn fetch(client: &Client, url: &KeysUrl) -> Result<(KeySet, Vec<Finding>), String> {
+    let body = client.get(&url.location).await.map_err(|error| error.to_string())?;
+    KeySet::jwks(&body, &url.algorithms).map_err(|problem| {
+        let notes = problem.notes().join("; ");
+        if notes.is_empty() { problem.to_string() } else { format!("{problem}: {notes}") }
+    })
 }
 
 #[cfg(test)]

@@ -443,7 +443,13 @@ fn declarations_with_mistakes_are_refused_with_all_of_them() {
             spec(file(&pem), &[Algorithm::ES256]),
             vec![Problem::KeyKind { algorithm: "ES256", family: "a key on P-256" }],
         ),
-        (spec(jwks(), &[Algorithm::RS256]), vec![Problem::JwksUseless("RS256".into())]),
+        (
+            spec(jwks(), &[Algorithm::RS256]),
+            vec![Problem::JwksUseless {
+                algorithms: "RS256".into(),
+                left_out: vec![("a".into(), "its `kty` is \"oct\", which `algorithms` does not use".into())],
+            }],
+        ),
         (
             spec(KeySource::JwksUrl("http://id.example/".into()), &[Algorithm::RS256]),
             vec![Problem::JwksInsecure("http://id.example/".into())],
@@ -501,6 +507,73 @@ fn weak_declarations_are_warned_of() {
     let skipped = warnings(&spec(KeySource::Jwks(set.as_bytes().into()), &both));
     let why = "the RSA key has 2047 bits, fewer than 2048";
     assert_eq!(skipped, [Problem::JwksKeySkipped { key: "almost".into(), why: why.into() }]);
+}
+
+#[test]
+fn a_set_without_a_usable_key_says_why_for_each() {
+    let n = encode(&[0xff; 256]);
+    let rsa = |over: Value| {
+        let mut key = json!({"kty": "RSA", "kid": "p", "n": n, "e": "AQAB"});
+        key.as_object_mut().unwrap().extend(over.as_object().unwrap().clone());
+        key
+    };
+    for (key, why) in [
+        (rsa(json!({"n": "!"})), "`n` is not base64url"),
+        (rsa(json!({"n": format!("{n}=")})), "`n` is not base64url"),
+        (rsa(json!({"n": "AA===="})), "`n` is not base64url"),
+        (rsa(json!({"n": null})), "it has no `n`"),
+        (rsa(json!({"n": 7})), "its `n` is not a string"),
+        (rsa(json!({"n": encode(&[0xff; 128])})), "the RSA key has 1024 bits, fewer than 2048"),
+        (rsa(json!({"e": ""})), "`n` and `e` make no RSA key"),
+        (rsa(json!({"e": "?"})), "`e` is not base64url"),
+        (rsa(json!({"use": "enc"})), "its `use` is \"enc\", not \"sig\""),
+        (rsa(json!({"use": ""})), "its `use` is \"\", not \"sig\""),
+        (rsa(json!({"key_ops": ["sign"]})), "its `key_ops` has no \"verify\""),
+        (rsa(json!({"key_ops": "verify"})), "its `key_ops` is not a list"),
+        (rsa(json!({"alg": "PS256"})), "its `alg` is \"PS256\", which `algorithms` does not list"),
+        (rsa(json!({"kty": "EC"})), "its `kty` is \"EC\", which `algorithms` does not use"),
+        (rsa(json!({"kty": null})), "it has no `kty`"),
+        (
+            json!({"kty": "EC", "kid": "p", "crv": "P-256"}),
+            "its `kty` is \"EC\" with `crv` \"P-256\", which `algorithms` does not use",
+        ),
+    ] {
+        let set = json!({"keys": [key]}).to_string();
+        let problem = KeySet::jwks(set.as_bytes(), &[Algorithm::RS256]).unwrap_err();
+        assert_eq!(problem.to_string(), "the key set has no key that fits RS256");
+        assert_eq!(problem.notes(), [format!("key `p` of the set is left out: {why}")]);
+    }
+    let many = json!({"keys": vec![json!(7); 20]}).to_string();
+    let notes = KeySet::jwks(many.as_bytes(), &[Algorithm::RS256]).unwrap_err().notes();
+    assert_eq!(notes.first().unwrap(), "key `0` of the set is left out: it is not an object");
+    assert_eq!((notes.len(), notes.last().unwrap().as_str()), (9, "12 more keys are left out"));
+}
+
+#[test]
+fn numbers_in_other_forms_of_base64_are_read_with_a_warning() {
+    // The bytes have digits of both alphabets, and a length that is padded.
+    let mut number = vec![0xfb; 256];
+    number[255] = 0xff;
+    let (strict, standard) = (encode(&number), base64_simd::STANDARD.encode_to_string(&number));
+    assert!(standard.contains(['+', '/']) && standard.ends_with('='));
+    let broken = format!("{}\r\n{}", &strict[..64], &strict[64..]);
+    let modulus = |n: &str| {
+        let key = json!({"kty": "RSA", "kid": "p", "n": n, "e": "AQAB"});
+        let set = json!({"keys": [key]}).to_string();
+        let bom = ["\u{feff}", &set].concat();
+        let (keys, findings) = KeySet::jwks(bom.as_bytes(), &[Algorithm::RS256]).unwrap();
+        assert_eq!(keys.len(), 1);
+        findings.into_iter().map(|finding| finding.problem).collect::<Vec<_>>()
+    };
+    for (n, what) in [
+        (&strict, None),
+        (&format!("{strict}=="), Some("`n` is padded")),
+        (&standard, Some("`n` is in standard base64")),
+        (&broken, Some("`n` has blanks or line breaks")),
+    ] {
+        let expected = what.map(|why| Problem::JwksKeyLenient { key: "p".into(), why: why.into() });
+        assert_eq!(modulus(n), expected.into_iter().collect::<Vec<_>>(), "{n}");
+    }
 }
 
 #[test]

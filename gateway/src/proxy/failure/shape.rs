@@ -98,6 +98,61 @@ fn details(failure: &Failure) -> Option<Value> {
     details.as_array().is_some_and(|details| !details.is_empty()).then_some(details)
 }
 
+/// Removes every google.rpc.DebugInfo from details, also from those that others hold.
+pub(super) fn without_debug_info(details: String) -> String {
+    if !details.contains(DEBUG_INFO) {
+        return details;
+    }
+    let Ok(mut value) = serde_json::from_str(&details) else { return String::new() };
+    remove_debug_info(&mut value);
+    value.to_string()
+}
+
+const DEBUG_INFO: &str = "google.rpc.DebugInfo";
+
+fn remove_debug_info(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.retain(|item| !is_debug_info(item));
+            items.iter_mut().for_each(remove_debug_info);
+        }
+        Value::Object(fields) => {
+            fields.retain(|_, field| !is_debug_info(field));
+            fields.values_mut().for_each(remove_debug_info);
+        }
+        _ => {}
+    }
+}
+
+/// A type URL names its type after the last slash.
+fn is_debug_info(value: &Value) -> bool {
+    let url = value.get("@type").and_then(Value::as_str);
+    url.is_some_and(|url| url.rsplit('/').next() == Some(DEBUG_INFO))
+}
+
+/// All violations of a bad request in one line, until it has so many characters.
+pub(super) fn all_violations(violations: &[Violation], enough: usize) -> String {
+    let mut text = String::new();
+    for violation in violations {
+        if text.len() > enough {
+            break;
+        }
+        if !text.is_empty() {
+            text.push_str("; ");
+        }
+        text.push_str(&sentence(violation));
+    }
+    text
+}
+
+/// A violation with the field that it is about.
+fn sentence(violation: &Violation) -> String {
+    match violation.field.as_str() {
+        "" => describe(violation),
+        field => format!("{field}: {}", describe(violation)),
+    }
+}
+
 /// The details of a bad request: google.rpc.BadRequest with all violations.
 pub(super) fn bad_request(violations: &[Violation]) -> String {
     let violations: Vec<Value> = violations
@@ -120,10 +175,7 @@ fn describe(violation: &Violation) -> String {
 /// The message of a bad request: its first violation, and how many more there are.
 pub(super) fn summary(violations: &[Violation]) -> String {
     let Some(first) = violations.first() else { return "the request is not valid".to_owned() };
-    let mut text = match first.field.as_str() {
-        "" => describe(first),
-        field => format!("{field}: {}", describe(first)),
-    };
+    let mut text = sentence(first);
     if violations.len() > 1 {
         text.push_str(&format!(" (and {} more)", violations.len() - 1));
     }

@@ -14,6 +14,8 @@ use crate::telemetry::logging::Format;
 
 /// The longest name of a caller that is written, in characters: tokens come from elsewhere.
 const MAX_CALLER: usize = 128;
+/// The longest detail that is written, in characters: services choose their messages.
+pub const MAX_DETAIL: usize = 200;
 
 /// What all lines of a route say of it.
 #[derive(Debug)]
@@ -23,19 +25,25 @@ pub struct Route {
 }
 
 impl Route {
-    /// A route by its name, and the gRPC method that it calls, `package.Service/Method`.
-    pub fn new(name: &str, grpc: &str) -> Self {
+    /// Renders the name of a route, the gRPC method that it calls, `package.Service/Method`, and the upstream of the call.
+    /// `upstream` is `None` where no upstream has been chosen.
+    pub fn new(name: &str, grpc: &str, upstream: Option<&str>) -> Self {
         let json = |text: &str| serde_json::Value::from(text).to_string();
         let written = |escape: &dyn Fn(&mut Vec<u8>)| {
             let mut line = Vec::new();
             escape(&mut line);
             String::from_utf8(line).unwrap_or_default().into()
         };
-        let text = format!(" route={name:?} grpc={grpc}");
-        let json = format!(",\"route\":{},\"grpc\":{}", json(name), json(grpc));
+        let mut text = format!(" route={name:?} grpc={grpc}");
+        let mut json_text = format!(",\"route\":{},\"grpc\":{}", json(name), json(grpc));
+        if let Some(upstream) = upstream {
+            let written = if is_word(upstream) { upstream.to_owned() } else { format!("{upstream:?}") };
+            text.push_str(&format!(" upstream={written}"));
+            json_text.push_str(&format!(",\"upstream\":{}", json(upstream)));
+        }
         Self {
             text: written(&|line| escape_text(line, &text, |_| false)),
-            json: written(&|line| escape_json(line, &json)),
+            json: written(&|line| escape_json(line, &json_text)),
         }
     }
 }
@@ -79,8 +87,8 @@ fn text(line: &mut Vec<u8>, time: Time<'_>, record: &Record<'_>) {
     tenths(line, record.took);
     if let Some(route) = record.route {
         put(line, &route.text);
-        put(line, " upstream=");
-        tenths(line, record.upstream);
+        put(line, " upstream_time=");
+        tenths(line, record.upstream_time);
         put(line, " own=");
         tenths(line, record.own());
     }
@@ -100,7 +108,11 @@ fn text(line: &mut Vec<u8>, time: Time<'_>, record: &Record<'_>) {
     }
     if !record.caller.is_empty() {
         put(line, " caller=");
-        word(line, cut(record.caller));
+        word(line, cut(record.caller, MAX_CALLER));
+    }
+    if !record.detail.is_empty() {
+        put(line, " detail=");
+        escape_text(line, &format!("{:?}", cut(record.detail, MAX_DETAIL)), |_| false);
     }
     put(line, " in=");
     number(line, record.received);
@@ -116,7 +128,7 @@ fn text(line: &mut Vec<u8>, time: Time<'_>, record: &Record<'_>) {
 fn json(line: &mut Vec<u8>, time: Time<'_>, record: &Record<'_>) {
     put(line, "{\"time\":\"");
     time.write(line);
-    put(line, "\",\"peer\":\"");
+    put(line, "\",\"kind\":\"access\",\"peer\":\"");
     address(line, record.peer);
     put(line, "\",\"method\":\"");
     put(line, record.method);
@@ -140,12 +152,16 @@ fn json(line: &mut Vec<u8>, time: Time<'_>, record: &Record<'_>) {
     line.push(b'"');
     if !record.caller.is_empty() {
         put(line, ",\"caller\":");
-        json_string(line, cut(record.caller));
+        json_string(line, cut(record.caller, MAX_CALLER));
     }
     if !record.flag.is_empty() {
         put(line, ",\"flag\":\"");
         put(line, record.flag);
         line.push(b'"');
+    }
+    if !record.detail.is_empty() {
+        put(line, ",\"detail\":");
+        json_string(line, cut(record.detail, MAX_DETAIL));
     }
     if let Some(trace) = record.trace {
         put(line, ",\"trace_id\":\"");
@@ -157,7 +173,7 @@ fn json(line: &mut Vec<u8>, time: Time<'_>, record: &Record<'_>) {
     put(line, ",\"took_ms\":");
     thousandths(line, record.took);
     put(line, ",\"upstream_ms\":");
-    thousandths(line, record.upstream);
+    thousandths(line, record.upstream_time);
     put(line, ",\"own_ms\":");
     thousandths(line, record.own());
     put(line, ",\"received\":");
@@ -231,17 +247,23 @@ fn ipv4(line: &mut Vec<u8>, ip: Ipv4Addr) {
     }
 }
 
-fn cut(text: &str) -> &str {
-    let end = text.char_indices().nth(MAX_CALLER).map_or(text.len(), |(end, _)| end);
+/// The first `most` characters of a text.
+fn cut(text: &str, most: usize) -> &str {
+    let end = text.char_indices().nth(most).map_or(text.len(), |(end, _)| end);
     text.get(..end).unwrap_or_default()
 }
 
 /// A text that somebody else chose, as one word: in quotes, as Rust writes strings, unless it is one.
 fn word(line: &mut Vec<u8>, text: &str) {
-    match text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
+    match is_word(text) {
         true => put(line, text),
         false => escape_text(line, &format!("{text:?}"), |_| false),
     }
+}
+
+/// Whether a text reads as one word without quotes.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
 }
 
 fn json_string(line: &mut Vec<u8>, text: &str) {

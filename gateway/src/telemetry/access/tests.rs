@@ -16,7 +16,7 @@ fn record(request_id: &str) -> Record<'_> {
         code: "NOT_FOUND",
         ended: Instant::now(),
         took: Duration::ZERO,
-        upstream: Duration::ZERO,
+        upstream_time: Duration::ZERO,
         received: 0,
         sent: 0,
         attempts: 0,
@@ -25,6 +25,7 @@ fn record(request_id: &str) -> Record<'_> {
         caller: "",
         trace: None,
         flag: "",
+        detail: "",
     }
 }
 

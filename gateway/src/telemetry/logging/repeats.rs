@@ -7,17 +7,27 @@ use std::time::{Duration, Instant};
 
 use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use super::fold::{Folded, Folds, Verdict, grouped};
-use super::{AUDIT, REPORT};
+use super::{AUDIT, FILE_WATCHER, REPORT};
 
 /// The fields that distinguish what lines from one place in the code are about. The address of a client is not among them:
 /// a client can have any number of addresses.
-const SUBJECT: [&str; 8] =
-    ["upstream", "endpoint", "host", "url", "listener", "auth", "log.target", "log.line"];
+const SUBJECT: [&str; 10] = [
+    "upstream",
+    "endpoint",
+    "host",
+    "url",
+    "listener",
+    "auth",
+    "handshake",
+    "certificate",
+    "log.target",
+    "log.line",
+];
 
 /// The most characters of a line that a summary repeats.
 const MAX_SAMPLE: usize = 256;
@@ -71,7 +81,7 @@ fn summary(now: Instant, folded: &Folded<Sample>) {
 /// The target of summaries, which are not folded themselves.
 const SUMMARY: &str = "gateway::summary";
 
-/// Folds events from `info` on. Those at `debug` and `trace` are written in full.
+/// Folds events from `info` on, and drops those of the file watcher. Those at `debug` and `trace` are written in full.
 pub(super) struct FoldLayer<W> {
     repeats: Repeats,
     hasher: RandomState,
@@ -86,6 +96,12 @@ impl<W> FoldLayer<W> {
 }
 
 impl<S: Subscriber, W: Fn() + Send + Sync + 'static> Layer<S> for FoldLayer<W> {
+    fn enabled(&self, metadata: &Metadata<'_>, _context: Context<'_, S>) -> bool {
+        let rest = metadata.target().strip_prefix(FILE_WATCHER);
+        let is_watcher = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+        !is_watcher || *metadata.level() == Level::ERROR
+    }
+
     fn event_enabled(&self, event: &Event<'_>, _context: Context<'_, S>) -> bool {
         let metadata = event.metadata();
         if *metadata.level() > Level::INFO || matches!(metadata.target(), AUDIT | REPORT | SUMMARY) {

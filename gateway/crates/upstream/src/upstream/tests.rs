@@ -9,6 +9,7 @@ use http::uri::PathAndQuery;
 use testkit::peer::{Peer, Reaction};
 use tokio::time::Instant;
 
+use crate::connect_problem::ConnectError;
 use crate::{Address, Call, CallError, NoEndpoint, Reach, Upstream, UpstreamSpec, frame};
 
 fn call() -> Call {
@@ -62,7 +63,7 @@ async fn endpoints_follow_their_name_and_calls_end_where_they_began() {
     assert_eq!(old.calls(), 1);
 
     // Nothing found later is no reason to forget what was.
-    upstream.group.unresolved(0);
+    upstream.group.unresolved(0, ConnectError::unresolved("name.invalid", None));
     assert_eq!(upstream.unary(call()).await.unwrap().message, "new");
 }
 
@@ -70,7 +71,7 @@ async fn endpoints_follow_their_name_and_calls_end_where_they_began() {
 async fn a_name_that_was_never_found_is_said_to_be_unresolved() {
     let spec = UpstreamSpec::new(vec![Address::parse("no-such-host.invalid:1").unwrap()]);
     let upstream = Upstream::start("test", spec, 1).unwrap();
-    upstream.group.unresolved(0);
+    upstream.group.unresolved(0, ConnectError::unresolved("name.invalid", None));
     let error = upstream.unary(call()).await.unwrap_err();
     assert_eq!(error, CallError::NoEndpoint(NoEndpoint::Unresolved));
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::*;
 
 static ROUTE: LazyLock<Route> =
-    LazyLock::new(|| Route::new("GET /users/{user_id}", "shop.user.v1.UserService/GetUser"));
+    LazyLock::new(|| Route::new("GET /users/{user_id}", "shop.user.v1.UserService/GetUser", Some("users")));
 
 fn record() -> Record<'static> {
     Record {
@@ -17,7 +17,7 @@ fn record() -> Record<'static> {
         code: "OK",
         ended: Instant::now(),
         took: Duration::from_micros(1500),
-        upstream: Duration::from_micros(1200),
+        upstream_time: Duration::from_micros(1200),
         received: 0,
         sent: 17,
         attempts: 1,
@@ -26,6 +26,7 @@ fn record() -> Record<'static> {
         caller: "",
         trace: Some(0xa1),
         flag: "",
+        detail: "",
     }
 }
 
@@ -40,7 +41,7 @@ fn a_text_line_reads_from_left_to_right() {
     assert_eq!(
         line(Format::Text, &record()),
         "2025-12-30T10:00:00.007Z GET /users/\"1\" 200 OK 1.5ms route=\"GET /users/{user_id}\" \
-         grpc=shop.user.v1.UserService/GetUser upstream=1.2ms own=0.3ms endpoint=127.0.0.1:50051 attempts=1 \
+         grpc=shop.user.v1.UserService/GetUser upstream=users upstream_time=1.2ms own=0.3ms endpoint=127.0.0.1:50051 attempts=1 \
          trace=000000000000000000000000000000a1 in=0 out=17 peer=127.0.0.1:4711 id=abc\n"
     );
 }
@@ -49,8 +50,8 @@ fn a_text_line_reads_from_left_to_right() {
 fn a_json_line_is_one_object() {
     assert_eq!(
         line(Format::Json, &Record { flag: "CIRCUIT_OPEN", ..record() }),
-        "{\"time\":\"2025-12-30T10:00:00.007Z\",\"peer\":\"127.0.0.1:4711\",\"method\":\"GET\",\"path\":\"/users/\\\"1\\\"\",\
-         \"route\":\"GET /users/{user_id}\",\"grpc\":\"shop.user.v1.UserService/GetUser\",\"code\":\"OK\",\
+        "{\"time\":\"2025-12-30T10:00:00.007Z\",\"kind\":\"access\",\"peer\":\"127.0.0.1:4711\",\"method\":\"GET\",\"path\":\"/users/\\\"1\\\"\",\
+         \"route\":\"GET /users/{user_id}\",\"grpc\":\"shop.user.v1.UserService/GetUser\",\"upstream\":\"users\",\"code\":\"OK\",\
          \"endpoint\":\"127.0.0.1:50051\",\"request_id\":\"abc\",\"flag\":\"CIRCUIT_OPEN\",\
          \"trace_id\":\"000000000000000000000000000000a1\",\"status\":200,\"took_ms\":1.500,\"upstream_ms\":1.200,\
          \"own_ms\":0.300,\"received\":0,\"sent\":17,\"attempts\":1}\n"
@@ -59,7 +60,7 @@ fn a_json_line_is_one_object() {
 
 #[test]
 fn a_route_may_be_called_as_its_pattern_wants() {
-    let route = Route::new("GET ~^/é\"\\d+$", "a.B/C");
+    let route = Route::new("GET ~^/é\"\\d+$", "a.B/C", None);
     let record = Record { route: Some(&route), ..record() };
     let text = line(Format::Text, &record);
     assert!(text.contains(" route=\"GET ~^/é\\\"\\\\d+$\" grpc=a.B/C "), "{text}");
@@ -75,7 +76,7 @@ fn what_is_not_known_is_left_out() {
         "2025-12-30T10:00:00.007Z GET /users/\"1\" 200 OK 1.5ms in=0 out=17 peer=127.0.0.1:4711 id=abc\n"
     );
     let json: serde_json::Value = serde_json::from_str(&line(Format::Json, &unknown)).unwrap();
-    for key in ["route", "grpc", "endpoint", "trace_id", "caller", "flag"] {
+    for key in ["route", "grpc", "upstream", "endpoint", "trace_id", "caller", "flag", "detail"] {
         assert_eq!(json.get(key), None, "{key}");
     }
 }
@@ -99,7 +100,7 @@ fn nobody_writes_lines_by_the_name_in_a_token() {
 #[test]
 fn no_hidden_character_of_a_path_an_endpoint_or_a_name_reaches_a_line() {
     let hidden = "/a\u{202e}\u{2066}\u{200b}\u{feff}\u{85}\u{2028}\u{e0041}\u{61c}\u{7f}\u{3000}b";
-    let route = Route::new("GET ~\u{202e}", "a.B/\u{202e}C");
+    let route = Route::new("GET ~\u{202e}", "a.B/\u{202e}C", Some("\u{202e} u"));
     let record = Record { path: hidden, endpoint: hidden, caller: hidden, route: Some(&route), ..record() };
     let text = line(Format::Text, &record);
     let word = "/a\\u{202e}\\u{2066}\\u{200b}\\u{feff}\\u{85}\\u{2028}\\u{e0041}\\u{61c}\\u{7f}\\u{3000}b";
@@ -114,6 +115,35 @@ fn no_hidden_character_of_a_path_an_endpoint_or_a_name_reaches_a_line() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     for key in ["path", "endpoint", "caller"] {
         assert_eq!(json[key], hidden, "{key}");
+    }
+}
+
+#[test]
+fn a_detail_is_quoted_escaped_and_cut_to_200_characters() {
+    for (detail, written) in [
+        ("no book", "detail=\"no book\"".to_owned()),
+        ("got \"two\"", "detail=\"got \\\"two\\\"\"".to_owned()),
+        ("x\n2025 GET", "detail=\"x\\n2025 GET\"".to_owned()),
+        ("\u{202e}\u{3164}", "detail=\"\\u{202e}\\u{3164}\"".to_owned()),
+        (&"é".repeat(300), format!("detail={:?}", "é".repeat(200))),
+    ] {
+        let record = Record { detail, ..record() };
+        let text = line(Format::Text, &record);
+        assert!(text.contains(&format!(" {written} in=")) && text.lines().count() == 1, "{text}");
+        let json: serde_json::Value = serde_json::from_str(&line(Format::Json, &record)).unwrap();
+        assert_eq!(json["detail"], detail.chars().take(MAX_DETAIL).collect::<String>());
+    }
+}
+
+#[test]
+fn an_upstream_of_any_name_is_one_field() {
+    for (upstream, written) in [("users", "users"), ("my users", "\"my users\""), ("", "\"\"")] {
+        let route = Route::new("GET /", "a.B/C", Some(upstream));
+        let record = Record { route: Some(&route), ..record() };
+        let text = line(Format::Text, &record);
+        assert!(text.contains(&format!(" grpc=a.B/C upstream={written} upstream_time=1.2ms ")), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&line(Format::Json, &record)).unwrap();
+        assert_eq!(json["upstream"], upstream);
     }
 }
 
@@ -139,10 +169,10 @@ fn durations_are_rounded() {
         (61_234_567_890, "61234.6ms", "61234.568"),
     ] {
         let took = Duration::from_nanos(nanos);
-        let record = Record { took, upstream: took, ..record() };
+        let record = Record { took, upstream_time: took, ..record() };
         let (text, json) = (line(Format::Text, &record), line(Format::Json, &record));
         assert!(text.contains(&format!(" OK {tenths} route=")), "{text}");
-        assert!(text.contains(&format!(" upstream={tenths} own=0.0ms ")), "{text}");
+        assert!(text.contains(&format!(" upstream_time={tenths} own=0.0ms ")), "{text}");
         assert!(json.contains(&format!("\"took_ms\":{thousandths},")), "{json}");
     }
 }
