@@ -8,6 +8,10 @@ use gateway::config;
 use proptest::prelude::*;
 use transcode::Schema;
 
+fn path(name: &str) -> Origin {
+    Origin::Path { path: name.to_owned(), imports: Vec::new() }
+}
+
 /// Writes a file for these descriptors, and loads it: there must be nothing to say about it.
 fn written(set: &[u8]) -> String {
     written_for(set, &[]).text
@@ -18,13 +22,7 @@ fn written_for(set: &[u8], named: &[NamedUpstream]) -> Written {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("all.binpb"), set).unwrap();
     let schema = Schema::load(&[set]).unwrap();
-    let written = init::write(
-        &schema,
-        &Origin::Path { path: "all.binpb".to_owned(), imports: Vec::new() },
-        "all.binpb",
-        named,
-    )
-    .unwrap();
+    let written = init::write(&schema, &path("all.binpb"), "all.binpb", named).unwrap();
     let Written { text, summary } = written;
     let file = folder.path().join("routes.yaml");
     std::fs::write(&file, &text).unwrap();
@@ -526,16 +524,16 @@ fn services_of_grpc_libraries_are_left_out_by_their_names_and_listed() {
         assert!(text.contains(part), "{part}\n--- in\n{text}");
     }
     let schema = Schema::load(&[&compiled(&[("grpc.health.v1", "Health")])]).unwrap();
-    let error = init::write(&schema, &Origin::Path { path: "a".to_owned(), imports: Vec::new() }, "a", &[])
-        .unwrap_err()
-        .to_string();
+    let error = init::write(&schema, &path("a"), "a", &[]).unwrap_err().to_string();
     assert!(error.contains("grpc.health.v1.Health"), "{error}");
 }
 
+/// Services by package and name, and the upstreams that they get.
+type UpstreamsOf = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 #[test]
 fn services_with_one_package_root_have_one_upstream() {
-    // The services by package and name, and the upstreams that they get.
-    let table: [(&[(&str, &str)], &[&str]); 10] = [
+    let table: [UpstreamsOf; 10] = [
         (&[("yandex.cloud.compute.v1", "Disks"), ("yandex.cloud.iam.v1", "Keys")], &["yandex"]),
         (&[("etcdserverpb", "KV"), ("etcdserverpb", "Lease"), ("v3lockpb", "Lock")], &["server"]),
         (&[("etcdserverpb", "KV"), ("etcdserverpb", "Lease")], &["etcdserverpb"]),
@@ -610,7 +608,7 @@ fn named_upstreams_serve_their_packages_and_one_serves_the_rest() {
     assert!(of.contains(&"shop.user.v1.Users: shop2".to_owned()), "{text}");
 
     let schema = Schema::load(&[&set]).unwrap();
-    let origin = Origin::Path { path: "a".to_owned(), imports: Vec::new() };
+    let origin = path("a");
     for (texts, expected) in [
         (&["a=x:1,shop", "a=y:1,billing"][..], "the upstream `a` is named twice"),
         (&["a=x:1", "b=y:1"], "`a` and `b`"),

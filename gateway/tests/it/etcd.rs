@@ -86,14 +86,9 @@ impl Drop for Etcd {
 async fn gateway_before(etcd: &Etcd) -> Gateway {
     let set = testkit::backend::compile(PROTO);
     let schema = Schema::load(&[&set]).unwrap();
+    let origin = Origin::Path { path: "etcd.binpb".to_owned(), imports: Vec::new() };
     let upstream: NamedUpstream = format!("etcd=unix:{}", etcd.socket().display()).parse().unwrap();
-    let written = init::write(
-        &schema,
-        &Origin::Path { path: "etcd.binpb".to_owned(), imports: Vec::new() },
-        "etcd.proto",
-        &[upstream],
-    )
-    .unwrap();
+    let written = init::write(&schema, &origin, "etcd.proto", &[upstream]).unwrap();
     assert_eq!(written.summary, Vec::<String>::new());
     let yaml = written.text.replace("0.0.0.0:3000", "127.0.0.1:0");
     routes(&yaml).file("etcd.binpb", set).start().await

@@ -104,7 +104,7 @@ impl Things {
     fn standard(&self, phrase: &Phrase, method: &MethodDescriptor) -> Vec<Binding> {
         let input = method.input();
         let owned = self.owned(phrase, &input);
-        let noun = owned.as_deref().unwrap_or(phrase.thing());
+        let noun = owned.as_deref().unwrap_or_else(|| phrase.thing());
         let is_single = self.single.contains(noun);
         if let Some(key) = phrase.key() {
             return match phrase.verb {

@@ -179,8 +179,11 @@ fn template(
 ) -> Option<Template> {
     match Template::parse(&path.value) {
         Ok(template) => {
+            // `$$` in the file is a dollar sign that is meant.
+            let is_meant = || context.sources.slice(path.place).contains("$$");
             if let Some(name) = notation::dollar_name(&path.value)
-                && is_single_dollar(path, name, context)
+                && severity == Blame::Operator
+                && !is_meant()
             {
                 context.push(literal_dollar(path, name, context));
             }
@@ -202,12 +205,6 @@ fn template(
             None
         }
     }
-}
-
-/// Whether the file spells the segment with one dollar sign: `$$name` is meant, and so is an annotation.
-fn is_single_dollar(path: &At<String>, name: &str, context: &Context) -> bool {
-    let source = context.sources.slice(path.place);
-    source.contains(name) && !source.contains(&format!("${name}"))
 }
 
 /// A segment such as `$name` is valid, and almost never meant.
