@@ -106,6 +106,9 @@ fn load_with(
     Loaded { config, diagnostics, watch }
 }
 
+/// The most comparisons of names that a load makes to say what was meant: hundredths of a second.
+const MAX_COMPARISONS: usize = 250_000;
+
 /// What a load gathers besides the configuration.
 #[derive(Debug, Default)]
 struct Context {
@@ -121,6 +124,12 @@ struct Context {
 impl Context {
     fn push(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
+    }
+
+    /// Whether so many known names may be looked through for the one that was meant. A file of many mistakes and many names
+    /// would take the product of both, so only its first findings get that help.
+    const fn may_compare(&self, names: usize) -> bool {
+        self.found.len().saturating_mul(names) < MAX_COMPARISONS
     }
 
     /// The line of a place, as origins have it.

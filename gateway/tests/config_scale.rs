@@ -87,7 +87,7 @@ type Shape = (&'static str, fn(usize) -> String);
 #[test]
 fn findings_are_as_many_as_they_are_wherever_they_stand() {
     const HEAD: &str = "{descriptors: [nothing.binpb], routes: [], ";
-    let shapes: [Shape; 3] = [
+    let shapes: [Shape; 5] = [
         ("upstreams in one line", |n| {
             let upstreams: Vec<String> = (0..n).map(|n| format!("u{n}: {{address: \"é:x{n}\"}}")).collect();
             format!("{HEAD} upstreams: {{{}}}}}", upstreams.join(", "))
@@ -97,6 +97,22 @@ fn findings_are_as_many_as_they_are_wherever_they_stand() {
         }),
         ("equal keys, one a line", |n| {
             format!("descriptors: [nothing.binpb]\nupstreams:\n{}", "  u: {address: \"a:1\"}\n".repeat(n))
+        }),
+        ("names that are unknown, and as many that are known", |n| {
+            let upstreams: String =
+                (0..n).map(|n| format!("  upstream-{n}: {{address: \"a:1\"}}\n")).collect();
+            let services: String = (0..n).map(|n| format!("  shop.S{n}: upstraem-{n}\n")).collect();
+            format!("descriptors: [nothing.binpb]\nupstreams:\n{upstreams}services:\n{services}")
+        }),
+        ("entries of `auth` that are unknown, and as many that are known", |n| {
+            let entries: String = (0..n)
+                .map(|n| {
+                    format!("  entry-{n}: {{jwt: {{issuer: \"i{n}\", audience: a, secret: nothing}}}}\n")
+                })
+                .collect();
+            let routes: String =
+                (0..n).map(|n| format!("  - GET /r{n}: shop.S/M\n    auth: enrty-{n}\n")).collect();
+            format!("descriptors: [nothing.binpb]\nauth:\n{entries}routes:\n{routes}")
         }),
     ];
     for (what, text) in shapes {

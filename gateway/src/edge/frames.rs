@@ -14,8 +14,11 @@ const PREFACE: usize = 24;
 const HEAD: usize = 9;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 0x4;
+/// Of SETTINGS.
+const ACK: u8 = 0x1;
 
 /// How far a client's frames have been read (RFC 9113 section 4.1).
 #[derive(Debug)]
@@ -29,7 +32,7 @@ struct Frames {
     is_data: bool,
     /// Whether header fields have begun whose block has not ended.
     in_block: bool,
-    /// Whether the first frame, SETTINGS, is still to come (RFC 9113 section 3.4).
+    /// Whether the first SETTINGS, with which a client begins, are still to come (RFC 9113 section 3.4).
     is_first: bool,
 }
 
@@ -73,7 +76,7 @@ impl Frames {
         self.head_length = 0;
         self.skip = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         self.is_data = kind == DATA;
-        self.is_first = false;
+        self.is_first &= kind != SETTINGS || flags & ACK != 0;
         if matches!(kind, HEADERS | CONTINUATION) {
             self.in_block = flags & END_HEADERS == 0;
         }
@@ -198,5 +201,12 @@ mod tests {
             assert!(is_incomplete(&OPENING[..cut]), "{cut}");
         }
         assert!(!is_incomplete(OPENING));
+        // Nothing else stands for them: not PING, not WINDOW_UPDATE, not the acknowledgement of the gateway's own.
+        for other in [frame(6, 0, 8), frame(8, 0, 4), frame(SETTINGS, ACK, 0)] {
+            let mut bytes = [&OPENING[..PREFACE], &other].concat();
+            assert!(is_incomplete(&bytes), "{other:?}");
+            bytes.extend_from_slice(&OPENING[PREFACE..]);
+            assert!(!is_incomplete(&bytes), "{other:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::finding::{Finding, Problem};
+use super::headers::is_plain;
 use super::refusal::{Reason, Refusal};
 
 /// The metadata under which the client's name goes upstream.
@@ -103,8 +104,7 @@ fn twice(first: &str, second: &str) -> Problem {
 
 fn client(name: &str, hex: &str) -> Result<([u8; 32], ClientName), Problem> {
     let hash = parse_hash(hex).ok_or_else(|| Problem::ApiKeyHash(name.to_owned()))?;
-    let printable = !name.is_empty() && name.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
-    let value = HeaderValue::from_str(name).ok().filter(|_| printable);
+    let value = HeaderValue::from_str(name).ok().filter(|_| !name.is_empty() && is_plain(name.as_bytes()));
     let value = value.ok_or_else(|| Problem::ClientName(name.to_owned()))?;
     Ok((hash, ClientName { name: name.into(), value }))
 }
@@ -197,12 +197,14 @@ mod tests {
                 ("a", "secret".into()),
                 ("b", hash("k")),
                 ("c", hash("k")),
-                ("d\n", hash("l"))
+                ("d\n", hash("l")),
+                ("e ", hash("m"))
             ])),
             [
                 Problem::ApiKeyHash("a".into()),
                 Problem::ApiKeyTwice { first: "b".into(), second: "c".into() },
                 Problem::ClientName("d\n".into()),
+                Problem::ClientName("e ".into()),
             ]
         );
         assert_eq!(problems(&spec(&[("a", "zz".repeat(32))])), [Problem::ApiKeyHash("a".into())]);

@@ -204,7 +204,7 @@ impl Problem {
             Self::ApiKeyHash(_) => "write 64 hex digits: `printf %s KEY | sha256sum`",
             Self::ApiKeyRepeated(_) => "remove one of them",
             Self::ApiKeyTwice { .. } => "give each client a key of its own",
-            Self::ClientName(_) => "use printable ASCII",
+            Self::ClientName(_) => "use printable ASCII, without blanks around it",
             Self::Source(_) => "write `jwt:CLAIM`, `header:NAME`, `const:VALUE` or `request:id`",
             Self::ClaimWithoutJwt(_) | Self::ScopesWithoutJwt => "give the route `auth: {jwt: NAME}`",
             Self::Scope(_) => "a scope is printable ASCII without spaces and quotes (RFC 6749 section 3.3)",
@@ -218,7 +218,9 @@ impl Problem {
             Self::DescriptorEmpty => "write at least one entry: `descriptor: {plan: jwt:plan}`",
             Self::TimeoutZero => "write how long an answer may take, as `200ms`",
             Self::HeaderName(_) => "a name is letters, digits and -",
-            Self::HeaderValue(_) => "a value is printable ASCII on one line; under a name in `-bin`, base64",
+            Self::HeaderValue(_) => {
+                "a value is printable ASCII on one line, without blanks around it; under a name in `-bin`, base64"
+            }
             Self::HeaderReserved(_) => {
                 "hop-by-hop headers, `host`, `content-*`, `grpc-*`, `x-request-id` and `x-forwarded-*` are taken care of"
             }

@@ -49,6 +49,7 @@ impl Edits {
     pub fn set(&mut self, way: Way, name: &str, value: &str) -> Result<(), Problem> {
         let name = editable(way, name)?;
         let text = HeaderValue::from_str(value).ok().filter(|value| value.to_str().is_ok());
+        let text = text.filter(|text| !is_padded(text.as_bytes()));
         let text = text.filter(|text| way == Way::Response || is_metadata(&name, text));
         let text = text.ok_or_else(|| Problem::HeaderValue(name.to_string()))?;
         self.set.push((name, text));
@@ -129,20 +130,31 @@ pub(super) fn is_metadata(name: &HeaderName, value: &HeaderValue) -> bool {
         return base64_simd::STANDARD.check(bytes).is_ok()
             || base64_simd::STANDARD_NO_PAD.check(bytes).is_ok();
     }
-    is_printable(value.as_bytes())
+    is_plain(value.as_bytes())
+}
+
+/// Whether text can be metadata as it is. A server that reads HTTP/2 strictly ends the connection, and with it the calls of
+/// others, over a value that begins or ends with a blank (RFC 9113 section 8.2.1).
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    is_printable(text) && !is_padded(text)
 }
 
 fn is_printable(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| (0x20..=0x7e).contains(byte))
 }
 
+fn is_padded(bytes: &[u8]) -> bool {
+    bytes.trim_ascii().len() < bytes.len()
+}
+
 /// How values that a policy sends upstream are written. Names in `-bin` have base64 whatever the choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Encoding {
-    /// As they are. A value that is not printable ASCII refuses its request.
+    /// As they are. A value that is not printable ASCII, or begins or ends with a blank, refuses its request.
     #[default]
     None,
-    /// Percent-encoded (RFC 3986 section 2.1): `%` and all bytes that are not printable ASCII, in every value.
+    /// Percent-encoded (RFC 3986 section 2.1): `%` and all bytes that are not printable ASCII, in every value, and the blanks
+    /// of one that begins or ends with a blank.
     Percent,
 }
 
@@ -158,14 +170,17 @@ impl Encoding {
 
 /// What [`Encoding::Percent`] encodes, beside all that is not ASCII.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+/// The same, of a value that begins or ends with a blank.
+const ENCODED_PADDED: &AsciiSet = &ENCODED.add(b' ');
 
 /// Returns text as the metadata of this name: base64 under a name in `-bin`, else as `encoding` says; `None` if metadata
 /// cannot carry it.
 pub(super) fn metadata_value(name: &HeaderName, text: &[u8], encoding: Encoding) -> Option<HeaderValue> {
     let encoded = match encoding {
         _ if name.as_str().ends_with("-bin") => base64_simd::STANDARD_NO_PAD.encode_to_string(text),
+        Encoding::Percent if is_padded(text) => percent_encode(text, ENCODED_PADDED).to_string(),
         Encoding::Percent => percent_encode(text, ENCODED).to_string(),
-        Encoding::None => return HeaderValue::from_bytes(text).ok().filter(|_| is_printable(text)),
+        Encoding::None => return HeaderValue::from_bytes(text).ok().filter(|_| is_plain(text)),
     };
     HeaderValue::try_from(encoded).ok()
 }
@@ -242,6 +257,10 @@ mod tests {
         let value = |name: &str| Err(Problem::HeaderValue(name.to_owned()));
         assert_eq!(Edits::default().set(Way::Request, "x-a", "two\nlines"), value("x-a"));
         assert_eq!(Edits::default().set(Way::Request, "x-a", "Grüße"), value("x-a"));
+        for padded in [" a", "a ", "\ta", "a\t", " "] {
+            assert_eq!(Edits::default().set(Way::Request, "x-a", padded), value("x-a"));
+            assert_eq!(Edits::default().set(Way::Response, "x-a", padded), value("x-a"));
+        }
         assert_eq!(Edits::default().set(Way::Request, "x-a-bin", "!"), value("x-a-bin"));
         assert_eq!(Edits::default().set(Way::Request, "x-a-bin", "aGk"), Ok(()));
         assert_eq!(Edits::default().set(Way::Request, "a b", "v"), Err(Problem::HeaderName("a b".into())));
@@ -250,10 +269,14 @@ mod tests {
         for (name, value, none, percent) in [
             (&text, "a b", Some("a b"), Some("a b")),
             (&text, "", Some(""), Some("")),
+            (&text, " ", None, Some("%20")),
+            (&text, " a b", None, Some("%20a%20b")),
+            (&text, "a\t", None, Some("a%09")),
             (&text, "100%", Some("100%"), Some("100%25")),
             (&text, "Grüße", None, Some("Gr%C3%BC%C3%9Fe")),
             (&text, "a\r\nb\t\u{7f}", None, Some("a%0D%0Ab%09%7F")),
             (&bin, "Grüße", Some("R3LDvMOfZQ"), Some("R3LDvMOfZQ")),
+            (&bin, " a ", Some("IGEg"), Some("IGEg")),
             (&bin, "root", Some("cm9vdA"), Some("cm9vdA")),
         ] {
             for (encoding, expected) in [(Encoding::None, none), (Encoding::Percent, percent)] {

@@ -214,8 +214,9 @@ impl JwtPlan {
 
     /// The token is good, but a claim that is to go upstream is not printable ASCII.
     pub(super) fn cannot_forward(&self, claim: &ClaimName) -> Refusal {
-        let message =
-            format!("the token's claim `{claim}` is not printable ASCII and cannot be sent to the service");
+        let message = format!(
+            "the token's claim `{claim}` is not printable ASCII, or begins or ends with a blank, and cannot be sent to the service"
+        );
         Refusal::new(Reason::AuthClaim, message)
     }
 

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
-use sqlx::{PgPool, SqlSafeStr, SqlitePool};
+use sqlx::{ConnectOptions, PgPool, SqlSafeStr, SqliteConnection, SqlitePool};
 
 use crate::settings::SettingError;
 
@@ -125,13 +126,26 @@ async fn open_sqlite(url: &str) -> Result<SqlitePool, SettingError> {
         .busy_timeout(PATIENCE)
         .foreign_keys(true);
     let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE);
-    // Each connection to memory is a database of its own, so there is one and it stays.
     let pool = if in_memory {
-        pool.max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None)
+        let keeper = options.connect().await.map_err(|error| wrong(url, error.to_string()))?;
+        keep(pool.max_connections(1), keeper)
     } else {
         pool.max_connections(CONNECTIONS)
     };
     pool.connect_with(options).await.map_err(|error| wrong(url, error.to_string()))
+}
+
+/// A database in memory goes with its last connection, and the pool gives one up when a call is cancelled at a bad moment. So
+/// another one, which nobody uses, lives as long as the pool.
+fn keep(pool: SqlitePoolOptions, keeper: SqliteConnection) -> SqlitePoolOptions {
+    let keeper = Arc::new(Mutex::new(keeper));
+    pool.after_connect(move |_, _| {
+        let kept = Arc::clone(&keeper);
+        Box::pin(async move {
+            drop(kept);
+            Ok(())
+        })
+    })
 }
 
 fn make_folder_of(file: &Path) -> std::io::Result<()> {
@@ -213,5 +227,8 @@ mod tests {
         };
         sqlx::query("INSERT INTO t VALUES (1)").execute(&pool).await.unwrap();
         assert_eq!(sqlx::query("SELECT x FROM t").fetch_all(&pool).await.unwrap().len(), 1);
+        pool.acquire().await.unwrap().close().await.unwrap();
+        let rows = sqlx::query("SELECT x FROM t").fetch_all(&pool).await.unwrap();
+        assert_eq!(rows.len(), 1, "also when its connection has gone");
     }
 }

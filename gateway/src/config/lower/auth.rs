@@ -60,7 +60,15 @@ impl Ways {
         used.auth.insert(name.value.clone());
         let Some(way) = self.entries.get(&name.value) else {
             if !self.lost {
-                context.push(self.unknown(kind, name));
+                let finding = Diagnostic::error(
+                    Code::UnknownAuth,
+                    format!("no entry of `auth` is named `{}`", name.value),
+                )
+                .at(name.place, "used here");
+                context.push(match context.may_compare(self.entries.len()) {
+                    true => finding.with_help(self.meant(kind, name)),
+                    false => finding,
+                });
             }
             return None;
         };
@@ -79,12 +87,13 @@ impl Ways {
         way.auth.clone()
     }
 
-    fn unknown(&self, kind: Option<&Key>, name: &At<String>) -> Diagnostic {
+    /// What to write instead of a name that no entry has.
+    fn meant(&self, kind: Option<&Key>, name: &At<String>) -> String {
         // `none` is no name: it stands by itself.
         let none = kind.is_none().then_some("none");
         let kind = kind.map_or("jwt", |kind| kind.name.as_str());
         let known = self.entries.keys().map(String::as_str);
-        let help = suggest::did_you_mean(&name.value, known.clone().chain(none)).unwrap_or_else(|| {
+        suggest::did_you_mean(&name.value, known.clone().chain(none)).unwrap_or_else(|| {
             if name.value == "none" {
                 "write `auth: none` for a route without authentication".to_owned()
             } else if matches!(name.value.to_ascii_lowercase().as_str(), "true" | "yes" | "on" | "required") {
@@ -99,10 +108,7 @@ impl Ways {
             } else {
                 format!("add it under `auth` at the top level; there are: {}", suggest::list(known))
             }
-        });
-        Diagnostic::error(Code::UnknownAuth, format!("no entry of `auth` is named `{}`", name.value))
-            .at(name.place, "used here")
-            .with_help(help)
+        })
     }
 
     /// Tells about entries that no route asks for.

@@ -51,6 +51,13 @@ pub(super) fn service(
     if let Some(service) = pool.get_service_by_name(name) {
         return Some(service);
     }
+    let finding =
+        Diagnostic::error(Code::UnknownService, format!("no descriptor source has the service `{name}`"))
+            .at(place, "no such service");
+    if !context.may_compare(pool.services().len()) {
+        context.push(finding);
+        return None;
+    }
     let help = match meant(pool, name) {
         Some(other) => format!("did you mean `{other}`?"),
         None if pool.services().len() == 0 => "the descriptors hold no service at all".to_owned(),
@@ -59,11 +66,7 @@ pub(super) fn service(
             format!("there are: {}", suggest::list(all.iter().map(String::as_str)))
         }
     };
-    context.push(
-        Diagnostic::error(Code::UnknownService, format!("no descriptor source has the service `{name}`"))
-            .at(place, "no such service")
-            .with_help(help),
-    );
+    context.push(finding.with_help(help));
     None
 }
 

@@ -41,6 +41,13 @@ impl Upstreams {
         if self.lost {
             return None;
         }
+        let finding =
+            Diagnostic::error(Code::UnknownUpstream, format!("no upstream is named `{}`", name.value))
+                .at(name.place, "used here");
+        if !context.may_compare(self.names.len()) {
+            context.push(finding);
+            return None;
+        }
         let known = self.names.keys().map(|name| &**name);
         let help = suggest::did_you_mean(&name.value, known.clone()).unwrap_or_else(|| {
             if self.names.is_empty() {
@@ -49,11 +56,7 @@ impl Upstreams {
                 format!("add it under `upstreams`; there are: {}", suggest::list(known))
             }
         });
-        context.push(
-            Diagnostic::error(Code::UnknownUpstream, format!("no upstream is named `{}`", name.value))
-                .at(name.place, "used here")
-                .with_help(help),
-        );
+        context.push(finding.with_help(help));
         None
     }
 

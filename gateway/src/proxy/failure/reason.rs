@@ -71,10 +71,10 @@ reasons! {
     ApiKeyInvalid = "API_KEY_INVALID", PERMISSION_DENIED, 403, "No client has this API key.";
     RateLimited = "RATE_LIMITED", RESOURCE_EXHAUSTED, 429, "The caller is too fast; `Retry-After` says when to come back.";
     RateLimitUnavailable = "RATE_LIMIT_UNAVAILABLE", UNAVAILABLE, 503, "The rate-limit service cannot be asked, and `on_failure` is `deny`.";
-    RateLimitInvalid = "RATE_LIMIT_INVALID", INTERNAL, 502, "The rate-limit service set a request header that cannot be sent upstream: its value is not printable ASCII, or not base64 under a name in `-bin`.";
+    RateLimitInvalid = "RATE_LIMIT_INVALID", INTERNAL, 502, "The rate-limit service set a request header that cannot be sent upstream: its value is not printable ASCII, begins or ends with a blank, or is not base64 under a name in `-bin`.";
     ExternalDenied = "EXTERNAL_DENIED", PERMISSION_DENIED, 403, "The authorization service said no; the status may be one of its own.";
     ExternalUnavailable = "EXTERNAL_UNAVAILABLE", UNAVAILABLE, 503, "The authorization service cannot be asked, and `on_failure` is `deny`.";
-    ExternalInvalid = "EXTERNAL_INVALID", INTERNAL, 502, "The authorization service set a header that cannot be sent upstream: its value is not printable ASCII, or not base64 under a name in `-bin`.";
+    ExternalInvalid = "EXTERNAL_INVALID", INTERNAL, 502, "The authorization service set a header that cannot be sent upstream: its value is not printable ASCII, begins or ends with a blank, or is not base64 under a name in `-bin`.";
     DescriptorsUnavailable = "DESCRIPTORS_UNAVAILABLE", UNAVAILABLE, 503, "The service is not described: the server that describes it by reflection has not been reached since the gateway started, or what it has sent does not link.";
     NoHealthyUpstream = "NO_HEALTHY_UPSTREAM", UNAVAILABLE, 503, "No endpoint of the upstream can be asked.";
     UpstreamOverflow = "UPSTREAM_OVERFLOW", UNAVAILABLE, 503, "A circuit breaker limit of the upstream is reached.";
