@@ -73,6 +73,18 @@ const TOP_LEVEL: Meanings = &[
 
 const ROUTE: Meanings = &[
     (
+        &["regex", "regexp", "pattern", "path_regex", "path_regexp", "safe_regex"],
+        "paths are templates, not regular expressions: `*` matches one segment, `**` any number of them",
+    ),
+    (
+        &["upstream_path", "backend_path", "proxy_path", "target_path"],
+        "paths are not rewritten: write the path that clients use; its variables fill fields of the request message",
+    ),
+    (
+        &["cors_enabled", "enable_cors", "cors_policy", "allow_origin"],
+        "write at the top level `cors: {origins: [https://example.com]}`",
+    ),
+    (
         &[
             "rewrite",
             "strip_prefix",
@@ -169,6 +181,10 @@ const UPSTREAM: Meanings = &[
     (
         &["protocol", "scheme", "http2", "http2_protocol_options", "h2c", "grpc", "type"],
         "upstreams always use gRPC over HTTP/2: remove the key; `tls: true` switches on TLS",
+    ),
+    (
+        &["max_fails", "fail_timeout", "passive", "consecutive_5xx", "base_ejection_time"],
+        "write `outlier_detection: {consecutive_errors: 5, ejection: 30s}`",
     ),
     (&["weight", "weights"], "shares belong to routes: `upstream: {orders: 90%, ordersNext: 10%}`"),
     (
