@@ -126,7 +126,7 @@ impl Context {
         self.found.push(diagnostic);
     }
 
-    /// Whether so many known names may be looked through for the one that was meant. A file of many mistakes and many names
+    /// Whether a name may be compared with all of this number of known names. A file of many mistakes and many names
     /// would take the product of both, so only its first findings get that help.
     const fn may_compare(&self, names: usize) -> bool {
         self.found.len().saturating_mul(names) < MAX_COMPARISONS

@@ -46,7 +46,7 @@ type Millis = u64;
 /// How long a draining HTTP/1.1 connection is left for a request that is on its way already.
 const LULL: Duration = Duration::from_millis(500);
 
-/// Under pressure, a client that takes other answers has so many times longer for each of them.
+/// How many times longer a client that takes several answers at once has for each of them, under pressure.
 const BESIDE_OTHERS: u32 = 4;
 
 /// What a connection's task is told.

@@ -12,7 +12,7 @@ const LEAST_RESERVED: u64 = 16;
 /// watched files, upstream connections. Only for the estimate of [`shortfall`].
 const OWN: u64 = 64;
 
-/// Descriptors that are kept for upstream connections, the admin address and files, of so many in all.
+/// Returns how many of `limit` descriptors are kept for upstream connections, the admin address and files.
 const fn reserved(limit: u64) -> u64 {
     let eighth = limit / 8;
     if eighth < LEAST_RESERVED {
@@ -40,7 +40,7 @@ pub struct Shortfall {
     pub needed: u64,
 }
 
-/// Returns what is missing for so many connections, if the process may not have enough descriptors.
+/// Returns what is missing for this number of connections, if the process may not have enough descriptors.
 pub fn shortfall(connections: usize) -> Option<Shortfall> {
     missing(limit()?, connections as u64)
 }

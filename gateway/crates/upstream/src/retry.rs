@@ -57,7 +57,7 @@ impl Tries {
         self.idempotent && self.made + 1 < spec.attempts
     }
 
-    /// Whether so many connections broke under the call that it must not be sent again. A connection may break a moment after
+    /// Whether the call must not be sent again because too many connections broke under it. A connection may break a moment after
     /// the call ended on it.
     pub(crate) fn broke_connections(&self) -> bool {
         let broken = self.connections.iter().filter(|connection| connection.is_broken()).count();

@@ -7,7 +7,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::{Diagnostic, Diagnostics, FileId, Label, Place, Severity, Sources};
 
-/// The most findings that are shown to people: nobody reads on, and each takes a tenth of a millisecond.
+/// The most findings that are shown to people: more help nobody, and each takes a tenth of a millisecond.
 const MAX_SHOWN: usize = 1000;
 
 /// The findings that are shown, in their order: as many as may be, errors before others; and how many are not.

@@ -29,7 +29,7 @@ impl Answer {
 pub(super) struct Answers(Mutex<Vec<Weak<Answer>>>);
 
 impl Answers {
-    /// Adds an answer of so many bytes.
+    /// Adds an answer of `bytes` bytes.
     pub(super) fn add(&self, bytes: usize, now: Millis) -> Arc<Answer> {
         let answer = Arc::new(Answer { left: AtomicUsize::new(bytes), since: AtomicU64::new(now) });
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);

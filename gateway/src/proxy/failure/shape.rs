@@ -130,7 +130,7 @@ fn is_debug_info(value: &Value) -> bool {
     url.is_some_and(|url| url.rsplit('/').next() == Some(DEBUG_INFO))
 }
 
-/// All violations of a bad request in one line, until it has so many characters.
+/// The violations of a bad request in one line, until it has more than `enough` bytes.
 pub(super) fn all_violations(violations: &[Violation], enough: usize) -> String {
     let mut text = String::new();
     for violation in violations {
